@@ -1,0 +1,46 @@
+"""Bidirectional scaled spectral normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from baselines import power_iteration
+from harness.models.layers import Layer, input_matrix, output_matrix
+from harness.normalizer import Normalizer
+
+
+class BSSN(Normalizer):
+    """Divide a weight by the mean of two spectral norms and scale it (Lin, Sekar & Fanti 2021, section 4).
+
+    c W / ((sigma(M1) + sigma(M2)) / 2), where M1 has a row per output channel and M2 a row per input channel, each with
+    its own power iteration. The mean mimics the variance of Xavier's initialisation, and the scale c restores what the
+    activations take away, as Kaiming's does. For a linear layer the two norms coincide. c = 1 is the paper's BSN.
+    """
+
+    name: ClassVar[str] = "bssn"
+    summary: ClassVar[str] = "Every weight over the mean of its two spectral norms, times a scale."
+    paper: ClassVar[str] = "Lin, Sekar & Fanti 2021, arXiv:2009.02773"
+
+    scale: float = Field(1.0, gt=0, le=10, description="the factor c on every weight; 1 gives BSN")
+
+    def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Carry the left singular vectors' estimates, [c_out] and, for a convolution, [c_in]."""
+        state = {"u_out": power_iteration.start(output_matrix(weight, layer), generator)}
+        if layer.kind != "linear":
+            state["u_in"] = power_iteration.start(input_matrix(weight, layer), generator)
+        return state
+
+    def reparametrize(
+        self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Divide by the mean of the two estimates, times c."""
+        sigma, u_out = power_iteration.step(output_matrix(weight, layer), state["u_out"])
+        if layer.kind == "linear":
+            return weight * (self.scale / sigma), {"u_out": u_out}
+        sigma_in, u_in = power_iteration.step(input_matrix(weight, layer), state["u_in"])
+        return weight * (2 * self.scale / (sigma + sigma_in)), {"u_out": u_out, "u_in": u_in}

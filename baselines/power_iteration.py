@@ -1,0 +1,45 @@
+"""One step of the power method, shared by the spectral normalizers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+EPS = 1e-12
+"""As in the authors' code: keeps the quotient finite for a matrix of zeros."""
+
+WARM_UP = 15
+"""Steps made at initialisation, as in ``torch.nn.utils.parametrizations.spectral_norm``."""
+
+
+def start(matrix: Tensor, generator: torch.Generator) -> Tensor:
+    """Return a left vector for ``matrix`` after the warm-up.
+
+    Args:
+        matrix: [m, n].
+        generator: Where the first vector is drawn from.
+
+    Returns:
+        A unit vector [m].
+    """
+    u = F.normalize(torch.randn(matrix.shape[0], generator=generator), dim=0, eps=EPS)
+    for _ in range(WARM_UP):
+        _, u = step(matrix, u)
+    return u
+
+
+def step(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Make one power iteration (Miyato et al. 2018, algorithm 1).
+
+    Args:
+        matrix: [m, n], through which the gradient of sigma flows.
+        u: The left vector, [m].
+
+    Returns:
+        sigma = u' M v, a scalar, in whose gradient u and v are constants; and the next u.
+    """
+    fixed = matrix.detach()
+    v = F.normalize(torch.mv(fixed.mT, u), dim=0, eps=EPS)
+    u = F.normalize(torch.mv(fixed, v), dim=0, eps=EPS)
+    return torch.dot(u, torch.mv(matrix, v)).clamp_min(EPS), u

@@ -1,0 +1,141 @@
+"""Cells and trials, and their identities."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.plugin import Plugin
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
+    from harness.metrics.metric import Metric
+    from harness.models.architecture import Architecture
+    from harness.normalizer import Normalizer
+    from harness.objectives import Loss
+    from harness.registry import Catalog
+    from harness.training.adam import Optimizer
+
+IDENTITY_VERSION = 1
+"""Raise it when the canonical form changes; tests hold golden identities."""
+
+PLUGIN_KINDS = ("dataset", "architecture", "normalizer", "loss", "optimizer", "metric")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (dataset, architecture, normalizer, hyperparameters): the unit that has an instability rate.
+
+    Attributes:
+        dataset: What is learnt.
+        architecture: Both networks.
+        normalizer: What keeps them stable.
+        loss: What they minimize.
+        optimizer: How.
+        metric: How samples are judged: the protocol of all quality numbers.
+        lr_g: The generator's learning rate.
+        lr_d: The discriminator's learning rate.
+        n_dis: Discriminator updates per generator update.
+        batch_size: Samples per update.
+        steps: Generator updates: the budget.
+        evaluations: Evaluations after the one of the untrained generator, evenly spaced.
+        log_points: Steps at which losses and gradient norms are logged, evenly spaced.
+        setting: The suite's name for the hyperparameters; a label, not part of the identity.
+    """
+
+    dataset: Dataset
+    architecture: Architecture
+    normalizer: Normalizer
+    loss: Loss
+    optimizer: Optimizer
+    metric: Metric
+    lr_g: float
+    lr_d: float
+    n_dis: int
+    batch_size: int
+    steps: int
+    evaluations: int
+    log_points: int
+    setting: str = field(default="", compare=False)
+
+    def spec(self) -> dict[str, Any]:
+        """Return the canonical specification: everything that determines a trial's result but its seed.
+
+        A plugin's version is part of it: another version is another method, so it runs anew and has a row of its own.
+        """
+        values: dict[str, Any] = {"identity_version": IDENTITY_VERSION}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name != "setting":
+                values[item.name] = value.spec() if isinstance(value, Plugin) else value
+        return values
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any], catalog: Catalog, setting: str = "") -> Cell:
+        """Rebuild a cell from its specification."""
+        values = {key: value for key, value in spec.items() if key != "identity_version"}
+        values |= {kind: catalog.create(kind, values[kind]) for kind in PLUGIN_KINDS}
+        return cls(**cast("dict[str, Any]", values), setting=setting)
+
+    @cached_property
+    def id(self) -> str:
+        """The cell's identity: 20 hexadecimal digits."""
+        return digest(self.spec())
+
+    def title(self) -> str:
+        """Return a readable name: ``ring8 · mlp · bssn(scale=1.2) · B``."""
+        return " · ".join(
+            part
+            for part in (self.dataset.label(), self.architecture.label(), self.normalizer.label(), self.setting)
+            if part
+        )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One seeded training of a cell.
+
+    Attributes:
+        cell: The cell.
+        suite_seed: The suite's seed.
+        seed: The seed's index within the suite, from 0.
+    """
+
+    cell: Cell
+    suite_seed: int
+    seed: int
+
+    def spec(self) -> dict[str, Any]:
+        """Return the canonical specification."""
+        return {"cell": self.cell.spec(), "suite_seed": self.suite_seed, "seed": self.seed}
+
+    @cached_property
+    def id(self) -> str:
+        """The trial's identity: 20 hexadecimal digits."""
+        return digest(self.spec())
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no blanks, shortest floats, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: object, digits: int = 20) -> str:
+    """Return the first hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:digits]
+
+
+def even_points(steps: int, count: int) -> list[int]:
+    """Return ``count`` steps, evenly spaced, the last of them ``steps``; all of them if there are fewer.
+
+    Args:
+        steps: The budget, at least 1.
+        count: How many points, at least 1.
+    """
+    count = min(count, steps)
+    return [math.ceil(steps * index / count) for index in range(1, count + 1)]

@@ -1,0 +1,42 @@
+"""Eight Gaussians on a circle."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from harness.data.dataset import Data, Dataset, Modes
+
+SEED = 20161107
+"""Of the examples themselves. They are the data set, the same in every trial of every suite."""
+
+
+class Ring8(Dataset):
+    """Eight Gaussians, evenly on the unit circle: the toy problem on which mode collapse can be counted.
+
+    Unrolled GANs (Metz et al. 2017) and PacGAN (Lin et al. 2018) use a standard deviation of one hundredth of the radius;
+    PacGAN trains on 100,000 points.
+    """
+
+    name: ClassVar[str] = "ring8"
+    summary: ClassVar[str] = "Eight Gaussians on a circle; modes are counted exactly."
+    paper: ClassVar[str] = "Metz et al. 2017, arXiv:1611.02163"
+
+    std: float = Field(0.01, gt=0, le=0.2, description="standard deviation of a mode; the circle's radius is 1")
+    size: int = Field(100_000, ge=8, le=10_000_000, description="number of points")
+
+    def sample_shape(self) -> tuple[int, ...]:
+        """Return the shape of a point."""
+        return (2,)
+
+    def load(self) -> Data:
+        """Draw the points, the same at every call."""
+        angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
+        centres = torch.stack([angles.cos(), angles.sin()], dim=1)
+        generator = torch.Generator().manual_seed(SEED)
+        mode = torch.randint(8, (self.size,), generator=generator)
+        noise = torch.randn((self.size, 2), generator=generator, dtype=torch.float64)
+        return Data((centres[mode] + self.std * noise).float(), Modes(centres.float(), self.std))

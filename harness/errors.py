@@ -1,0 +1,99 @@
+"""The exceptions of ganbench.
+
+    GanbenchError
+    ├── InputError            what the user gave cannot be used; the command ends with exit code 2
+    │   ├── UnknownNameError  a name that no plugin carries
+    │   ├── SuiteError        a suite file that cannot be read as a suite
+    │   └── PluginError       a plugin that cannot be loaded
+    ├── LedgerError           a ledger that cannot be read or written
+    └── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+
+class GanbenchError(Exception):
+    """Base of every error that ganbench raises on purpose."""
+
+
+class InputError(GanbenchError):
+    """What the user gave cannot be used; nothing was started and nothing was written.
+
+    Attributes:
+        problems: One line for each thing that is wrong.
+    """
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class UnknownNameError(InputError):
+    """A name that no plugin of that kind carries.
+
+    Attributes:
+        kind: What was looked for, for instance ``"normalizer"``.
+        name: The name that was asked for.
+        known: The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, self.known)}")
+
+
+class SuiteError(InputError):
+    """A suite file that cannot be read as a suite; each problem names its place in the file."""
+
+
+class PluginError(InputError):
+    """A plugin that cannot be loaded: its file is absent, raises on import, or does not keep the contract."""
+
+
+class LedgerError(GanbenchError):
+    """A ledger that cannot be read or written."""
+
+
+class MethodError(GanbenchError):
+    """A normalizer raised, or returned something that its contract forbids.
+
+    This is a result of the trial (the method does not run here), recorded with its message and never retried.
+    """
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a clause that names the nearest valid name, or all of them when none is near.
+
+    Args:
+        name: What was written.
+        known: The valid names.
+
+    Returns:
+        ``"; did you mean 'x'?"``, ``"; known: a, b, c"`` or, without any known name, ``""``.
+    """
+    names = sorted(known)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def describe(problem: Mapping[str, Any], known: Iterable[str]) -> str:
+    """Say in words what pydantic found wrong: what was expected, what was found, and the nearest valid key.
+
+    Args:
+        problem: One of ``ValidationError.errors()``.
+        known: The keys that are valid where it was found.
+    """
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key{did_you_mean(str(problem['loc'][-1]), known)}"
+    if problem["type"] == "missing":
+        return "the key is missing"
+    if problem["type"] == "too_short":
+        return "is empty, expected at least one entry"
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"expected {expected}, found {problem['input']!r}"

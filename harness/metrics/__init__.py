@@ -1,0 +1,1 @@
+"""Sample quality: what is computed from a generator's samples."""

@@ -1,0 +1,120 @@
+"""Feature extractors that need no download, registered with torch-fidelity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch_fidelity
+from torch import Tensor, nn
+
+DIGITS_CNN = "digits-cnn"
+WEIGHTS = Path(__file__).parent / "weights" / f"{DIGITS_CNN}.pt"
+
+
+class DigitsCNN(nn.Module):
+    """The classifier behind ``digits-cnn``: three small convolutions, 32 features, 10 classes.
+
+    Trained by ``tools/train_digits_cnn.py`` on four fifths of the digits; its accuracy on the last fifth is in
+    ``docs/metrics.md``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
+        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
+        self.conv3 = nn.Conv2d(32, 32, 3, padding=1)
+        self.hidden = nn.Linear(32 * 2 * 2, 32)
+        self.output = nn.Linear(32, 10)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Turn uint8 images [N, 1, 8, 8] into features [N, 32]."""
+        x = images.float() / 127.5 - 1
+        x = torch.relu(self.conv1(x))
+        x = nn.functional.max_pool2d(torch.relu(self.conv2(x)), 2)
+        x = nn.functional.max_pool2d(torch.relu(self.conv3(x)), 2)
+        return torch.relu(self.hidden(x.flatten(1)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn uint8 images [N, 1, 8, 8] into class logits [N, 10]."""
+        return self.output(self.features(images))
+
+
+class DigitsExtractor(torch_fidelity.FeatureExtractorBase):
+    """``digits-cnn`` in the form that torch-fidelity calls: features for FID, logits for the Inception Score."""
+
+    def __init__(self, name: str, features_list: list[str], **_: object) -> None:
+        super().__init__(name, features_list)
+        self.classifier = DigitsCNN()
+        self.classifier.load_state_dict(torch.load(WEIGHTS, map_location="cpu", weights_only=True))
+        self.requires_grad_(False)
+        self.eval()
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        """Name the two outputs."""
+        return ("features", "logits")
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        """Use the logits for the Inception Score and the features for everything else."""
+        return {"isc": "logits"}.get(metric, "features")
+
+    @staticmethod
+    def can_be_compiled() -> bool:
+        """It is too small to be worth compiling."""
+        return False
+
+    @staticmethod
+    def get_dummy_input_for_compile() -> Tensor:
+        """Return one black image."""
+        return torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Turn uint8 images [N, 1, 8, 8] into the requested outputs, in the requested order."""
+        features = self.classifier.features(images)
+        outputs = {"features": features, "logits": self.classifier.output(features)}
+        return tuple(outputs[name] for name in self.features_list)
+
+
+@dataclass(frozen=True)
+class ExtractorEntry:
+    """An extractor that metrics can name.
+
+    Attributes:
+        make: Its class, called as torch-fidelity calls it.
+        sample_shape: The shape of the images it takes.
+    """
+
+    make: Callable[[str, list[str]], torch_fidelity.FeatureExtractorBase]
+    sample_shape: tuple[int, ...]
+
+
+EXTRACTORS = {DIGITS_CNN: ExtractorEntry(DigitsExtractor, (1, 8, 8))}
+
+
+def register_with_torch_fidelity() -> None:
+    """Make our extractors known to ``torch_fidelity.calculate_metrics``, which refuses a second registration."""
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    for name, entry in EXTRACTORS.items():
+        if name not in FEATURE_EXTRACTORS_REGISTRY:
+            torch_fidelity.register_feature_extractor(name, entry.make)
+
+
+@torch.no_grad()
+def extract(extractor: torch_fidelity.FeatureExtractorBase, images: Tensor, batch: int = 500) -> dict[str, Tensor]:
+    """Run an extractor over images in batches.
+
+    Args:
+        extractor: The extractor, in evaluation mode.
+        images: uint8, [N, C, H, W].
+        batch: Images per pass; it bounds memory and does not change the result.
+
+    Returns:
+        Each output by name, [N, D].
+    """
+    parts = [extractor(images[start : start + batch]) for start in range(0, len(images), batch)]
+    return {name: torch.cat([part[index] for part in parts]) for index, name in enumerate(extractor.features_list)}

@@ -1,0 +1,79 @@
+"""Mode coverage on synthetic data, exact."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.data.dataset import Data, Modes
+from harness.errors import InputError
+from harness.metrics.metric import Evaluate, Measure, Metric
+
+
+class ModeCoverage(Metric):
+    """How many modes the samples reach, and how many samples are near one (Srivastava et al. 2017, section 4.1).
+
+    A sample is of high quality when it lies within three standard deviations of its nearest mode. A mode is captured when
+    at least one high-quality sample lies nearest to it. ``largest_mode_share`` is the share of the fullest mode among
+    high-quality samples, and ``mode_kl`` is KL(samples' modes | uniform) in nats, over high-quality samples (log K when
+    there is none).
+    """
+
+    name: ClassVar[str] = "mode_coverage"
+    summary: ClassVar[str] = "Modes captured, share of high-quality samples, KL to uniform; exact."
+    paper: ClassVar[str] = "Srivastava et al. 2017, arXiv:1705.07761"
+
+    samples: int = Field(2500, ge=100, le=1_000_000, description="samples per evaluation")
+    radius: float = Field(3.0, gt=0, le=100, description="standard deviations within which a sample is of high quality")
+
+    def sample_count(self) -> int:
+        """Return how many samples one evaluation needs."""
+        return self.samples
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return what is reported."""
+        return (
+            Measure("high_quality_share", "higher"),
+            Measure("modes", "higher"),
+            Measure("largest_mode_share", "lower"),
+            Measure("mode_kl", "lower"),
+        )
+
+    def check(self, sample_shape: tuple[int, ...]) -> str | None:
+        """Accept points."""
+        return None if len(sample_shape) == 1 else "needs data whose modes are known, such as ring8"
+
+    def prepare(self, data: Data) -> Evaluate:
+        """Keep the modes."""
+        if data.modes is None:
+            raise InputError("metric 'mode_coverage' needs data whose modes are known, such as ring8")
+        modes = data.modes
+        return lambda samples: self.evaluate(samples, modes)
+
+    def evaluate(self, samples: Tensor, modes: Modes) -> dict[str, float]:
+        """Count.
+
+        Args:
+            samples: [N, d]; a sample that is not finite is of low quality.
+            modes: The distribution's modes.
+
+        Returns:
+            A number for each measure; all NaN when no sample is finite.
+        """
+        if not bool(torch.isfinite(samples).any()):
+            return {measure.key: math.nan for measure in self.measures()}
+        distance, nearest = torch.cdist(samples.double(), modes.centres.double()).min(dim=1)
+        count = modes.centres.shape[0]
+        good = nearest[distance <= self.radius * modes.std]
+        shares = torch.bincount(good, minlength=count).double() / max(len(good), 1)
+        positive = shares[shares > 0]
+        return {
+            "high_quality_share": len(good) / len(samples),
+            "modes": float(len(positive)),
+            "largest_mode_share": float(shares.max()),
+            "mode_kl": float((positive * (positive * count).log()).sum()) if len(positive) else math.log(count),
+        }

@@ -1,0 +1,1 @@
+"""Networks: layers, the functional network that normalizers act on, and the architectures."""

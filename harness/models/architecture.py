@@ -1,0 +1,44 @@
+"""The contract of an architecture: a generator and a discriminator, each read like the paper's layer table."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from harness.models.layers import Layer
+from harness.models.network import Layers
+from harness.plugin import Plugin
+
+
+class Architecture(Plugin):
+    """Base of all architectures.
+
+    Attributes:
+        generator_normalizer: The normalizer that the published generator has, used where the cell's own normalizer is
+            for the discriminator alone.
+    """
+
+    kind: ClassVar[str] = "architecture"
+    generator_normalizer: ClassVar[str] = "none"
+
+    def latent_size(self) -> int:
+        """Return the length of the generator's input vector."""
+        raise NotImplementedError
+
+    def check(self, sample_shape: tuple[int, ...]) -> str | None:
+        """Say why this architecture cannot make samples of that shape, or return None when it can."""
+        raise NotImplementedError
+
+    def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+        """Turn latents [N, latent_size] into samples [N, *sample_shape]."""
+        raise NotImplementedError
+
+    def discriminator(self, net: Layers, x: Tensor) -> Tensor:
+        """Turn samples [N, *sample_shape] into logits [N]."""
+        raise NotImplementedError
+
+    def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor:
+        """Draw a layer's raw weight, on the CPU in float32."""
+        raise NotImplementedError

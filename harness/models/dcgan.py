@@ -1,0 +1,75 @@
+"""The DCGAN of Radford et al., at any size that a power of two of 4 reaches."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.models.architecture import Architecture
+from harness.models.layers import LEAKY_RELU_02, RELU, TANH, Layer
+from harness.models.network import Layers
+
+SMALLEST = 2
+"""Side of the feature map between the dense and the convolutional part."""
+
+
+class DCGAN(Architecture):
+    """Strided convolutions down, strided transposed convolutions up, kernels of 4.
+
+    Radford et al. 2016, arXiv:1511.06434, section 3: batch normalization everywhere but at the generator's output and
+    the discriminator's input, ReLU and tanh in the generator, leaky ReLU of slope 0.2 in the discriminator, weights from
+    N(0, 0.02). Scaled down to small images: the narrowest feature map is 2x2, and ``width`` channels double per level.
+    """
+
+    name: ClassVar[str] = "dcgan"
+    summary: ClassVar[str] = "Strided convolutions with batch normalization in the generator."
+    paper: ClassVar[str] = "Radford et al. 2016, arXiv:1511.06434"
+    generator_normalizer: ClassVar[str] = "batch_norm"
+
+    width: int = Field(64, ge=1, le=1024, description="channels of the level nearest to the image; doubles per level")
+    latent: int = Field(64, ge=1, le=4096, description="length of the latent vector")
+
+    def latent_size(self) -> int:
+        """Return the length of the generator's input vector."""
+        return self.latent
+
+    def check(self, sample_shape: tuple[int, ...]) -> str | None:
+        """Accept square images whose side is 2 times a power of two."""
+        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
+            return f"makes square images, and the data are of shape {list(sample_shape)}"
+        side = sample_shape[1]
+        if side < 2 * SMALLEST or side & (side - 1):
+            return f"makes images whose side is a power of two from 4, and the data's side is {side}"
+        return None
+
+    def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
+        """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""
+        levels = _levels(sample_shape[1])
+        channels = self.width * 2 ** (levels - 1)
+        x = net.linear("dense", z, channels * SMALLEST * SMALLEST, RELU, normalized=True)
+        x = x.view(-1, channels, SMALLEST, SMALLEST)
+        for level in range(1, levels):
+            channels //= 2
+            x = net.conv_transpose(f"up{level}", x, channels, 4, RELU, stride=2, padding=1, normalized=True)
+        return net.conv_transpose(f"up{levels}", x, sample_shape[0], 4, TANH, stride=2, padding=1, last=True)
+
+    def discriminator(self, net: Layers, x: Tensor) -> Tensor:
+        """Turn images [N, C, S, S] into logits [N]."""
+        channels = self.width
+        for level in range(_levels(x.shape[2])):
+            x = net.conv(
+                f"down{level + 1}", x, channels, 4, LEAKY_RELU_02, stride=2, padding=1, normalized=level > 0
+            )
+            channels *= 2
+        return net.linear("output", x.flatten(1), 1, last=True).squeeze(1)
+
+    def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor:
+        """Draw from N(0, 0.02), as section 3 of the paper says."""
+        return 0.02 * torch.randn(layer.shape, generator=generator)
+
+
+def _levels(side: int) -> int:
+    return (side // SMALLEST).bit_length() - 1

@@ -1,0 +1,95 @@
+"""What a weight layer is: the row of a paper's layer table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  the community's name for it
+
+Activation = Callable[[Tensor], Tensor]
+"""An element-wise function of a tensor of any shape."""
+
+RELU: Activation = torch.relu
+LEAKY_RELU_01: Activation = partial(F.leaky_relu, negative_slope=0.1)
+LEAKY_RELU_02: Activation = partial(F.leaky_relu, negative_slope=0.2)
+TANH: Activation = torch.tanh
+
+
+def identity(x: Tensor) -> Tensor:
+    """Return the tensor as it is: the activation of a layer that has none."""
+    return x
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One weight layer of a network, as a normalizer sees it.
+
+    Attributes:
+        name: Unique within the network, in the order of the forward pass.
+        network: ``"generator"`` or ``"discriminator"``.
+        kind: ``"linear"``, ``"conv"`` or ``"conv_transpose"``.
+        shape: The weight's shape in the layout of ``torch.nn.functional``.
+        stride: Of a convolution; 1 for a linear layer.
+        activation: What follows the layer in the published architecture; its last layer's is its output function.
+        normalized: Whether the papers place a batch normalization between the layer and its activation.
+        last: Whether this is the network's output layer.
+    """
+
+    name: str
+    network: str
+    kind: str
+    shape: tuple[int, ...]
+    stride: int
+    activation: Activation
+    normalized: bool
+    last: bool
+
+    @property
+    def out_features(self) -> int:
+        """Output channels (or units)."""
+        return self.shape[1] if self.kind == "conv_transpose" else self.shape[0]
+
+    @property
+    def in_features(self) -> int:
+        """Input channels (or units)."""
+        return self.shape[0] if self.kind == "conv_transpose" else self.shape[1]
+
+    @property
+    def kernel_size(self) -> int:
+        """Number of taps of the kernel, k_h * k_w; 1 for a linear layer."""
+        return math.prod(self.shape[2:])
+
+    @property
+    def fan_in(self) -> int:
+        """c_in * k_h * k_w. Torch's own helper swaps the two fans of transposed convolutions; this does not."""
+        return self.in_features * self.kernel_size
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Apply the layer's own activation."""
+        return self.activation(x)
+
+
+def output_matrix(weight: Tensor, layer: Layer) -> Tensor:
+    """Reshape a weight to M1, [c_out, c_in * k * k]: the matrix that spectral normalization divides by.
+
+    Miyato et al. 2018, section 2.1; a transposed convolution's first two axes are swapped before.
+    """
+    if layer.kind == "conv_transpose":
+        weight = weight.transpose(0, 1)
+    return weight.reshape(layer.out_features, -1)
+
+
+def input_matrix(weight: Tensor, layer: Layer) -> Tensor:
+    """Reshape a weight to M2, [c_in, c_out * k * k]: the second matrix of bidirectional spectral normalization.
+
+    Lin, Sekar & Fanti 2021, section 4. It needs a transposition of the first two axes: a plain ``view(c_in, -1)`` mixes
+    output channels into rows, and on random Gaussian kernels the wrong norm is almost the right one.
+    """
+    if layer.kind != "conv_transpose":
+        weight = weight.transpose(0, 1)
+    return weight.reshape(layer.in_features, -1)

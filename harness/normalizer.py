@@ -1,0 +1,103 @@
+"""The contract of a normalizer: what keeps a network stable.
+
+A normalizer may reparametrize weights, keep state, and replace or follow activations. It is pure: every hook is a
+function of its arguments, keeps shapes and dtypes, changes no argument in place, and draws random numbers only from
+the generator that it is given. The harness calls :meth:`Normalizer.reparametrize` for every weight once per
+discriminator step; the real, the fake and every other pass of that step then see the same effective weights. The
+generator's step calls it again with the discriminator's new weights and discards the state that it returns, so that
+state advances once per discriminator step and never with the generator's.
+
+The simplest normalizer:
+
+    class Halve(Normalizer):
+        name = "halve"
+        summary = "Half of every weight."
+
+        def reparametrize(self, weight, params, state, layer):
+            return 0.5 * weight, state
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from harness.plugin import Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+    from torch import Tensor
+
+    from harness.models.layers import Layer
+
+NETWORKS = frozenset({"generator", "discriminator"})
+
+
+class Normalizer(Plugin):
+    """Base of all normalizers; on its own it changes nothing.
+
+    Attributes:
+        networks: The networks it is applied to. A generator to which it is not applied keeps the normalization that
+            its architecture was published with (batch normalization in the DCGAN family).
+    """
+
+    kind: ClassVar[str] = "normalizer"
+    networks: ClassVar[frozenset[str]] = frozenset({"discriminator"})
+
+    def has_bias(self, layer: Layer) -> bool:
+        """Say whether a weight layer keeps its bias."""
+        return True
+
+    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+        """Return trained parameters beside the raw weight, for instance a scale.
+
+        Args:
+            weight: The raw weight at initialisation, in the layout of ``torch.nn.functional``: [out, in] for a linear
+                layer, [out, in, k, k] for a convolution, [in, out, k, k] for a transposed one.
+            layer: What the layer is and where it stands.
+
+        Returns:
+            Tensors by name; the names ``weight`` and ``bias`` are taken.
+        """
+        return {}
+
+    def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return what is carried from step to step but not trained, for instance a power iteration's vector.
+
+        Args:
+            weight: The raw weight at initialisation.
+            layer: What the layer is and where it stands.
+            generator: The normalizer's own random stream, on the CPU; the only randomness a normalizer may use.
+        """
+        return {}
+
+    def reparametrize(
+        self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the effective weight and the state after this step.
+
+        Args:
+            weight: The raw, trained weight.
+            params: What :meth:`init_params` returned, as trained so far.
+            state: What the last call returned, or :meth:`init_state`.
+            layer: What the layer is and where it stands.
+
+        Returns:
+            The effective weight, of the raw weight's shape and dtype, through which gradients flow to ``weight`` and
+            ``params``; and the state with the same keys, shapes and dtypes.
+        """
+        return weight, state
+
+    def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Return what follows a weight layer's output: by default the layer's own activation.
+
+        Args:
+            x: The output of the weight layer, [N, C] or [N, C, H, W].
+            params: What :meth:`init_params` returned, as trained so far.
+            layer: What the layer is; ``layer.activate(x)`` applies its own activation.
+
+        Returns:
+            A tensor of the same shape and dtype.
+        """
+        return layer.activate(x)

@@ -1,0 +1,61 @@
+"""What everything that a suite can name has in common: a name, a version, and parameters with ranges and defaults.
+
+A normalizer, a data set, an architecture, a loss, an optimizer and a metric are all written as a :class:`Plugin`: a
+frozen pydantic model whose fields are its parameters. The canonical form of a plugin (:meth:`Plugin.spec`) is what
+enters a cell's identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Plugin(BaseModel):
+    """Base of everything that a suite can name.
+
+    Subclasses declare parameters as pydantic fields with a default and a range, for instance
+    ``scale: float = Field(1.0, gt=0, le=10, description="...")``, and these class attributes:
+
+    Attributes:
+        name: The name in suites and tables: letters, digits and ``_``.
+        version: Raise it whenever results change. It is part of a cell's identity, so that results of two versions
+            never share a row.
+        summary: One line for ``ganbench list``.
+        paper: Where the method comes from, or ``""``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: ClassVar[str] = ""
+    version: ClassVar[str] = "1"
+    summary: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+
+    def spec(self) -> dict[str, Any]:
+        """Return the canonical description: name, version and every parameter, defaults filled in."""
+        return {"name": self.name, "version": self.version, **self.model_dump(mode="json")}
+
+    def label(self) -> str:
+        """Return the name, with those parameters that are not at their default: ``bssn(scale=1.2)``."""
+        defaults = {key: field.default for key, field in type(self).model_fields.items()}
+        changed = {key: value for key, value in self.model_dump(mode="json").items() if value != defaults[key]}
+        if not changed:
+            return self.name
+        return f"{self.name}({', '.join(f'{key}={value}' for key, value in changed.items())})"
+
+
+def source_hash(plugin: type[Plugin]) -> str:
+    """Return the SHA-256 of the source file that defines a plugin, shortened to 16 hexadecimal digits.
+
+    It is stored beside every trial: a changed source under an unchanged version can then be pointed out.
+    """
+    module = sys.modules.get(plugin.__module__)
+    text = getattr(module, "__plugin_source__", None)  # set for plugins that came as a file
+    if text is None:
+        text = inspect.getsource(module) if module is not None else inspect.getsource(plugin)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,247 @@
+"""A suite: a YAML file that becomes cells and trials.
+
+Reading checks everything before anything runs: every key, name, range and combination. All problems of a file are
+reported at once, each with its line, what was expected, what was found, and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.cell import Cell, Trial, canonical_json, digest
+from harness.errors import InputError, SuiteError, describe, did_you_mean
+from harness.registry import Catalog, PluginSource
+from harness.yaml_source import YamlSource, read_yaml
+
+Named = str | dict[str, Any]
+"""A plugin as a suite writes it: its name, or a mapping of ``name`` and parameters."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+"""A name that is safe in a file's path."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Hyperparameters(_Model):
+    """What a setting may say. A block's ``common`` gives values to all of its settings."""
+
+    loss: Named = "non_saturating"
+    optimizer: Named = "adam"
+    lr_g: float = Field(gt=0, le=10)
+    lr_d: float = Field(gt=0, le=10)
+    n_dis: int = Field(1, ge=1, le=100)
+    batch_size: int = Field(64, ge=2, le=65536)
+
+
+class Block(_Model):
+    """One data set and architecture, with the settings that are tried on it."""
+
+    dataset: Named
+    architecture: Named
+    metric: Named
+    steps: int = Field(ge=1)
+    evaluations: int = Field(25, ge=1, le=1000)
+    log_points: int = Field(200, ge=1, le=10000)
+    common: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[Name, dict[str, Any]] = Field(min_length=1)
+
+
+class SuiteFile(_Model):
+    """The keys of a suite file."""
+
+    suite: Name
+    version: int = Field(ge=1)
+    description: str = ""
+    seed: int = Field(0, ge=0, lt=2**63)
+    seeds: int = Field(ge=1, le=100_000)
+    definition: Literal[1] = 1
+    baseline: str | None = None
+    normalizers: list[Named] = Field(min_length=1)
+    grid: list[Block] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite, read and checked.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        description: What it asks.
+        seed: The root of all random streams.
+        seeds: Trials per cell.
+        definition: Version of the detectors' thresholds.
+        baseline: Label of the normalizer that the others are compared with, or None.
+        cells: The cells, in the file's order.
+        text: The file's text, kept with the ledger.
+    """
+
+    name: str
+    version: int
+    description: str
+    seed: int
+    seeds: int
+    definition: int
+    baseline: str | None
+    cells: tuple[Cell, ...]
+    text: str
+
+    def trials(self) -> list[Trial]:
+        """Return every trial: for each seed all cells, so that an interrupted sweep has whole pairs."""
+        return [Trial(cell, self.seed, seed) for seed in range(self.seeds) for cell in self.cells]
+
+    def hash(self) -> str:
+        """Return the hash of what the suite asks for, whatever its comments and layout."""
+        return digest({"seed": self.seed, "seeds": self.seeds, "cells": [cell.id for cell in self.cells]})
+
+
+def find_suite(suite: str | Path) -> Path:
+    """Return the file of a suite given as a path or as a shipped suite's name.
+
+    Raises:
+        SuiteError: There is no such file and no such shipped suite.
+    """
+    path = Path(suite)
+    if path.is_file():
+        return path
+    shipped = shipped_suites()
+    if str(suite) in shipped:
+        return shipped[str(suite)]
+    raise SuiteError([f"suite {str(suite)!r}: no such file and no shipped suite{did_you_mean(str(suite), shipped)}"])
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Return the shipped suites' files by name."""
+    import suites
+
+    return {path.stem: path for path in sorted(Path(next(iter(suites.__path__))).glob("*.yaml"))}
+
+
+def load_suite(
+    suite: str | Path, *, plugins: Sequence[str | PluginSource] = (), catalog: Catalog | None = None
+) -> Suite:
+    """Read and check a suite.
+
+    Args:
+        suite: The path of a YAML file, or a shipped suite's name.
+        plugins: Files or modules with further plugins.
+        catalog: What the suite may name; made from the installed plugins and ``plugins`` when absent.
+
+    Raises:
+        SuiteError: The file is not a valid suite; the message has a line for every problem.
+        PluginError: A plugin cannot be loaded.
+    """
+    if catalog is None:
+        catalog = Catalog([item if isinstance(item, PluginSource) else PluginSource.read(item) for item in plugins])
+    source = read_yaml(find_suite(suite))
+    try:
+        read = SuiteFile.model_validate(source.content)
+    except ValidationError as error:
+        raise SuiteError(_explain_file(source, error)) from error
+    cells, problems = _expand(read, source, catalog)
+    labels = list(dict.fromkeys(cell.normalizer.label() for cell in cells))
+    if not problems and read.baseline is not None and read.baseline not in labels:
+        place = source.place(("baseline",))
+        problems.append(f"{place}: {read.baseline!r} is not among the normalizers{did_you_mean(read.baseline, labels)}")
+    problems += _same_identity(cells, source)
+    if problems:
+        raise SuiteError(problems)
+    return Suite(
+        name=read.suite,
+        version=read.version,
+        description=read.description,
+        seed=read.seed,
+        seeds=read.seeds,
+        definition=read.definition,
+        baseline=read.baseline,
+        cells=tuple(cells),
+        text=source.path.read_text(encoding="utf-8"),
+    )
+
+
+def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[Cell], list[str]]:
+    problems: list[str] = []
+
+    def create(kind: str, spec: Named, *key: str | int) -> Any:  # noqa: ANN401  one of six kinds
+        try:
+            return catalog.create(kind, spec)
+        except InputError as error:
+            problems.extend(f"{source.place(key)}: {line}" for line in error.problems)
+        return None
+
+    cells: list[Cell] = []
+    normalizers = [create("normalizer", spec, "normalizers", index) for index, spec in enumerate(read.normalizers)]
+    for index, block in enumerate(read.grid):
+        here = ("grid", index)
+        shared = {
+            "dataset": create("dataset", block.dataset, *here, "dataset"),
+            "architecture": create("architecture", block.architecture, *here, "architecture"),
+            "metric": create("metric", block.metric, *here, "metric"),
+        }
+        if shared["dataset"] is not None:
+            shape = shared["dataset"].sample_shape()
+            for kind in ("architecture", "metric"):
+                reason = shared[kind] and shared[kind].check(shape)
+                if reason:
+                    problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
+        for setting, values in block.settings.items():
+            where = (*here, "settings", setting)
+            try:
+                chosen = Hyperparameters.model_validate({**block.common, **values})
+            except ValidationError as error:
+                problems += _explain_setting(source, here, setting, values, error)
+                continue
+            loss = create("loss", chosen.loss, *where, "loss")
+            optimizer = create("optimizer", chosen.optimizer, *where, "optimizer")
+            rest = chosen.model_dump(exclude={"loss", "optimizer"})
+            budget = {"steps": block.steps, "evaluations": block.evaluations, "log_points": block.log_points}
+            cells += [
+                Cell(
+                    normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest, **budget
+                )
+                for normalizer in normalizers
+                if None not in (normalizer, loss, optimizer, *shared.values())
+            ]
+    return cells, list(dict.fromkeys(problems))
+
+
+def _explain_file(source: YamlSource, error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False):
+        # Pydantic names the branch of a union in the location; only what stands in the file is of use to a reader.
+        key = tuple(part for part in problem["loc"] if part not in ("str", "dict[str,any]", "[key]"))
+        model = Block if key[:1] == ("grid",) and len(key) > 2 else SuiteFile
+        lines.append(f"{source.place(key)}: {describe(problem, model.model_fields)}")
+    return list(dict.fromkeys(lines))
+
+
+def _explain_setting(
+    source: YamlSource, here: tuple[str | int, ...], setting: str, values: dict[str, Any], error: ValidationError
+) -> list[str]:
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = problem["loc"][0]
+        common = (*here, "common", key)
+        place = common if key not in values and common in source.lines else (*here, "settings", setting, key)
+        lines.append(f"{source.place(place)}: {describe(problem, Hyperparameters.model_fields)}")
+    return lines
+
+
+def _same_identity(cells: Sequence[Cell], source: YamlSource) -> list[str]:
+    first: dict[str, Cell] = {}
+    problems = []
+    for cell in cells:
+        if cell.id in first:
+            problems.append(
+                f"{source.path}: two cells are the same: {first[cell.id].title()!r} and {cell.title()!r}"
+                f" (both {canonical_json(cell.normalizer.spec())} with equal hyperparameters)"
+            )
+        first.setdefault(cell.id, cell)
+    return problems

@@ -1,0 +1,148 @@
+"""A trace: what a trial logged over its steps. Plain arrays, no torch; the only thing that verdicts are made from."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What was measured of one effective weight of the discriminator.
+
+    Attributes:
+        matrix_shape: (m, n) of the weight as the matrix M1.
+        variance: Of its entries, at each of the trace's weight steps.
+        sigma: Its largest singular value, at each of them.
+    """
+
+    matrix_shape: tuple[int, int]
+    variance: Column
+    sigma: Column
+
+    @property
+    def bound(self) -> float:
+        """1 / max(m, n): near which spectral normalization keeps the variance (Lin, Sekar & Fanti 2021, theorem 2)."""
+        return 1.0 / max(self.matrix_shape)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of the generator at its last evaluation.
+
+    Attributes:
+        values: Images uint8 [N, C, H, W], or points float32 [N, d].
+    """
+
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a trial logged.
+
+    Attributes:
+        budget: Planned steps.
+        stopped: The last step made; less than the budget only where values were not finite any more.
+        steps: The steps at which ``scalars`` were logged.
+        scalars: Losses, logits, accuracy and gradient norms, by name: d_loss, d_real, d_fake, d_accuracy, d_grad_norm,
+            g_loss, g_grad_norm.
+        weight_steps: The steps at which ``layers`` were measured, from 0.
+        layers: The discriminator's effective weights, by layer.
+        evaluation_steps: The steps of evaluations, from 0, the untrained generator.
+        evaluations: Numbers by measure.
+        better: For each measure ``"lower"`` or ``"higher"``; the first is the one that trials are ranked by.
+        samples: Of the last evaluation.
+    """
+
+    budget: int
+    stopped: int
+    steps: Column
+    scalars: dict[str, Column]
+    weight_steps: Column
+    layers: dict[str, LayerTrace]
+    evaluation_steps: Column
+    evaluations: dict[str, Column]
+    better: dict[str, str] = field(default_factory=dict)
+    samples: Samples | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the trace as JSON values; numbers that are not finite become strings."""
+        return {
+            "budget": self.budget,
+            "stopped": self.stopped,
+            "steps": _encode(self.steps),
+            "scalars": {key: _encode(column) for key, column in self.scalars.items()},
+            "weight_steps": _encode(self.weight_steps),
+            "layers": {
+                name: {
+                    "matrix_shape": list(layer.matrix_shape),
+                    "variance": _encode(layer.variance),
+                    "sigma": _encode(layer.sigma),
+                }
+                for name, layer in self.layers.items()
+            },
+            "evaluation_steps": _encode(self.evaluation_steps),
+            "evaluations": {key: _encode(column) for key, column in self.evaluations.items()},
+            "better": self.better,
+            "samples": None if self.samples is None else _encode_array(self.samples.values),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Trace:
+        """Rebuild a trace from :meth:`to_json`."""
+        return cls(
+            budget=value["budget"],
+            stopped=value["stopped"],
+            steps=_decode(value["steps"]),
+            scalars={key: _decode(column) for key, column in value["scalars"].items()},
+            weight_steps=_decode(value["weight_steps"]),
+            layers={
+                name: LayerTrace(
+                    (layer["matrix_shape"][0], layer["matrix_shape"][1]),
+                    _decode(layer["variance"]),
+                    _decode(layer["sigma"]),
+                )
+                for name, layer in value["layers"].items()
+            },
+            evaluation_steps=_decode(value["evaluation_steps"]),
+            evaluations={key: _decode(column) for key, column in value["evaluations"].items()},
+            better=dict(value["better"]),
+            samples=None if value["samples"] is None else Samples(_decode_array(value["samples"])),
+        )
+
+
+def single_precision(values: Sequence[float]) -> list[float]:
+    """Round numbers to what float32 holds, in their shortest decimal form: half the bytes in a record, and no less true.
+
+    Training computes in float32; only evaluations, computed in float64, keep all their digits.
+    """
+    return [float(np.format_float_scientific(np.float32(value))) for value in values]
+
+
+def _encode(column: Column) -> list[float | str]:
+    return [
+        (int(value) if value.is_integer() and abs(value) < 2**53 else value) if np.isfinite(value) else str(value)
+        for value in (float(item) for item in column)
+    ]
+
+
+def _decode(values: Sequence[float | str]) -> Column:
+    return np.array([float(value) for value in values], dtype=np.float64)
+
+
+def _encode_array(values: NDArray[Any]) -> dict[str, Any]:
+    data = base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+    return {"dtype": str(values.dtype), "shape": list(values.shape), "data": data}
+
+
+def _decode_array(value: Mapping[str, Any]) -> NDArray[Any]:
+    flat = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
+    return flat.reshape(value["shape"])

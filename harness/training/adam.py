@@ -1,0 +1,72 @@
+"""Adam, as a pure function over lists of tensors, and the contract of an optimizer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.plugin import Plugin
+
+Slots = dict[str, list[Tensor]]
+"""An optimizer's memory: for each slot one tensor per parameter."""
+
+
+class Optimizer(Plugin):
+    """Base of all optimizers."""
+
+    kind: ClassVar[str] = "optimizer"
+
+    def init(self, params: list[Tensor]) -> Slots:
+        """Return the memory before the first update."""
+        raise NotImplementedError
+
+    def update(
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+    ) -> tuple[list[Tensor], Slots]:
+        """Return new parameters and memory; nothing is changed in place.
+
+        Args:
+            params: The parameters.
+            grads: Their gradients.
+            slots: The memory.
+            count: Number of this update, from 1; a scalar tensor.
+            lr: The learning rate.
+        """
+        raise NotImplementedError
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015, algorithm 1).
+
+    Written out instead of ``torch.optim.Adam``, because the step function is pure, and because the fused variant of
+    torch reads gradients wrongly on the CPU when they are not contiguous in their parameter's layout.
+    """
+
+    name: ClassVar[str] = "adam"
+    summary: ClassVar[str] = "Adam with bias correction."
+    paper: ClassVar[str] = "Kingma & Ba 2015, arXiv:1412.6980"
+
+    beta1: float = Field(0.5, ge=0, lt=1, description="decay of the first moment")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the second moment")
+    eps: float = Field(1e-8, gt=0, le=1, description="added to the root of the second moment")
+
+    def init(self, params: list[Tensor]) -> Slots:
+        """Start from moments of zero."""
+        return {slot: [torch.zeros_like(param) for param in params] for slot in ("first", "second")}
+
+    def update(
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+    ) -> tuple[list[Tensor], Slots]:
+        """Make one step."""
+        first = torch._foreach_lerp(slots["first"], grads, 1 - self.beta1)
+        second = torch._foreach_mul(slots["second"], self.beta2)
+        torch._foreach_addcmul_(second, grads, grads, 1 - self.beta2)
+        # A scalar tensor, not a Python number: nothing has to be read back from the device.
+        root = torch._foreach_sqrt(second)
+        torch._foreach_div_(root, (1 - self.beta2**count).sqrt())
+        torch._foreach_add_(root, self.eps)
+        step = torch._foreach_mul(first, -lr / (1 - self.beta1**count))
+        return list(torch._foreach_addcdiv(params, step, root)), {"first": list(first), "second": list(second)}

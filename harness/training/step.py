@@ -1,0 +1,150 @@
+"""The step function: one round of discriminator updates and one generator update, pure.
+
+``step(state, batch) -> (state, observations)``. Everything that changes is in the state, and everything random is in the
+batch, so that the same function runs plain, compiled, or over several seeds at once, and a saved state continues exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.models.network import Network, Tree, leaves, with_leaves
+from harness.objectives import Loss
+from harness.training.adam import Optimizer, Slots
+
+Observations = dict[str, Tensor]
+"""Scalars of one step, by name."""
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """Everything of one network that changes while it trains.
+
+    Attributes:
+        params: Raw weights, biases and the normalizer's trained parameters.
+        norm: The normalizer's state.
+        slots: The optimizer's memory, in the order of ``leaves(params)``.
+        count: Updates made so far, a scalar tensor.
+    """
+
+    params: Tree
+    norm: Tree
+    slots: Slots
+    count: Tensor
+
+    @classmethod
+    def start(cls, params: Tree, norm: Tree, optimizer: Optimizer) -> NetworkState:
+        """Return the state before the first update."""
+        return cls(params, norm, optimizer.init(leaves(params)), torch.zeros((), dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything of a trial that changes while it trains."""
+
+    generator: NetworkState
+    discriminator: NetworkState
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything random of one step.
+
+    Attributes:
+        real: Real samples, [n_dis, B, ...], one batch per discriminator update.
+        latents: [n_dis + 1, B, L]; the last is the generator's own.
+    """
+
+    real: Tensor
+    latents: Tensor
+
+
+StepFunction = Callable[[State, Batch, bool], tuple[State, Observations]]
+
+
+def make_step(
+    generator: Network, discriminator: Network, loss: Loss, optimizer: Optimizer, lr_g: float, lr_d: float, n_dis: int
+) -> StepFunction:
+    """Return the step function of a cell.
+
+    Args:
+        generator: The generator.
+        discriminator: The discriminator.
+        loss: Both networks' losses.
+        optimizer: Used for both networks, with a memory each.
+        lr_g: The generator's learning rate.
+        lr_d: The discriminator's learning rate.
+        n_dis: Discriminator updates per generator update.
+
+    Returns:
+        ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy and gradient norms of
+        the last discriminator update and of the generator update; without, an empty dictionary.
+    """
+
+    def update(network: NetworkState, grads: list[Tensor], norm: Tree, lr: float) -> NetworkState:
+        count = network.count + 1
+        params, slots = optimizer.update(leaves(network.params), grads, network.slots, count, lr)
+        return NetworkState(with_leaves(network.params, params), norm, slots, count)
+
+    def discriminator_update(
+        state: NetworkState, real: Tensor, fake: Tensor, observe: bool
+    ) -> tuple[NetworkState, Observations]:
+        params = _tracked(state.params)
+        weights, norm = discriminator.effective(params, state.norm)
+        on_real, on_fake = discriminator(weights, real), discriminator(weights, fake)
+        value = loss.discriminator(on_real, on_fake)
+        grads = list(torch.autograd.grad(value, leaves(params)))
+        seen = _discriminator_observations(value, on_real, on_fake, grads) if observe else {}
+        return update(state, grads, norm, lr_d), seen
+
+    def generator_update(
+        state: NetworkState, opponent: NetworkState, latents: Tensor, observe: bool
+    ) -> tuple[NetworkState, Observations]:
+        params = _tracked(state.params)
+        weights, norm = generator.effective(params, state.norm)
+        with torch.no_grad():
+            opponent_weights, _ = discriminator.effective(opponent.params, opponent.norm)
+        value = loss.generator(discriminator(opponent_weights, generator(weights, latents)))
+        grads = list(torch.autograd.grad(value, leaves(params)))
+        seen = {"g_loss": value.detach(), "g_grad_norm": _total_norm(grads)} if observe else {}
+        return update(state, grads, norm, lr_g), seen
+
+    def step(state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
+        opponent = state.discriminator
+        seen: Observations = {}
+        with torch.no_grad():
+            weights, _ = generator.effective(state.generator.params, state.generator.norm)
+            # One pass for each batch: batch normalization must not mix them.
+            fakes = [generator(weights, batch.latents[index]) for index in range(n_dis)]
+        for index, fake in enumerate(fakes):
+            last = observe and index == n_dis - 1
+            opponent, seen = discriminator_update(opponent, batch.real[index], fake, last)
+        made, also = generator_update(state.generator, opponent, batch.latents[n_dis], observe)
+        return State(made, opponent), {**seen, **also}
+
+    return step
+
+
+def _tracked(params: Tree) -> Tree:
+    return {
+        name: {key: value.detach().requires_grad_() for key, value in layer.items()} for name, layer in params.items()
+    }
+
+
+def _total_norm(grads: list[Tensor]) -> Tensor:
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+
+
+def _discriminator_observations(value: Tensor, on_real: Tensor, on_fake: Tensor, grads: list[Tensor]) -> Observations:
+    real, fake = on_real.detach(), on_fake.detach()
+    return {
+        "d_loss": value.detach(),
+        "d_real": real.mean(),
+        "d_fake": fake.mean(),
+        "d_accuracy": 0.5 * ((real > 0).float().mean() + (fake < 0).float().mean()),
+        "d_grad_norm": _total_norm(grads),
+    }

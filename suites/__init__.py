@@ -1,0 +1,1 @@
+"""Suites: YAML files, versioned. ``ganbench list suites`` names them."""
