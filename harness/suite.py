@@ -38,6 +38,9 @@ class Hyperparameters(_Model):
     lr_d: float = Field(gt=0, le=10)
     n_dis: int = Field(1, ge=1, le=100)
     batch_size: int = Field(64, ge=2, le=65536)
+    steps: int = Field(ge=1)
+    evaluations: int = Field(25, ge=1, le=1000)
+    log_points: int = Field(200, ge=1, le=10000)
 
 
 class Block(_Model):
@@ -46,9 +49,6 @@ class Block(_Model):
     dataset: Named
     architecture: Named
     metric: Named
-    steps: int = Field(ge=1)
-    evaluations: int = Field(25, ge=1, le=1000)
-    log_points: int = Field(200, ge=1, le=10000)
     common: dict[str, Any] = Field(default_factory=dict)
     settings: dict[Name, dict[str, Any]] = Field(min_length=1)
 
@@ -96,6 +96,32 @@ class Suite:
     def trials(self) -> list[Trial]:
         """Return every trial: for each seed all cells, so that an interrupted sweep has whole pairs."""
         return [Trial(cell, self.seed, seed) for seed in range(self.seeds) for cell in self.cells]
+
+    def plan(self) -> dict[str, Any]:
+        """Return what the ledger keeps of the suite: all that a reader of results needs, as JSON values."""
+        return {
+            "suite": self.name,
+            "version": self.version,
+            "hash": self.hash(),
+            "description": self.description,
+            "seed": self.seed,
+            "seeds": self.seeds,
+            "definition": self.definition,
+            "baseline": self.baseline,
+            "cells": [
+                {
+                    "id": cell.id,
+                    "dataset": cell.dataset.label(),
+                    "architecture": cell.architecture.label(),
+                    "normalizer": cell.normalizer.label(),
+                    "setting": cell.setting,
+                    "measures": [{"key": item.key, "better": item.better} for item in cell.metric.measures()],
+                    "spec": cell.spec(),
+                }
+                for cell in self.cells
+            ],
+            "text": self.text,
+        }
 
     def hash(self) -> str:
         """Return the hash of what the suite asks for, whatever its comments and layout."""
@@ -201,11 +227,8 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
             loss = create("loss", chosen.loss, *where, "loss")
             optimizer = create("optimizer", chosen.optimizer, *where, "optimizer")
             rest = chosen.model_dump(exclude={"loss", "optimizer"})
-            budget = {"steps": block.steps, "evaluations": block.evaluations, "log_points": block.log_points}
             cells += [
-                Cell(
-                    normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest, **budget
-                )
+                Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest)
                 for normalizer in normalizers
                 if None not in (normalizer, loss, optimizer, *shared.values())
             ]

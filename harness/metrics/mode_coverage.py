@@ -18,8 +18,9 @@ class ModeCoverage(Metric):
     """How many modes the samples reach, and how many samples are near one (Srivastava et al. 2017, section 4.1).
 
     A sample is of high quality when it lies within three standard deviations of its nearest mode. A mode is captured when
-    at least one high-quality sample lies nearest to it. ``largest_mode_share`` is the share of the fullest mode among
-    high-quality samples, and ``mode_kl`` is KL(samples' modes | uniform) in nats, over high-quality samples (log K when
+    at least one high-quality sample lies nearest to it; ``modes`` counts them and ``mode_coverage`` is their share of all
+    K. ``largest_mode_ratio`` is K times the fullest mode's share of the high-quality samples: 1 when they are balanced, K
+    when all are in one mode. ``mode_kl`` is KL(samples' modes | uniform) in nats, over high-quality samples (log K when
     there is none).
     """
 
@@ -39,7 +40,8 @@ class ModeCoverage(Metric):
         return (
             Measure("high_quality_share", "higher"),
             Measure("modes", "higher"),
-            Measure("largest_mode_share", "lower"),
+            Measure("mode_coverage", "higher"),
+            Measure("largest_mode_ratio", "lower"),
             Measure("mode_kl", "lower"),
         )
 
@@ -74,6 +76,7 @@ class ModeCoverage(Metric):
         return {
             "high_quality_share": len(good) / len(samples),
             "modes": float(len(positive)),
-            "largest_mode_share": float(shares.max()),
+            "mode_coverage": len(positive) / count,
+            "largest_mode_ratio": float(shares.max()) * count,
             "mode_kl": float((positive * (positive * count).log()).sum()) if len(positive) else math.log(count),
         }

@@ -1,0 +1,16 @@
+"""From a trace to a verdict: pure functions over plain arrays, with versioned thresholds, and no torch."""
+
+from harness.stability.definition import Definition, load_definition
+from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict, judge, method_error
+
+__all__ = [
+    "METHOD_ERROR",
+    "STABLE",
+    "UNSTABLE",
+    "Definition",
+    "Finding",
+    "Verdict",
+    "judge",
+    "load_definition",
+    "method_error",
+]

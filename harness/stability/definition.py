@@ -1,0 +1,99 @@
+"""The versioned thresholds of the detectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from harness.errors import InputError, did_you_mean
+
+FOLDER = Path(__file__).parent / "definitions"
+
+
+class _Thresholds(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Diverged(_Thresholds):
+    """No threshold: a value is finite or it is not."""
+
+
+class Reference(_Thresholds):
+    """Where a gradient norm's reference is taken, and how it is smoothed; shares of the planned steps."""
+
+    reference_from: float
+    reference_to: float
+    window: float
+
+
+class ExplodingGradient(Reference):
+    """See the definition file."""
+
+    factor: float
+    absolute: float
+    consecutive: int
+    sigma_factor: float
+
+
+class VanishingGradient(Reference):
+    """See the definition file."""
+
+    factor: float
+    absolute: float
+    share: float
+    saturated_accuracy: float
+
+
+class Tail(_Thresholds):
+    """How many of the last evaluations decide."""
+
+    tail: float
+    tail_least: int
+
+
+class ModeCollapse(Tail):
+    """See the definition file."""
+
+    coverage: float
+    largest_ratio: float
+    diversity: float
+
+
+class LateDeterioration(Tail):
+    """See the definition file."""
+
+    ratio: float
+    score_drop: float
+
+
+class NeverConverged(_Thresholds):
+    """See the definition file."""
+
+    of_untrained: float
+    share: float
+
+
+class Definition(_Thresholds):
+    """One version of what "unstable" means."""
+
+    version: int
+    diverged: Diverged
+    exploding_gradient: ExplodingGradient
+    vanishing_gradient: VanishingGradient
+    mode_collapse: ModeCollapse
+    late_deterioration: LateDeterioration
+    never_converged: NeverConverged
+
+
+def load_definition(version: int) -> Definition:
+    """Load a shipped definition.
+
+    Raises:
+        InputError: There is no such version.
+    """
+    known = {path.stem: path for path in FOLDER.glob("*.yaml")}
+    if str(version) not in known:
+        raise InputError(f"no definition {version} of instability{did_you_mean(str(version), known)}")
+    return Definition.model_validate(yaml.safe_load(known[str(version)].read_text(encoding="utf-8")))

@@ -1,0 +1,104 @@
+"""Running one trial: train, judge, and describe where it happened. What a worker executes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.cell import PLUGIN_KINDS, Trial, canonical_json
+from harness.errors import MethodError
+from harness.ledger import Record
+from harness.plugin import source_hash
+from harness.registry import Catalog
+from harness.stability import Definition, judge, method_error
+
+if TYPE_CHECKING:
+    from harness.training.loop import Material
+
+PROVENANCE_PACKAGES = ("ganbench", "torch", "torch-fidelity", "numpy")
+
+
+@dataclass
+class Workshop:
+    """What a process keeps between trials: plugins, loaded data and prepared metrics.
+
+    Attributes:
+        catalog: The plugins.
+    """
+
+    catalog: Catalog
+    _materials: dict[str, Material] = field(default_factory=dict)
+
+    def material(self, trial: Trial) -> Material:
+        """Return the data and the metric of a trial's cell, loaded once per process."""
+        from harness.normalizer import Normalizer
+        from harness.training.loop import Material
+
+        cell = trial.cell
+        default = cell.architecture.generator_normalizer
+        key = canonical_json([cell.dataset.spec(), cell.metric.spec(), default])
+        if key not in self._materials:
+            data = cell.dataset.load()
+            normalizer = cast("Normalizer", self.catalog.create("normalizer", default))
+            self._materials[key] = Material(data, cell.metric.prepare(data), normalizer)
+        return self._materials[key]
+
+    def run(self, trial: Trial, definition: Definition, attempt: int = 1) -> Record:
+        """Train a trial, reach its verdict, and return the record to commit."""
+        from harness.training.loop import train
+
+        started = time.time()
+        material = self.material(trial)
+        with one_thread():
+            try:
+                trace = train(trial, material)
+            except MethodError as error:
+                trace, verdict = None, method_error(str(error), definition)
+            else:
+                verdict = judge(trace, definition)
+        return Record(
+            trial_id=trial.id,
+            cell_id=trial.cell.id,
+            spec=trial.spec(),
+            verdict=verdict,
+            trace_json=None if trace is None else trace.to_json(),
+            provenance=_provenance(trial, started, attempt),
+        )
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, whatever the process was set to: sums depend on how many threads share them."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):  # numpy's eigenvalues in the Frechet distance
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _provenance(trial: Trial, started: float, attempt: int) -> dict[str, Any]:
+    plugins = {kind: type(getattr(trial.cell, kind)) for kind in PLUGIN_KINDS}
+    return {
+        "started": round(started, 3),
+        "seconds": round(time.time() - started, 3),
+        "attempt": attempt,
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "device": "cpu",
+        "threads": 1,
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
+        "sources": {kind: source_hash(plugin) for kind, plugin in plugins.items()},
+    }
