@@ -1,0 +1,31 @@
+"""ganbench: how often does seeded GAN training fail, under which normalizer, and how sure is that?
+
+    from harness import load_suite, run, read_ledger
+    from reports import leaderboard
+
+    run("quick", "results/quick")
+    leaderboard(read_ledger("results/quick")).write("results/quick/leaderboard")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.ledger import read_ledger as read_ledger
+    from harness.suite import load_suite as load_suite
+    from harness.sweep import run as run
+
+__version__ = "0.1.0"
+
+_HOMES = {"load_suite": "harness.suite", "read_ledger": "harness.ledger", "run": "harness.sweep"}
+
+__all__ = ["__version__", "load_suite", "read_ledger", "run"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  one of several functions
+    # On first use: `ganbench --help` must not wait for pydantic and numpy.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

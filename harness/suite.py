@@ -7,7 +7,7 @@ reported at once, each with its line, what was expected, what was found, and the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -96,6 +96,18 @@ class Suite:
     def trials(self) -> list[Trial]:
         """Return every trial: for each seed all cells, so that an interrupted sweep has whole pairs."""
         return [Trial(cell, self.seed, seed) for seed in range(self.seeds) for cell in self.cells]
+
+    def with_seeds(self, seeds: int | None) -> Suite:
+        """Return the suite with another number of trials per cell, or as it is for None.
+
+        Raises:
+            InputError: The number is below 1.
+        """
+        if seeds is None:
+            return self
+        if seeds < 1:
+            raise InputError(f"--seeds: expected a number of at least 1, found {seeds}")
+        return replace(self, seeds=seeds)
 
     def plan(self) -> dict[str, Any]:
         """Return what the ledger keeps of the suite: all that a reader of results needs, as JSON values."""

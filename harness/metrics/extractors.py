@@ -24,17 +24,17 @@ class DigitsCNN(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
-        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
-        self.conv3 = nn.Conv2d(32, 32, 3, padding=1)
-        self.hidden = nn.Linear(32 * 2 * 2, 32)
+        self.conv2 = nn.Conv2d(16, 32, 3, stride=2, padding=1)
+        self.conv3 = nn.Conv2d(32, 64, 3, stride=2, padding=1)
+        self.hidden = nn.Linear(64 * 2 * 2, 32)
         self.output = nn.Linear(32, 10)
 
     def features(self, images: Tensor) -> Tensor:
         """Turn uint8 images [N, 1, 8, 8] into features [N, 32]."""
         x = images.float() / 127.5 - 1
         x = torch.relu(self.conv1(x))
-        x = nn.functional.max_pool2d(torch.relu(self.conv2(x)), 2)
-        x = nn.functional.max_pool2d(torch.relu(self.conv3(x)), 2)
+        x = torch.relu(self.conv2(x))
+        x = torch.relu(self.conv3(x))
         return torch.relu(self.hidden(x.flatten(1)))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,0 +1,270 @@
+"""The command ``ganbench``. Thin: every verb reads its arguments and calls a function that Python users can call."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.ledger import Ledger
+    from harness.registry import Catalog
+
+OK = 0
+BAD_INPUT = 2
+INCOMPLETE = 3
+
+app = typer.Typer(
+    name="ganbench",
+    help="How often does GAN training fail, under which normalizer, and how sure is that?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SuiteArgument = Annotated[str, typer.Argument(help="A suite file, or a shipped suite's name (ganbench list suites).")]
+ResultsOption = Annotated[Path | None, typer.Option("--results", help="The ledger's folder. [default: results/SUITE]")]
+PluginOption = Annotated[
+    list[str] | None, typer.Option("--plugin", help="A .py file or a module with further plugins; repeatable.")
+]
+SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="Trials per cell, instead of the suite's own.")]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow's URI, or 'off'. [default: mlflow.db beside the ledger]"),
+]
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    normalizers = "normalizers"
+    datasets = "datasets"
+    architectures = "architectures"
+    losses = "losses"
+    optimizers = "optimizers"
+    metrics = "metrics"
+    suites = "suites"
+
+
+@app.command()
+def plan(
+    suite: SuiteArgument, results: ResultsOption = None, plugin: PluginOption = None, seeds: SeedsOption = None
+) -> None:
+    """Show what would run: cells, trials, done, missing, and an estimate."""
+    import os
+
+    from rich.table import Table
+
+    from harness.estimate import seconds_by_cell
+    from harness.ledger import Ledger
+    from harness.progress import duration
+    from harness.suite import load_suite
+    from harness.sweep import default_results, missing_trials
+
+    catalog = _catalog(plugin)
+    read = load_suite(suite, catalog=catalog).with_seeds(seeds)
+    ledger = Ledger(results or default_results(read))
+    missing = missing_trials(read, ledger)
+    table = Table("dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
+    left = {cell.id: sum(trial.cell.id == cell.id for trial in missing) for cell in read.cells}
+    for cell in read.cells:
+        names = (cell.dataset.label(), cell.architecture.label(), cell.setting, cell.normalizer.label())
+        table.add_row(*names, str(cell.steps), str(read.seeds - left[cell.id]), str(left[cell.id]))
+    console = _console()
+    console.print(table)
+    total = len(read.trials())
+    console.print(
+        f"suite {read.name} version {read.version}: {len(read.cells)} cells x {read.seeds} seeds = {total} trials,"
+        f" {total - len(missing)} done, {len(missing)} missing"
+    )
+    if missing:
+        needed = [cell for cell in read.cells if left[cell.id]]
+        seconds = seconds_by_cell(needed, ledger, catalog)
+        work = sum(left[cell.id] * seconds[cell.id] for cell in needed)
+        cores = os.cpu_count() or 1
+        console.print(f"about {duration(work)} of computing, {duration(work / cores)} on this machine's {cores} cores")
+
+
+@app.command()
+def run(
+    suite: SuiteArgument,
+    results: ResultsOption = None,
+    address: Annotated[
+        str, typer.Option(help="local: a Ray of our own; inline: this process, no Ray; else a Ray cluster's address.")
+    ] = "local",
+    tracking_uri: TrackingOption = None,
+    plugin: PluginOption = None,
+    seeds: SeedsOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
+) -> None:
+    """Run a suite's missing trials. The same command again continues."""
+    from harness.ledger import Ledger
+    from harness.progress import SweepDisplay, status_line
+    from harness.registry import PluginSource
+    from harness.suite import load_suite
+    from harness.sweep import default_results
+    from harness.sweep import run as sweep
+
+    console = _console()
+    read = load_suite(suite, plugins=[PluginSource.read(origin) for origin in plugin or []])
+    folder = results or default_results(read)
+    with SweepDisplay(console) as display:
+        try:
+            report = sweep(
+                read, folder, address=address, plugins=plugin or [], seeds=seeds, limit=limit, on_event=display
+            )
+        except KeyboardInterrupt:
+            console.print("interrupted; committed trials are kept, and the same command continues")
+            raise typer.Exit(INCOMPLETE) from None
+    console.print(status_line(report), highlight=False)
+    if tracking_uri != "off":
+        _sync(Ledger(folder), tracking_uri, console, must=False)
+    if report.missing:
+        console.print(f"{report.missing} trials are missing; the same command continues", style="yellow")
+        raise typer.Exit(INCOMPLETE)
+    console.print(f"complete; next: ganbench report {folder}")
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write. [default: DIRECTORY/leaderboard]")] = None,
+) -> None:
+    """Write leaderboard.md, leaderboard.html and leaderboard.csv."""
+    from harness.ledger import read_ledger
+    from reports import leaderboard
+
+    console = _console()
+    for path in leaderboard(read_ledger(directory)).write(out or directory / "leaderboard"):
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def sync(
+    directory: Annotated[Path, typer.Argument(help="The ledger's folder.")], tracking_uri: TrackingOption = None
+) -> None:
+    """Bring the ledger into MLflow. Doing it twice changes nothing."""
+    from harness.ledger import read_ledger
+
+    _sync(read_ledger(directory), tracking_uri, _console(), must=True)
+
+
+@app.command(name="list")
+def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: PluginOption = None) -> None:
+    """List what a suite can name, with a line on each."""
+    from rich.table import Table
+
+    from harness.registry import KINDS
+    from harness.suite import shipped_suites
+
+    console = _console()
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    if what == What.suites:
+        for name, path in shipped_suites().items():
+            table.add_row(name, _suite_line(path))
+    else:
+        kind = next(kind for kind, group in KINDS.items() if group == f"ganbench.{what}")
+        for listed in _catalog(plugin).listing(kind):
+            if listed.plugin is None:
+                table.add_row(listed.name, f"[red]cannot be loaded:[/] {_escaped(listed.error)}", "")
+            else:
+                table.add_row(listed.name, _escaped(listed.plugin.summary), _escaped(listed.plugin.paper))
+    console.print(table)
+
+
+@app.command()
+def check(
+    normalizer: Annotated[str, typer.Argument(help="A normalizer's name, or a .py file with one or several.")],
+    plugin: PluginOption = None,
+) -> None:
+    """Check whether a normalizer is fit to run."""
+    from harness.conformance import check_normalizer
+
+    console = _console()
+    is_file = normalizer.endswith(".py")
+    catalog = _catalog([*(plugin or []), *([normalizer] if is_file else [])])
+    installed = set(_catalog(plugin).names("normalizer"))
+    names = [name for name in catalog.names("normalizer") if name not in installed] if is_file else [normalizer]
+    failed = 0
+    for name in names:
+        console.print(f"[bold]{_escaped(name)}[/]")
+        for outcome in check_normalizer(catalog.create("normalizer", name), catalog):  # type: ignore[arg-type]
+            mark = "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
+            console.print(f"  {mark}  {outcome.claim}" + (f"\n          {_escaped(outcome.detail)}" if outcome.detail else ""))
+            failed += not outcome.passed
+    if failed:
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at versions, devices, Ray, MLflow, free disk and data sets."""
+    from harness.doctor import examine
+
+    console = _console()
+    bad = 0
+    for finding in examine(_catalog(None), Path.cwd()):
+        mark = "[green]ok [/]" if finding.good else "[red]BAD[/]"
+        console.print(f"{mark} {finding.subject}: {_escaped(finding.state)}", highlight=False)
+        bad += not finding.good
+    if bad:
+        raise typer.Exit(BAD_INPUT)
+
+
+def main() -> None:
+    """Run the command, turning our own errors into one message and an exit code."""
+    from harness.errors import GanbenchError
+
+    try:
+        app()
+    except GanbenchError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _catalog(plugins: list[str] | None) -> Catalog:
+    from harness.registry import Catalog, PluginSource
+
+    return Catalog([PluginSource.read(origin) for origin in plugins or []])
+
+
+def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: bool) -> None:
+    """Bring a ledger into MLflow; unless it must, an unreachable server is a warning: nothing is lost."""
+    from harness.tracking import TrackingError, sync
+
+    try:
+        done = sync(ledger, tracking_uri)
+    except TrackingError as error:
+        if must:
+            raise
+        console.print(f"MLflow was not reached: {error}\nlater: ganbench sync {ledger.root}", style="yellow")
+        return
+    console.print(f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")
+
+
+def _suite_line(path: Path) -> str:
+    from harness.yaml_source import read_yaml
+
+    return _escaped(" ".join(str(read_yaml(path).content.get("description", "")).split()))
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+if __name__ == "__main__":
+    main()

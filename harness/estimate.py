@@ -1,0 +1,68 @@
+"""How long the missing trials will take: from committed trials, or by timing a few steps."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+
+from harness.cell import Cell, Trial
+from harness.ledger import Ledger
+from harness.registry import Catalog
+
+STEPS = 10
+
+
+def seconds_by_cell(cells: Iterable[Cell], ledger: Ledger, catalog: Catalog) -> dict[str, float]:
+    """Return the expected seconds of one trial for each cell.
+
+    Args:
+        cells: The cells.
+        ledger: Committed trials of a cell give its mean; it may not exist yet.
+        catalog: The plugins.
+    """
+    seen: defaultdict[str, list[float]] = defaultdict(list)
+    for record in ledger.records():
+        seen[record.cell_id].append(record.provenance["seconds"])
+    timer = _Timer(catalog)
+    return {
+        cell.id: sum(seen[cell.id]) / len(seen[cell.id]) if cell.id in seen else timer.seconds(cell) for cell in cells
+    }
+
+
+class _Timer:
+    """Times single steps and single evaluations, in this process and on one thread."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        from harness.trial import Workshop
+
+        self._workshop = Workshop(catalog)
+
+    def seconds(self, cell: Cell) -> float:
+        """Return the expected seconds of one trial."""
+        import torch
+
+        from harness.training.loop import batches, build_networks, initial_state
+        from harness.training.step import make_step
+        from harness.trial import one_thread
+
+        trial = Trial(cell, 0, 0)
+        material = self._workshop.material(trial)
+        generator, discriminator = build_networks(cell, material)
+        state = initial_state(trial, generator, discriminator)
+        step = make_step(generator, discriminator, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
+        draw = batches(trial, material.data)
+        with one_thread():
+            for _ in range(3):
+                state, _ = step(state, draw(), False)
+            started = time.perf_counter()
+            for _ in range(STEPS):
+                state, _ = step(state, draw(), False)
+            per_step = (time.perf_counter() - started) / STEPS
+            started = time.perf_counter()
+            with torch.no_grad():
+                weights, _ = generator.effective(state.generator.params, state.generator.norm)
+                latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()))
+                material.evaluate(material.data.encode(generator(weights, latents)))
+            per_evaluation = time.perf_counter() - started
+        return per_step * cell.steps + per_evaluation * (cell.evaluations + 1)

@@ -1,0 +1,139 @@
+"""A sweep: running a suite's missing trials."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from harness.cell import Trial
+from harness.execution import Event, Execute, Retried, run_inline
+from harness.ledger import Ledger
+from harness.registry import Catalog, PluginSource
+from harness.suite import Suite, load_suite
+from harness.worker import Done, Task
+
+LOCAL = "local"
+INLINE = "inline"
+
+
+@dataclass
+class SweepReport:
+    """What a sweep did, and what is left.
+
+    Attributes:
+        planned: Trials of the suite.
+        before: Of these, committed before the sweep.
+        committed: Committed by it.
+        failures: Of the committed trials, how often each failure mode was found.
+        failed: Of the committed trials, how many were unstable or could not run.
+        retried: Attempts that infrastructure took away.
+        lost: Trials that were not brought to a commit, with the reason.
+        set_aside: Damaged records that were moved out of the way.
+        seconds: Duration.
+    """
+
+    planned: int
+    before: int
+    committed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    retried: int = 0
+    lost: dict[str, str] = field(default_factory=dict)
+    set_aside: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def missing(self) -> int:
+        """Trials of the suite that are not committed."""
+        return self.planned - self.before - self.committed
+
+    def add(self, event: Event) -> None:
+        """Take account of an event."""
+        if isinstance(event, Done):
+            self.committed += 1
+            self.failures.update(event.modes)
+            self.failed += bool(event.modes)
+        elif isinstance(event, Retried):
+            self.retried += 1
+        else:
+            self.lost[event.trial_id] = event.reason
+
+
+OnEvent = Callable[[SweepReport, Event | None], None]
+"""Called at the start with None, then after every event."""
+
+
+def run(
+    suite: str | Path | Suite,
+    results: str | Path | None = None,
+    *,
+    address: str = LOCAL,
+    plugins: Sequence[str] = (),
+    seeds: int | None = None,
+    limit: int | None = None,
+    on_event: OnEvent | None = None,
+) -> SweepReport:
+    """Run what a suite asks for and the ledger does not hold yet. The same call again continues.
+
+    Args:
+        suite: A path, a shipped suite's name, or a suite that was read before (with the same plugins).
+        results: The ledger's folder; ``results/<suite>`` when absent.
+        address: ``"local"`` for a Ray of our own, ``"inline"`` for this process, otherwise a Ray cluster's address.
+        plugins: Files or modules with further plugins.
+        seeds: Trials per cell, instead of the suite's own number.
+        limit: Run at most this many trials now.
+        on_event: Progress.
+
+    Raises:
+        InputError: The suite, a plugin or the address cannot be used. Nothing was written.
+        LedgerError: The results folder cannot be used.
+    """
+    sources = [PluginSource.read(origin) for origin in plugins]
+    read = suite if isinstance(suite, Suite) else load_suite(suite, catalog=Catalog(sources))
+    read = read.with_seeds(seeds)
+    ledger = Ledger(results if results is not None else default_results(read))
+    ledger.write_plan(read.plan())
+    set_aside = ledger.set_damaged_aside()
+    tasks, before = _tasks(read, ledger, sources)
+    report = SweepReport(planned=len(tasks) + before, before=before, set_aside=set_aside)
+    tell = on_event or (lambda report, event: None)
+    started = time.monotonic()
+    tell(report, None)
+    if chosen := tasks[:limit]:
+        for event in _executor(address)(chosen):
+            report.add(event)
+            report.seconds = time.monotonic() - started
+            tell(report, event)
+    return report
+
+
+def default_results(suite: Suite) -> Path:
+    """Return where a suite's ledger stands unless told otherwise."""
+    return Path("results") / suite.name
+
+
+def missing_trials(suite: Suite, ledger: Ledger) -> list[Trial]:
+    """Return a suite's trials that a ledger does not hold, in the suite's order."""
+    committed = ledger.committed()
+    return [trial for trial in suite.trials() if trial.id not in committed]
+
+
+def _tasks(suite: Suite, ledger: Ledger, sources: Sequence[PluginSource]) -> tuple[list[Task], int]:
+    missing = missing_trials(suite, ledger)
+    root = str(ledger.root.resolve())
+    tasks = [
+        Task(trial.id, trial.spec(), trial.cell.setting, tuple(sources), suite.definition, root) for trial in missing
+    ]
+    return tasks, len(suite.trials()) - len(missing)
+
+
+def _executor(address: str) -> Execute:
+    if address == INLINE:
+        return run_inline
+    from harness.cluster import run_on_ray
+
+    return partial(run_on_ray, address=address)
