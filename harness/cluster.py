@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,6 +30,31 @@ QUIET = {
 }
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Without it a local Ray listens on every network interface."""
+
+
+REACH_SECONDS = 5.0
+
+
+def check_address(address: str) -> None:
+    """Knock at a cluster's door before anything is written: Ray itself would go on trying for minutes.
+
+    Args:
+        address: ``"local"``, ``"auto"``, ``host:port`` or ``ray://host:port``.
+
+    Raises:
+        InputError: It is none of these, or nobody answers.
+    """
+    if address in ("local", "auto"):
+        return
+    match = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+?)\]?:(\d{1,5})", address)
+    if match is None:
+        raise InputError(
+            f"--address {address}: expected 'local', 'inline', 'auto', a Ray cluster's host:port or ray://host:port"
+        )
+    try:
+        socket.create_connection((match[1], int(match[2])), timeout=REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--address {address}: no Ray cluster answers there ({error})") from error
 
 
 def run_on_ray(tasks: Sequence[Task], address: str, cpus: int | None = None) -> Iterator[Event]:

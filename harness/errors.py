@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -76,24 +76,47 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         ``"; did you mean 'x'?"``, ``"; known: a, b, c"`` or, without any known name, ``""``.
     """
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"; did you mean {near!r}?"
     return f"; known: {', '.join(names)}" if names else ""
 
 
-def describe(problem: Mapping[str, Any], known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the valid name that is most like the one written, or None when none is."""
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
+
+
+def describe(
+    problems: Iterable[Mapping[str, Any]], known: Callable[[tuple[Any, ...]], Iterable[str]]
+) -> list[tuple[tuple[Any, ...], str]]:
     """Say in words what pydantic found wrong: what was expected, what was found, and the nearest valid key.
 
+    A mistyped key that must be there is one problem, not two (an unknown key and a missing one).
+
     Args:
-        problem: One of ``ValidationError.errors()``.
-        known: The keys that are valid where it was found.
+        problems: ``ValidationError.errors()``.
+        known: From the location of a problem, the keys that are valid there.
+
+    Returns:
+        Location and sentence of every problem.
     """
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key{did_you_mean(str(problem['loc'][-1]), known)}"
-    if problem["type"] == "missing":
-        return "the key is missing"
-    if problem["type"] == "too_short":
-        return "is empty, expected at least one entry"
-    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"expected {expected}, found {problem['input']!r}"
+    found = list(problems)
+    absent = {tuple(problem["loc"]) for problem in found if problem["type"] == "missing"}
+    told = []
+    for problem in found:
+        key = tuple(problem["loc"])
+        if problem["type"] != "extra_forbidden":
+            continue
+        siblings = {other[-1] for other in absent if other[:-1] == key[:-1]}
+        meant = nearest(str(key[-1]), siblings)
+        absent.discard((*key[:-1], meant))
+        told.append((key, f"unknown key{did_you_mean(str(key[-1]), [meant] if meant else known(key))}"))
+    told += [(key, "the key is missing") for key in sorted(absent, key=str)]
+    for problem in found:
+        if problem["type"] == "too_short":
+            told.append((tuple(problem["loc"]), "is empty, expected at least one entry"))
+        elif problem["type"] not in ("extra_forbidden", "missing"):
+            expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            told.append((tuple(problem["loc"]), f"expected {expected}, found {problem['input']!r}"))
+    return told

@@ -141,8 +141,8 @@ class Catalog:
             return plugin(**arguments)
         except ValidationError as error:
             raise InputError(
-                f"{kind} {name!r}: {'.'.join(map(str, problem['loc']))}: {describe(problem, plugin.model_fields)}"
-                for problem in error.errors(include_url=False)
+                f"{kind} {name!r}: {'.'.join(map(str, key))}: {text}"
+                for key, text in describe(error.errors(include_url=False), lambda _: plugin.model_fields)
             ) from error
 
     def listing(self, kind: str) -> list[Listed]:

@@ -6,7 +6,7 @@ reported at once, each with its line, what was expected, what was found, and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -248,12 +248,14 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
 
 
 def _explain_file(source: YamlSource, error: ValidationError) -> list[str]:
+    def known(key: tuple[Any, ...]) -> Iterable[str]:
+        return Block.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
+
     lines = []
-    for problem in error.errors(include_url=False):
+    for key, text in describe(error.errors(include_url=False), known):
         # Pydantic names the branch of a union in the location; only what stands in the file is of use to a reader.
-        key = tuple(part for part in problem["loc"] if part not in ("str", "dict[str,any]", "[key]"))
-        model = Block if key[:1] == ("grid",) and len(key) > 2 else SuiteFile
-        lines.append(f"{source.place(key)}: {describe(problem, model.model_fields)}")
+        place = source.place(tuple(part for part in key if part not in ("str", "dict[str,any]", "[key]")))
+        lines.append(f"{place}: {text}")
     return list(dict.fromkeys(lines))
 
 
@@ -261,11 +263,10 @@ def _explain_setting(
     source: YamlSource, here: tuple[str | int, ...], setting: str, values: dict[str, Any], error: ValidationError
 ) -> list[str]:
     lines = []
-    for problem in error.errors(include_url=False):
-        key = problem["loc"][0]
+    for (key, *_), text in describe(error.errors(include_url=False), lambda _: Hyperparameters.model_fields):
         common = (*here, "common", key)
         place = common if key not in values and common in source.lines else (*here, "settings", setting, key)
-        lines.append(f"{source.place(place)}: {describe(problem, Hyperparameters.model_fields)}")
+        lines.append(f"{source.place(place)}: {text}")
     return lines
 
 

@@ -95,6 +95,7 @@ def run(
     sources = [PluginSource.read(origin) for origin in plugins]
     read = suite if isinstance(suite, Suite) else load_suite(suite, catalog=Catalog(sources))
     read = read.with_seeds(seeds)
+    execute = _executor(address)
     ledger = Ledger(results if results is not None else default_results(read))
     ledger.write_plan(read.plan())
     set_aside = ledger.set_damaged_aside()
@@ -104,7 +105,7 @@ def run(
     started = time.monotonic()
     tell(report, None)
     if chosen := tasks[:limit]:
-        for event in _executor(address)(chosen):
+        for event in execute(chosen):
             report.add(event)
             report.seconds = time.monotonic() - started
             tell(report, event)
@@ -134,6 +135,7 @@ def _tasks(suite: Suite, ledger: Ledger, sources: Sequence[PluginSource]) -> tup
 def _executor(address: str) -> Execute:
     if address == INLINE:
         return run_inline
-    from harness.cluster import run_on_ray
+    from harness.cluster import check_address, run_on_ray
 
+    check_address(address)
     return partial(run_on_ray, address=address)

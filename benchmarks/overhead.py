@@ -1,0 +1,87 @@
+"""What the harness costs: a ring8 trial through the engine against a hand-written loop that does the same steps.
+
+    python benchmarks/overhead.py [--steps 1000] [--repeats 7]
+
+Both run in this process on one thread, in turns (A B A B ...), so that a drifting machine drifts for both. The hand-written
+loop is the usual thing: torch.nn modules, torch's own Adam, torch's spectral norm where the cell has it, batches gathered
+by index; no telemetry, no evaluation, no verdict. The engine's side is `train`, whole: networks built, telemetry, 25
+evaluations, the trace. The ratio of medians is the overhead; at most 1.10 is asked for.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils.parametrizations import spectral_norm
+
+from harness.cell import Cell, Trial
+from harness.registry import Catalog
+from harness.training.loop import Material, train
+
+NORMALIZERS = ("none", "spectral_norm")
+
+
+def by_hand(data: torch.Tensor, normalizer: str, steps: int, batch: int, fused: bool) -> None:
+    """Train the same GAN for as many steps, as one would write it in an afternoon."""
+    wrap = spectral_norm if normalizer == "spectral_norm" else (lambda layer: layer)
+    generator = nn.Sequential(nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
+    discriminator = nn.Sequential(
+        wrap(nn.Linear(2, 128)), nn.LeakyReLU(0.2), wrap(nn.Linear(128, 128)), nn.LeakyReLU(0.2), wrap(nn.Linear(128, 1))
+    )
+    optimizer_g = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=fused)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=fused)
+    for _ in range(steps):
+        real = data[torch.randint(len(data), (batch,))]
+        with torch.no_grad():
+            fake = generator(torch.randn(batch, 2))
+        loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
+        optimizer_d.zero_grad()
+        loss.backward()
+        optimizer_d.step()
+
+        discriminator.requires_grad_(False)
+        loss = F.softplus(-discriminator(generator(torch.randn(batch, 2)))).mean()
+        optimizer_g.zero_grad()
+        loss.backward()
+        optimizer_g.step()
+        discriminator.requires_grad_(True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    catalog = Catalog()
+    kinds = ("dataset", "architecture", "loss", "optimizer", "metric", "normalizer")
+    print(f"{'normalizer':<16}{'engine':>10}{'by hand':>10}{'fused':>10}{'ratio':>8}{'to fused':>10}   ms per step, medians")
+    for normalizer in NORMALIZERS:
+        names = ("ring8", "mlp", "non_saturating", "adam", "mode_coverage", normalizer)
+        plugins = {kind: catalog.create(kind, name) for kind, name in zip(kinds, names, strict=True)}
+        cell = Cell(
+            **plugins, lr_g=1e-3, lr_d=1e-3, n_dis=1, batch_size=64, steps=options.steps, evaluations=25, log_points=200
+        )
+        data = cell.dataset.load()
+        material = Material(data, cell.metric.prepare(data), catalog.create("normalizer", "none"))
+        sides = {
+            "engine": lambda: train(Trial(cell, 0, 0), material),
+            "by hand": lambda: by_hand(data.examples, normalizer, options.steps, 64, fused=False),
+            "fused": lambda: by_hand(data.examples, normalizer, options.steps, 64, fused=True),
+        }
+        times: dict[str, list[float]] = {side: [] for side in sides}
+        for repeat in range(options.repeats + 1):
+            for side, work in sides.items():
+                started = time.perf_counter()
+                work()
+                if repeat:  # the first round warms up
+                    times[side].append(1000 * (time.perf_counter() - started) / options.steps)
+        engine, hand, fused = (statistics.median(times[side]) for side in sides)
+        print(f"{normalizer:<16}{engine:>10.3f}{hand:>10.3f}{fused:>10.3f}{engine / hand:>8.2f}{engine / fused:>10.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What happened in every failed trial, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.stability import METHOD_ERROR
+from reports.evidence import Evidence, Result
+from reports.formatting import mode, short
+from reports.wording import first_failure
+
+MESSAGE = 400
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed trial.
+
+    Attributes:
+        setting: Title of its group of cells.
+        normalizer: Its normalizer.
+        seed: Its seed.
+        step: The step of the first failure; -1 for a method that did not run.
+        since: The same in words.
+        how: The failure modes, with the reasons that the detectors gave.
+    """
+
+    setting: str
+    normalizer: str
+    seed: int
+    step: int
+    since: str
+    how: str
+
+
+def failures(evidence: Evidence) -> list[Failure]:
+    """Return all failed trials, in the plan's order."""
+    return [
+        Failure(
+            setting=group.title,
+            normalizer=normalizer,
+            seed=result.seed,
+            step=-1 if result.verdict.failed_at is None else result.verdict.failed_at,
+            since=first_failure(result.verdict.failed_at),
+            how=_how(result),
+        )
+        for group in evidence.groups
+        for normalizer in group.cells
+        for result in evidence.of(group, normalizer)
+        if result.verdict.failed
+    ]
+
+
+def _how(result: Result) -> str:
+    if result.verdict.outcome == METHOD_ERROR:
+        return f"{mode(METHOD_ERROR)}: {short(result.verdict.message, MESSAGE)}"
+    return "; ".join(f"{mode(item.mode)}: {short(item.reason, MESSAGE)}" for item in result.verdict.findings)

@@ -1,0 +1,150 @@
+"""Where numbers become text. Markdown and HTML both take their words from here, so they cannot disagree."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from reports.board import Count
+from reports.evidence import Protocol
+
+NOTHING = "–"
+HALF_FAILED = "half or more failed"
+
+# What steers a terminal, turns the direction of writing, or is our own mark of a name.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ue000\ue001]")
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_UNIT = re.compile(r"\d+(–[\d.]+)? %|(Holm )?p [=&][lt; ]*[\d.e-]+")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "://": "&#58;//"}
+
+
+def plain(text: str, keep: str = "") -> str:
+    """Return a text on one line, without characters that do more than to be read."""
+    return _CONTROL.sub(lambda match: match[0] if match[0] in keep else " ", text).strip()
+
+
+def short(text: str, length: int) -> str:
+    """Return a text of at most that many characters, with an ellipsis where it was cut."""
+    text = plain(text)
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def named(label: str) -> str:
+    """Mark a name within a sentence, so that it stands out: "none" is a normalizer, not a word."""
+    return f"{_OPEN}{plain(label)}{_CLOSE}"
+
+
+def markdown(text: str) -> str:
+    """Escape a text for markdown: it stays on its line and in its cell, and nothing in it is markup or a link."""
+    text = plain(text, keep=_OPEN + _CLOSE)
+    for character, entity in _ENTITIES.items():
+        text = text.replace(character, entity)
+    text = _MARKDOWN.sub(lambda match: "\\" + match[0], text)
+    return text.replace(_OPEN, "**").replace(_CLOSE, "**")
+
+
+def html(text: str) -> str:
+    """Escape a sentence for HTML, with its names in bold, and numbers kept on one line with their units."""
+    text = escape(plain(text, keep=_OPEN + _CLOSE))
+    text = _UNIT.sub(lambda match: match[0].replace(" ", "\u00a0").replace("–", "–\u2060"), text)
+    return text.replace(_OPEN, "<b><bdi>").replace(_CLOSE, "</bdi></b>")
+
+
+def code(text: str) -> str:
+    """Return a text as a code span of markdown, whatever backticks it holds."""
+    text = plain(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    blank = " " * text.startswith("`") or " " * text.endswith("`")
+    return f"{fence}{blank}{text}{blank}{fence}"
+
+
+def percent(share: float) -> str:
+    """Return ``12 %``; one decimal where whole per cents would read as none or all."""
+    value = 100 * share
+    if 0 < value < 0.95 or 99.05 < value < 100:
+        return f"{value:.1f} %"
+    return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
+
+
+def span(low: float, high: float) -> str:
+    """Return ``5–25 %``."""
+    return f"{percent(low).removesuffix(' %')}–{percent(high)}"
+
+
+def rate(count: Count) -> str:
+    """Return a rate with its interval: ``12 % (5–25 %)``; ``0 % (at most 19 %)``, for none of a few is not never."""
+    if not count.trials:
+        return NOTHING
+    if count.unstable == 0:
+        return f"{percent(count.rate)} (at most {percent(count.high)})"
+    if count.unstable == count.trials:
+        return f"{percent(count.rate)} (at least {percent(count.low)})"
+    return f"{percent(count.rate)} ({span(count.low, count.high)})"
+
+
+def of(count: Count) -> str:
+    """Return ``3/16``."""
+    return f"{count.unstable}/{count.trials}"
+
+
+def rank(ranks: tuple[int, int]) -> str:
+    """Return ``2`` or ``1–3``."""
+    low, high = ranks
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with three significant digits."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
+
+
+def quality(value: float) -> str:
+    """Return a median with failures worst."""
+    return HALF_FAILED if math.isinf(value) else number(value)
+
+
+def mode(name: str) -> str:
+    """Return a failure mode in words."""
+    return name.replace("_", " ")
+
+
+def name(label: str, *, baseline: str | None) -> str:
+    """Return a normalizer's label, with a word if it is the one that the others are compared with."""
+    return f"{label} (baseline)" if label == baseline else label
+
+
+def quality_title(protocol: Protocol) -> str:
+    """Return the head of a column of quality."""
+    return f"{protocol.title} ({protocol.better} is better)"
+
+
+def modes(counts: Mapping[str, int]) -> str:
+    """Return ``mode collapse 12, never converged 9``, the most frequent first."""
+    found = [name for name, count in counts.items() if count]
+    return (
+        ", ".join(f"{mode(name)} {counts[name]}" for name in sorted(found, key=lambda name: -counts[name])) or NOTHING
+    )
+
+
+def p_value(value: float) -> str:
+    """Return ``p = 0.012`` or ``p < 0.001``."""
+    return "p < 0.001" if value < 0.001 else f"p = {min(value, 1):.2g}"
+
+
+def count(amount: int, singular: str) -> str:
+    """Return ``1 trial``, ``2 trials``."""
+    return f"{amount} {singular}{'' if amount == 1 else 's'}"
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Return ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""

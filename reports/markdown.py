@@ -1,0 +1,89 @@
+"""The leaderboard as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reports import formatting as f
+from reports.board import Board
+from reports.evidence import Evidence
+from reports.failures import Failure, failures
+from reports.measured import facts
+from reports.wording import caution, conclusion, headline, intro
+
+FAILURES = 200
+"""A longer list is cut; the ledger and the HTML page have the rest."""
+
+
+def render(evidence: Evidence, board: Board) -> str:
+    """Return the page as GitHub-flavoured markdown."""
+    plan = evidence.plan
+    parts = [
+        f"# {f.markdown(plan['suite'])}: stability leaderboard",
+        f"> {f.markdown(headline(evidence, board))}",
+        f.markdown(caution(evidence, board)),
+        f.markdown(intro(evidence)),
+        _leaderboard(evidence, board),
+        "## What the data support",
+        "\n".join(f"- {f.markdown(conclusion(pair))}" for pair in board.pairs) or "There is nothing to compare.",
+        "## Cell by cell",
+        _cells(board),
+        "## What happened, trial by trial",
+        _failures(failures(evidence)),
+        "## How this was measured",
+        *(_fact(fact.term, fact.lines, code=fact.code) for fact in facts(evidence, board)),
+        "The figures are in leaderboard.html, the first table in leaderboard.csv.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _leaderboard(evidence: Evidence, board: Board) -> str:
+    protocols = evidence.protocols
+    head = ["rank", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed"]
+    head += [f.quality_title(protocol) for protocol in protocols]
+    rows = [
+        [
+            f.rank(row.rank),
+            f.name(row.normalizer, baseline=evidence.plan.get("baseline")),
+            f.of(row.count),
+            f.rate(row.count),
+            f.modes(row.count.modes),
+            *(f.quality(row.quality[protocol]) for protocol in protocols),
+        ]
+        for row in board.rows
+    ]
+    return _table(head, rows)
+
+
+def _cells(board: Board) -> str:
+    head = ["setting", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed", "quality"]
+    return _table(
+        head,
+        (
+            [cell.group.title, cell.normalizer, f.of(cell.count), f.rate(cell.count), f.modes(cell.count.modes),
+             f.quality(cell.quality)]
+            for cell in board.cells
+        ),
+    )  # fmt: skip
+
+
+def _failures(failed: Sequence[Failure]) -> str:
+    if not failed:
+        return "No trial failed."
+    head = ["setting", "normalizer", "seed", "first failed", "how"]
+    rows = ([item.setting, item.normalizer, str(item.seed), item.since, item.how] for item in failed[:FAILURES])
+    cut = len(failed) - FAILURES
+    more = f"\n\n{f.count(cut, 'more failed trial')} in leaderboard.html." if cut > 0 else ""
+    summary = f"<summary>{f.count(len(failed), 'failed trial')}</summary>"
+    return f"<details>\n{summary}\n\n{_table(head, rows)}{more}\n\n</details>"
+
+
+def _fact(term: str, lines: Sequence[str], *, code: bool) -> str:
+    text = "\n".join(f"- {f.code(line) if code else f.markdown(line)}" for line in lines)
+    return f"**{f.markdown(term)}**\n\n{text}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    texts = [[cell if number == 1 else f.markdown(cell) for cell in line] for number, line in enumerate(lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in texts)

@@ -1,0 +1,110 @@
+"""How the numbers were measured: what somebody needs who wants to believe them, or to repeat them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from reports.board import MODES, Board
+from reports.evidence import Evidence
+from reports.formatting import count, listing, mode
+from reports.statistics import ALPHA, EXACT_BELOW
+
+MISSING_LINES = 30
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know.
+
+    Attributes:
+        term: What it is about.
+        lines: The sentences.
+        code: Whether the lines are commands or hashes.
+    """
+
+    term: str
+    lines: tuple[str, ...]
+    code: bool = False
+
+
+def facts(evidence: Evidence, board: Board) -> list[Fact]:
+    """Return everything of the box "How this was measured"; nothing in it depends on where and when it was made."""
+    plan = evidence.plan
+    cells = count(len(board.cells), "cell")
+    normalizers = count(len(evidence.normalizers), "normalizer")
+    suite = f"{plan['suite']}, version {plan['version']}, hash {plan['hash']}, random streams from {plan['seed']}"
+    found = [
+        Fact("Suite", (suite,)),
+        Fact("Trials", (
+            f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {count(evidence.seeds, 'seed')} each:"
+            f" {evidence.committed} committed of {evidence.planned} planned.",
+            "A seed has the same data order, latents and initial weights under every normalizer.",
+            "A trial lost with its machine runs again; a failed one never does.",
+        )),
+        Fact(f"Unstable, definition {evidence.definition.version}", (
+            "A trial is unstable if a detector finds something, or if the method could not run (method error)."
+            " One trial can fail in several ways.",
+            *_thresholds(evidence),
+        )),
+        Fact("Statistics", _statistics()),
+        Fact("Software and devices", tuple(
+            f"{words} ({count(trials, 'trial')})" for words, trials in evidence.software
+        )),
+        Fact("Missing trials", _missing(board)),
+        Fact("Detectors that had nothing to look at", _blind(evidence)),
+        Fact("Judged anew", _relabelled(evidence)),
+        Fact("Changed plugins", tuple(
+            f"The source of {kind} {name} changed between trials while its version stayed the same."
+            for kind, name in evidence.sources
+        )),
+        Fact("Ledger", (f"sha256 {evidence.hash()} over {count(evidence.committed, 'trial')}",), code=True),
+        Fact("Made by", (f"ganbench run {plan['suite']}", "ganbench report RESULTS_FOLDER"), code=True),
+    ]  # fmt: skip
+    return [fact for fact in found if fact.lines]
+
+
+def _thresholds(evidence: Evidence) -> list[str]:
+    limits = evidence.definition.model_dump(exclude={"version"})
+    return [
+        f"{mode(name)}: " + (", ".join(f"{mode(key)} {value:g}" for key, value in values.items()) or "no threshold")
+        for name, values in limits.items()
+    ]
+
+
+def _statistics() -> tuple[str, ...]:
+    confidence = f"{100 * (1 - ALPHA):.0f} %"
+    return (
+        "Instability rate: mean over a normalizer's cells of failed / committed trials, each cell weighing the same.",
+        f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Over several cells the"
+        " counts are pooled, which is conservative for these cells and says nothing about other ones.",
+        "Comparisons: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over cells,"
+        " two-sided, corrected by Holm over all pairs of normalizers. Trials of different cells count as independent.",
+        "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
+        f" those significantly worse. All intervals together hold with {confidence} confidence"
+        " (in the manner of Mogstad et al. 2024).",
+        "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
+    )
+
+
+def _missing(board: Board) -> tuple[str, ...]:
+    lines = [
+        f"{cell.group.title}, {cell.normalizer}: {cell.count.missing}" for cell in board.cells if cell.count.missing
+    ]
+    more = len(lines) - MISSING_LINES
+    return (*lines[:MISSING_LINES], f"and in {count(more, 'more cell')}") if more > 0 else tuple(lines)
+
+
+def _blind(evidence: Evidence) -> tuple[str, ...]:
+    blind = Counter(name for results in evidence.results.values() for result in results.values()
+                    for name in result.verdict.blind)  # fmt: skip
+    return (
+        (listing([f"{mode(name)} in {count(blind[name], 'trial')}" for name in MODES if blind[name]]),) if blind else ()
+    )
+
+
+def _relabelled(evidence: Evidence) -> tuple[str, ...]:
+    many = evidence.relabelled
+    return (
+        (f"{count(many, 'trial')} from the stored trace, by this definition instead of an earlier one",) if many else ()
+    )

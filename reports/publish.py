@@ -1,0 +1,106 @@
+"""From a ledger to a leaderboard, and from a leaderboard to files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from harness.ledger import Ledger
+    from reports.board import Board
+    from reports.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What a ledger says about its normalizers.
+
+    Attributes:
+        ledger: Where it was read from; read again for the samples that the figures show.
+        evidence: The plan and what became of its trials.
+        board: The numbers.
+    """
+
+    ledger: Ledger
+    evidence: Evidence
+    board: Board
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The first table, a row for every normalizer, as in ``leaderboard.csv``.
+
+        A quality column holds the median over all trials with failures worst. Where half or more of them failed it is
+        ``inf`` if lower is better and ``-inf`` if higher is; without trials it is empty.
+        """
+        from reports.table import table
+
+        return table(self.evidence, self.board)
+
+    def markdown(self) -> str:
+        """Return ``leaderboard.md``."""
+        from reports.markdown import render
+
+        return render(self.evidence, self.board)
+
+    def html(self) -> str:
+        """Return ``leaderboard.html``: one file that loads nothing."""
+        from reports.figures import draw
+        from reports.html import render
+
+        return render(self.evidence, self.board, draw(self.evidence, self.board, self._samples))
+
+    def csv(self) -> str:
+        """Return ``leaderboard.csv``."""
+        return self.table.to_csv(index=False, lineterminator="\n")
+
+    def write(self, out: str | Path) -> list[Path]:
+        """Write ``leaderboard.md``, ``leaderboard.html`` and ``leaderboard.csv``. The same ledger gives the same bytes.
+
+        Args:
+            out: The folder; made if it is absent.
+
+        Returns:
+            The files.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        from harness.errors import InputError
+
+        folder = Path(out)
+        pages = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in pages.items():
+                (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written ({error})") from error
+        return [folder / name for name in pages]
+
+    def _samples(self, trial_id: str) -> NDArray[Any] | None:
+        from reports.evidence import samples_of
+
+        return samples_of(self.ledger, trial_id)
+
+
+def leaderboard(ledger: Ledger | str | Path) -> Leaderboard:
+    """Read a ledger and compute its leaderboard.
+
+    Args:
+        ledger: A ledger, or its folder.
+
+    Raises:
+        LedgerError: The folder holds no ledger, or a record is damaged.
+        InputError: The ledger's definition of instability is not known here.
+    """
+    from harness.ledger import Ledger, read_ledger
+    from reports.board import build
+    from reports.evidence import gather
+
+    source = ledger if isinstance(ledger, Ledger) else read_ledger(ledger)
+    evidence = gather(source)
+    return Leaderboard(source, evidence, build(evidence))

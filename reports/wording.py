@@ -1,0 +1,96 @@
+"""What the numbers allow one to say, in sentences. Every claim of the page that is not a number is made here."""
+
+from __future__ import annotations
+
+from reports.board import Board, Count, Pair
+from reports.evidence import Evidence
+from reports.formatting import count, listing, named, of, p_value, percent, rate
+
+
+def headline(evidence: Evidence, board: Board) -> str:
+    """Answer "what should I use, and how sure are you?" in one or two sentences."""
+    rows = [row for row in board.rows if row.count.trials]
+    if not rows:
+        return "No trial has been committed yet, so nothing can be said."
+    if len(rows) == 1:
+        return f"{named(rows[0].normalizer)} failed in {_share(rows[0].count)}; there is nothing to compare it with."
+    if all(row.count.unstable == 0 for row in rows):
+        return "No trial failed: this suite is too easy, or has too few seeds, to tell its normalizers apart."
+    if all(row.count.unstable == row.count.trials for row in rows):
+        return "Every trial failed: nothing here can be recommended."
+    best = rows[0]
+    least = [named(row.normalizer) for row in rows if row.count.rate == best.count.rate]
+    beaten = [pair.worse for pair in board.pairs if pair.significant and pair.better == best.normalizer]
+    level = [named(row.normalizer) for row in rows if row is not best and row.normalizer not in beaten]
+    if not beaten:
+        return (
+            f"Not enough seeds to recommend one. {listing(least)} failed least often ({rate(best.count)}),"
+            " and no other normalizer is significantly worse."
+        )
+    worse = [named(row.normalizer) for row in rows if row.normalizer in beaten]
+    claim = f"Use {named(best.normalizer)}: it failed in {_share(best.count)}, significantly less often than"
+    if not level:
+        return f"{claim} every other normalizer here."
+    return f"{claim} {listing(worse)}. There are not enough seeds to separate it from {listing(level, 'or')}."
+
+
+def intro(evidence: Evidence) -> str:
+    """Say what the first table shows."""
+    return (
+        "The instability rate is the share of seeded trainings that failed, as the mean over"
+        f" {count(len(evidence.groups), 'setting')} with {count(evidence.seeds, 'seed')} each, with its 95 % interval."
+        " A rank is an interval too: all the places that the data leave open."
+    )
+
+
+def caution(evidence: Evidence, board: Board) -> str:
+    """Say what is missing, and how far that could move the rates; empty when nothing is."""
+    if evidence.committed == evidence.planned:
+        return ""
+    parts = []
+    for row in board.rows:
+        if row.count.missing and row.count.trials:
+            low, high = _bounds(board, row.normalizer)
+            parts.append(f"{named(row.normalizer)} {percent(low)} to {percent(high)}")
+    missing = evidence.planned - evidence.committed
+    text = f"Provisional: missing are {missing} of {count(evidence.planned, 'planned trial')}."
+    if parts:
+        text += f" If all of them turned out stable, or all failed, the instability rates would be: {'; '.join(parts)}."
+    return text
+
+
+def conclusion(pair: Pair) -> str:
+    """Say what a comparison of two normalizers supports."""
+    first, second, better, worse = (named(name) for name in (pair.first, pair.second, pair.better, pair.worse))
+    fewer, more = sorted((pair.only_first, pair.only_second))
+    if not pair.shared:
+        return f"{first} and {second} share no trials yet."
+    if not pair.significant:
+        return (
+            f"Not enough seeds to separate {first} and {second}:"
+            f" at least {count(pair.needed, 'discordant pair')} are needed, all one way;"
+            f" there are {pair.only_first} against {pair.only_second} among {pair.shared}."
+        )
+    text = (
+        f"{better} failed significantly less often than {worse}: of {count(pair.shared, 'shared pair')},"
+        f" only {worse} failed in {more} and only {better} in {fewer} (Holm {p_value(pair.holm_p)})."
+    )
+    against = min(pair.groups_first, pair.groups_second)
+    return text + (f" In {count(against, 'cell')} it is the other way round." if against else "")
+
+
+def first_failure(step: int | None) -> str:
+    """Return when a trial failed."""
+    return "did not run" if step is None else "from the start" if step == 0 else f"step {step}"
+
+
+def _share(counts: Count) -> str:
+    return f"{of(counts)} trials, {rate(counts)}"
+
+
+def _bounds(board: Board, normalizer: str) -> tuple[float, float]:
+    """Return the mean of the cells' rates if all missing trials were stable, and if all failed."""
+    counts = [cell.count for cell in board.cells if cell.normalizer == normalizer]
+    low = sum(item.unstable / item.planned for item in counts) / len(counts)
+    high = sum((item.unstable + item.missing) / item.planned for item in counts) / len(counts)
+    return low, high

@@ -1,0 +1,30 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny import ganbench_process, write_tiny
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A suite of 12 trials, each of a fraction of a second."""
+    return write_tiny(tmp_path / "tiny.yaml")
+
+
+@pytest.fixture
+def ganbench(tmp_path: Path) -> Command:
+    """Run the command in an empty folder and return what it printed."""
+
+    def command(*arguments: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        process = ganbench_process(*arguments, cwd=cwd)
+        out, err = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return command

@@ -1,0 +1,133 @@
+"""What a ledger's trials become in the tables."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from harness.stability import Verdict
+from reports import leaderboard
+from reports.board import representative
+
+
+def rows(ledger):
+    return {row.normalizer: row for row in leaderboard(ledger).board.rows}
+
+
+def pair(ledger, first, second):
+    return next(pair for pair in leaderboard(ledger).board.pairs if {pair.first, pair.second} == {first, second})
+
+
+def test_the_rate_is_the_mean_over_cells(ledgers):
+    row = rows(ledgers({"a": ("cc..", "....")}))["a"]
+    assert (row.count.unstable, row.count.trials, row.count.rate) == (2, 8, 0.25)
+
+
+def test_a_method_error_is_a_failure(ledgers):
+    row = rows(ledgers({"a": ("ee..", "....")}))["a"]
+    assert row.count.unstable == 2
+    assert row.count.modes["method_error"] == 2
+
+
+def test_a_trial_can_fail_in_several_ways_and_counts_once(ledgers):
+    row = rows(ledgers({"a": ("bbc.", "n...")}))["a"]
+    assert row.count.unstable == 4
+    assert {mode: times for mode, times in row.count.modes.items() if times} == {
+        "mode_collapse": 3,
+        "never_converged": 3,
+    }
+
+
+def test_missing_trials_are_in_neither_number_of_the_rate(ledgers):
+    row = rows(ledgers({"a": ("c.  ", "....")}))["a"]
+    assert (row.count.unstable, row.count.trials, row.count.missing) == (1, 6, 2)
+    assert row.count.rate == 0.25  # (1/2 + 0/4) / 2
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        pytest.param(lambda record: replace(record, cell_id="f" * 20), id="cell"),
+        pytest.param(lambda record: replace(record, spec={**record.spec, "seed": 99}), id="seed"),
+        pytest.param(lambda record: replace(record, spec={**record.spec, "suite_seed": 4}), id="suite seed"),
+    ],
+)
+def test_trials_that_the_plan_does_not_name_are_ignored(ledgers, stray):
+    ledger = ledgers({"a": ("....", "....")})
+    record = next(record for record in ledgers({"a": ("cccc", "cccc")}).records())
+    ledger.commit(replace(stray(record), trial_id="0" * 20))
+    row = rows(ledger)["a"]
+    assert (row.count.unstable, row.count.trials, row.count.missing) == (0, 8, 0)
+
+
+def test_another_definition_relabels_what_the_ledger_holds(ledgers):
+    def outdated(record):
+        return replace(record, verdict=Verdict("stable", 0))
+
+    page = leaderboard(ledgers({"a": ("d...",)}, change=outdated))
+    assert page.board.rows[0].count.modes["diverged"] == 1  # from the trace, which is not finite
+    assert page.evidence.relabelled == 4
+
+
+def test_pairs_share_the_seed_and_everything_but_the_normalizer(ledgers):
+    found = pair(ledgers({"a": ("cc..", "c.. "), "b": ("c.c.", "....")}), "a", "b")
+    discordant = {found.first: found.only_first, found.second: found.only_second}
+    assert (discordant, found.shared) == ({"a": 2, "b": 1}, 7)
+
+
+def test_rank_intervals_overlap_when_seeds_are_few(ledgers):
+    found = rows(ledgers({"a": ("....",), "b": ("cccc",)}))
+    assert found["a"].rank == found["b"].rank == (1, 2)
+
+
+def test_rank_intervals_part_when_seeds_suffice(ledgers):
+    found = rows(ledgers({"a": ("........",), "b": ("cccccccc",), "c": ("cccccccc",)}))
+    assert (found["a"].rank, found["b"].rank, found["c"].rank) == ((1, 1), (2, 3), (2, 3))
+
+
+def test_the_most_stable_comes_first_and_ties_go_by_name(ledgers):
+    ledger = ledgers({"z": ("....",), "none": ("    ",), "b": ("c...",), "a": ("c...",)})
+    assert [row.normalizer for row in leaderboard(ledger).board.rows] == ["z", "a", "b", "none"]
+
+
+def test_quality_counts_failures_as_worst(ledgers):
+    ledger = ledgers(
+        {"a": ("..c", "..c"), "b": ("ccc", ".ee")},
+        quality=lambda label, place, seed: (0.9, 0.5, 0.99)[seed] if place == 0 else (1.0, 3.0, 0.1)[seed],
+    )
+    table = leaderboard(ledger).table.set_index("normalizer")
+    assert list(table.columns[-2:]) == ["ring · share", "digits · fid"]
+    assert list(table.loc["a"].iloc[-2:]) == [0.5, 3.0]
+    assert list(table.loc["b"].iloc[-2:]) == [-math.inf, math.inf]
+
+
+def test_two_protocols_never_share_a_column(ledgers):
+    points = ledgers.points
+    more = (*points[:2], {"name": "modes", "samples": 200}, points[3])
+    table = leaderboard(ledgers({"a": ("..", "..")}, settings=(("fast", points), ("slow", more)))).table
+    assert len(set(table.columns[-2:])) == 2
+    assert all("samples=" in title for title in table.columns[-2:])
+
+
+def test_equal_names_of_settings_are_told_apart(ledgers):
+    other = ("ring", "deep", *ledgers.points[2:])
+    page = leaderboard(ledgers({"a": ("..", "..")}, settings=(("fast", ledgers.points), ("fast", other))))
+    assert [group.title for group in page.evidence.groups] == ["ring · fast · mlp", "ring · fast · deep"]
+
+
+def test_the_typical_trial_is_the_median_one_with_failures_worst(ledgers):
+    ledger = ledgers({"a": ("c...", ".ccc")}, quality=lambda _, place, seed: (0.99, 0.4, 0.8, 0.6)[seed] + place)
+    evidence = leaderboard(ledger).evidence
+    first, second = (representative(evidence, group, "a") for group in evidence.groups)
+    assert first.seed == 3  # 0.8, 0.6 | 0.4, failed
+    assert second.verdict.failed
+
+
+def test_a_changed_plugin_under_an_unchanged_version_is_pointed_out(ledgers):
+    def edited(record):
+        return replace(record, provenance={**record.provenance, "sources": {"normalizer": f"v{record.seed % 2}"}})
+
+    assert leaderboard(ledgers({"a": ("..",)}, change=edited)).evidence.sources == (("normalizer", "a"),)
+    assert leaderboard(ledgers({"a": ("..",)})).evidence.sources == ()

@@ -1,0 +1,49 @@
+"""A suite that trains in a second, and the command as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TINY = """
+suite: tiny
+version: 1
+seed: 7
+seeds: {seeds}
+baseline: spectral_norm
+normalizers: [none, spectral_norm]
+grid:
+  - dataset: {{name: ring8, size: 1000}}
+    architecture: {{name: mlp, width: 16}}
+    metric: {{name: mode_coverage, samples: 200}}
+    common: {{steps: {steps}, evaluations: 4, log_points: 20}}
+    settings:
+      calm: {{lr_g: 1e-3, lr_d: 1e-3}}
+      five: {{lr_g: 1e-3, lr_d: 1e-3, n_dis: 5}}
+  - dataset: digits
+    architecture: {{name: dcgan, width: 4, latent: 8}}
+    metric: {{name: fidelity, samples: 200}}
+    common: {{steps: {steps}, evaluations: 4, log_points: 20, loss: hinge}}
+    settings:
+      calm: {{lr_g: 2e-4, lr_d: 2e-4}}
+"""
+
+
+def write_tiny(path: Path, seeds: int = 2, steps: int = 40) -> Path:
+    path.write_text(TINY.format(seeds=seeds, steps=steps))
+    return path
+
+
+def ganbench_process(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own, as a shell does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness.cli", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
