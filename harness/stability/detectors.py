@@ -134,15 +134,15 @@ def late_deterioration(trace: Trace, definition: Definition) -> Look:
         tail = _tail_median(trained, limits)
         if measure == "fid":
             best, limit = float(np.nanmin(trained)), limits.ratio
-            value, worse = tail / best if best > 0 else math.inf, column > limit * best
+            value, worse = tail / best if best > 0 else math.inf, column >= limit * best
         elif measure == "inception_score":
             best, limit = float(np.nanmax(trained)), limits.score_drop
-            value, worse = 1 - tail / best, column < (1 - limit) * best
+            value, worse = 1 - tail / best, column <= (1 - limit) * best
         else:
             best, limit = float(np.nanmax(trained)), limits.ratio
             if best < definition.never_converged.share:
                 continue  # it never was good
-            value, worse = best / tail if tail > 0 else math.inf, column < best / limit
+            value, worse = best / tail if tail > 0 else math.inf, column <= best / limit
         if value >= limit:
             reason = f"{words} was {best:.3g} at its best and is {tail:.3g} at the end"
             return _found("late_deterioration", _since(trace, worse), value, limit, reason)

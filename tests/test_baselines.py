@@ -1,0 +1,190 @@
+"""Normalizers against their formulas, on kernels with structure: a random Gaussian kernel hides BSSN's usual bug."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from harness.conformance import check_normalizer
+from harness.models.layers import Layer, identity, input_matrix, output_matrix
+from harness.registry import Catalog
+
+CATALOG = Catalog()
+
+
+def layer(kind: str, shape: tuple[int, ...], **changes) -> Layer:
+    values = {"name": "l", "network": "discriminator", "stride": 1, "activation": identity}
+    return Layer(**{**values, "kind": kind, "shape": shape, "normalized": True, "last": False, **changes})
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def settled(normalizer, weight, described, steps=200):
+    """The effective weight after the power iteration has converged."""
+    state = normalizer.init_state(weight, described, generator())
+    params = normalizer.init_params(weight, described)
+    for _ in range(steps):
+        effective, state = normalizer.reparametrize(weight, params, state, described)
+    return effective
+
+
+def kernels() -> dict[str, torch.Tensor]:
+    draws = generator()
+    a, b, c = (torch.randn(size, generator=draws, dtype=torch.float64) for size in (12, 5, (4, 4)))
+    rank_one = torch.einsum("o,i,yx->oiyx", a, b, c)
+    blocks = torch.zeros(12, 5, 4, 4, dtype=torch.float64)
+    for channel in range(5):
+        blocks[2 * channel : 2 * channel + 2, channel] = torch.randn(2, 4, 4, generator=draws, dtype=torch.float64)
+    return {"rank one": rank_one, "block diagonal": blocks, "random": torch.randn(12, 5, 4, 4, dtype=torch.float64)}
+
+
+@pytest.mark.parametrize("name", ["rank one", "block diagonal"])
+def test_spectral_norm_divides_by_the_exact_singular_value(name):
+    weight = kernels()[name]
+    described = layer("conv", tuple(weight.shape))
+    normalizer = CATALOG.create("normalizer", "spectral_norm")
+    effective = settled(normalizer, weight.float(), described)
+    sigma = torch.linalg.svdvals(weight.reshape(12, -1))[0]
+    torch.testing.assert_close(effective.double(), weight / sigma, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.2])
+@pytest.mark.parametrize("name", ["rank one", "block diagonal"])
+def test_bssn_divides_by_the_mean_of_both_singular_values_and_scales(name, scale):
+    weight = kernels()[name]
+    described = layer("conv", tuple(weight.shape))
+    normalizer = CATALOG.create("normalizer", {"name": "bssn", "scale": scale})
+    effective = settled(normalizer, weight.float(), described)
+    out = torch.linalg.svdvals(weight.reshape(12, -1))[0]
+    into = torch.linalg.svdvals(weight.permute(1, 0, 2, 3).reshape(5, -1))[0]
+    torch.testing.assert_close(effective.double(), scale * weight / ((out + into) / 2), rtol=1e-4, atol=1e-6)
+
+
+def test_the_structured_kernels_tell_the_transposition_bug_from_the_formula():
+    """The test above is worth something only if the wrong reshape gives another number."""
+    for name in ("rank one", "block diagonal"):
+        weight = kernels()[name]
+        right = torch.linalg.svdvals(weight.permute(1, 0, 2, 3).reshape(5, -1))[0]
+        wrong = torch.linalg.svdvals(weight.reshape(5, -1))[0]
+        assert abs(wrong / right - 1) > 0.05
+
+
+def test_on_a_rank_one_kernel_both_norms_are_the_product_of_the_factors():
+    draws = generator()
+    a, b, c = (torch.randn(size, generator=draws, dtype=torch.float64) for size in (12, 5, (4, 4)))
+    weight = torch.einsum("o,i,yx->oiyx", a, b, c)
+    expected = a.norm() * b.norm() * c.norm()
+    for matrix in (output_matrix, input_matrix):
+        sigma = torch.linalg.svdvals(matrix(weight, layer("conv", tuple(weight.shape))))[0]
+        torch.testing.assert_close(sigma, expected)
+
+
+def test_matrices_of_a_transposed_convolution_are_those_of_the_convolution_with_swapped_axes():
+    weight = kernels()["block diagonal"]
+    plain = layer("conv", tuple(weight.shape))
+    swapped = weight.transpose(0, 1).contiguous()
+    transposed = layer("conv_transpose", tuple(swapped.shape))
+    assert torch.equal(output_matrix(weight, plain), output_matrix(swapped, transposed))
+    assert torch.equal(input_matrix(weight, plain), input_matrix(swapped, transposed))
+
+
+def test_on_linear_layers_bssn_of_scale_one_is_spectral_norm():
+    weight = torch.randn(7, 3, generator=generator())
+    described = layer("linear", (7, 3))
+    results = [settled(CATALOG.create("normalizer", name), weight, described) for name in ("spectral_norm", "bssn")]
+    torch.testing.assert_close(*results)
+
+
+def test_spectral_norm_agrees_with_torchs_under_the_same_updates():
+    """Torch advances at every forward in training mode; one forward per step is our policy too.
+
+    Torch takes sigma half an iteration later than Miyato's algorithm 1, so the vectors agree at every step, and the
+    weights once the iteration has converged.
+    """
+    torch_layer = nn.utils.parametrizations.spectral_norm(nn.Conv2d(5, 12, 4, bias=False))
+    raw = torch_layer.parametrizations.weight.original.detach()
+    described = layer("conv", (12, 5, 4, 4))
+    normalizer = CATALOG.create("normalizer", "spectral_norm")
+    state = {"u": torch_layer.parametrizations.weight[0]._u.clone()}
+    for step in range(300):
+        theirs = torch_layer.weight
+        ours, state = normalizer.reparametrize(raw, {}, state, described)
+        if step < 5:
+            torch.testing.assert_close(state["u"], torch_layer.parametrizations.weight[0]._u)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["spectral_norm", "bssn", "weight_norm_strict"])
+def test_the_gradient_through_a_normalizer_equals_the_finite_difference(name):
+    normalizer = CATALOG.create("normalizer", name)
+    described = layer("conv", (4, 3, 2, 2), last=name == "weight_norm_strict")
+    weight = torch.randn(4, 3, 2, 2, generator=generator(), dtype=torch.float64)
+    state = normalizer.init_state(weight.float(), described, generator())
+    state = {key: value.double() for key, value in state.items()}
+    params = {key: value.double() for key, value in normalizer.init_params(weight, described).items()}
+    for _ in range(500):  # at a fixed point of the power iteration the gradient that holds u and v is the true one
+        _, state = normalizer.reparametrize(weight, params, state, described)
+    assert torch.autograd.gradcheck(
+        lambda raw: normalizer.reparametrize(raw, params, state, described)[0],
+        weight.clone().requires_grad_(),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_strict_weight_norm_gives_unit_variance_to_unit_inputs():
+    normalizer = CATALOG.create("normalizer", "weight_norm_strict")
+    weight = 3.7 * torch.randn(6, 50, generator=generator())
+    effective, _ = normalizer.reparametrize(weight, {}, {}, layer("linear", (6, 50)))
+    torch.testing.assert_close(effective.norm(dim=1), torch.ones(6))
+
+
+def test_strict_weight_norm_of_a_stride_2_deconvolution_has_unit_variance_over_the_output_phases():
+    normalizer = CATALOG.create("normalizer", "weight_norm_strict")
+    described = layer("conv_transpose", (8, 3, 4, 4), stride=2)
+    weight = torch.randn(8, 3, 4, 4, generator=generator())
+    effective, _ = normalizer.reparametrize(weight, {}, {}, described)
+    x = torch.randn(4000, 8, 5, 5, generator=generator())
+    y = F.conv_transpose2d(x, effective, stride=2, padding=1)[:, :, 2:-2, 2:-2]
+    torch.testing.assert_close(y.var(dim=(0, 2, 3)), torch.ones(3), rtol=0.03, atol=0)
+
+
+def test_translated_prelu_is_prelu_around_its_threshold_with_the_slope_held_in_the_unit_interval():
+    normalizer = CATALOG.create("normalizer", "weight_norm_strict")
+    described = layer("linear", (3, 2))
+    params = {"slope": torch.tensor([0.5, 2.0, -1.0]), "threshold": torch.tensor([1.0, 0.0, 2.0])}
+    x = torch.tensor([[0.0, -3.0, 1.0], [4.0, 3.0, 5.0]])
+    expected = torch.tensor([[0.5, -3.0, 2.0], [4.0, 3.0, 5.0]])
+    torch.testing.assert_close(normalizer.activate(x, params, described), expected)
+
+
+def test_strict_layers_have_no_bias_and_the_last_is_affine():
+    normalizer = CATALOG.create("normalizer", "weight_norm_strict")
+    weight = torch.randn(3, 4, generator=generator())
+    hidden, last = layer("linear", (3, 4)), layer("linear", (3, 4), last=True)
+    assert not normalizer.has_bias(hidden)
+    assert normalizer.has_bias(last)
+    gamma = torch.tensor([1.0, 2.0, 3.0])
+    effective, _ = normalizer.reparametrize(weight, {"gamma": gamma}, {}, last)
+    torch.testing.assert_close(effective.norm(dim=1), gamma)
+
+
+def test_batch_norm_equals_torchs_module_and_stands_where_dcgan_has_it():
+    normalizer = CATALOG.create("normalizer", "batch_norm")
+    described = layer("conv", (6, 3, 4, 4))
+    params = normalizer.init_params(torch.zeros(6, 3, 4, 4), described)
+    x = torch.randn(16, 6, 5, 5, generator=generator())
+    torch.testing.assert_close(normalizer.activate(x, params, described), nn.BatchNorm2d(6)(x))
+    first = layer("conv", (6, 3, 4, 4), normalized=False)
+    assert torch.equal(normalizer.activate(x, {}, first), x)
+    assert (normalizer.has_bias(first), normalizer.has_bias(described)) == (True, False)
+
+
+@pytest.mark.parametrize("name", CATALOG.names("normalizer"))
+def test_every_baseline_passes_the_check(name):
+    failed = [outcome for outcome in check_normalizer(CATALOG.create("normalizer", name), CATALOG) if not outcome.passed]
+    assert failed == []

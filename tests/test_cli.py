@@ -1,0 +1,111 @@
+"""The command as a newcomer meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+VERBS = ["plan", "run", "report", "sync", "list", "check", "doctor"]
+
+
+def test_help_names_every_verb_and_imports_nothing_heavy():
+    code = (
+        "import sys, harness.cli as c\n"
+        "try: c.app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'numpy', 'pydantic', 'scipy', 'sklearn', 'matplotlib'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(f" {verb} " in out for verb in VERBS)
+    assert "HEAVY []" in out
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("normalizers", ["none", "batch_norm", "spectral_norm", "bssn", "weight_norm_strict", "arXiv:2009.02773"]),
+        ("datasets", ["digits", "ring8"]),
+        ("architectures", ["dcgan", "mlp"]),
+        ("losses", ["hinge", "non_saturating"]),
+        ("optimizers", ["adam"]),
+        ("metrics", ["fidelity", "mode_coverage"]),
+        ("suites", ["quick"]),
+    ],
+)
+def test_list_names_everything_with_a_line_on_it(ganbench, what, expected):
+    done = ganbench("list", what)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in expected)
+
+
+def test_plan_counts_what_is_done_and_what_is_missing(ganbench, tiny):
+    fresh = ganbench("plan", tiny)
+    assert fresh.returncode == 0
+    assert "6 cells x 2 seeds = 12 trials, 0 done, 12 missing" in fresh.stdout
+    assert "of computing" in fresh.stdout
+    ganbench("run", tiny, "--results", "out", "--address", "inline", "--limit", "5", "--tracking-uri", "off")
+    later = ganbench("plan", tiny, "--results", "out", "--seeds", "3")
+    assert "6 cells x 3 seeds = 18 trials, 5 done, 13 missing" in later.stdout
+
+
+def test_run_report_and_sync_from_a_suite_to_a_leaderboard_and_mlflow(ganbench, tiny, tmp_path):
+    """The whole way, with Ray and with MLflow's default store, as the README says it."""
+    ran = ganbench("run", tiny, "--results", "out", "--seeds", "1")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "6 trials, 6 to run" in ran.stdout
+    assert "6/6 trials" in ran.stdout
+    assert "MLflow: 6 trials added" in ran.stdout
+    assert (tmp_path / "out" / "mlflow.db").exists()
+    again = ganbench("sync", "out")
+    assert "MLflow: 0 trials added" in again.stdout
+    reported = ganbench("report", "out")
+    assert reported.returncode == 0, reported.stdout + reported.stderr
+    board = tmp_path / "out" / "leaderboard"
+    assert {path.name for path in board.iterdir()} == {"leaderboard.md", "leaderboard.html", "leaderboard.csv"}
+    header = (board / "leaderboard.csv").read_text().splitlines()[0]
+    expected = "normalizer,trials,unstable,instability_rate,ci_low,ci_high,rank_low,rank_high,missing"
+    assert header.startswith(expected)
+
+
+def test_a_tracking_server_that_is_down_is_a_warning_of_run_and_an_error_of_sync(ganbench, tiny):
+    options = ("--results", "out", "--seeds", "1", "--address", "inline", "--tracking-uri", "http://127.0.0.1:9")
+    ran = ganbench("run", tiny, *options)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "MLflow was not reached" in ran.stdout
+    assert "ganbench sync out" in ran.stdout
+    synced = ganbench("sync", "out", "--tracking-uri", "http://127.0.0.1:9")
+    assert synced.returncode == 2
+    assert "Traceback" not in synced.stderr
+
+
+def test_check_passes_a_baseline_and_says_what_is_wrong_with_a_bad_plugin(ganbench, tmp_path):
+    good = ganbench("check", "bssn")
+    assert good.returncode == 0
+    assert "FAILED" not in good.stdout
+    (tmp_path / "mine.py").write_text(
+        "import torch\nfrom harness.normalizer import Normalizer\n"
+        "class Mine(Normalizer):\n    name = 'mine'\n    summary = 'Noise.'\n"
+        "    def reparametrize(self, weight, params, state, layer):\n"
+        "        return weight + torch.randn_like(weight), state\n"
+    )
+    bad = ganbench("check", "mine.py")
+    assert bad.returncode == 2
+    assert "global random numbers were drawn" in bad.stdout
+
+
+@pytest.mark.parametrize("arguments", [["check", "bsn"], ["report", "nowhere"], ["sync", "nowhere"], ["list", "nothing"]])
+def test_bad_usage_is_one_message_and_exit_code_2(ganbench, arguments):
+    done = ganbench(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_what_this_machine_has(ganbench):
+    done = ganbench("doctor")
+    assert done.returncode == 0, done.stdout
+    for subject in ("torch", "ray", "mlflow", "free disk", "CPU cores", "dataset digits", "1,797 examples of 1x8x8"):
+        assert subject in done.stdout

@@ -1,0 +1,168 @@
+"""The step function: pure, resumable, and the same as the loop that anyone would write with torch's own pieces."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from harness.cell import Cell, Trial
+from harness.models.network import leaves
+from harness.registry import Catalog
+from harness.training.loop import Material, batches, build_networks, initial_state
+from harness.training.step import State, make_step
+
+CATALOG = Catalog()
+NORMALIZERS = CATALOG.names("normalizer")
+
+
+def make(normalizer: str, dataset: str = "ring8", n_dis: int = 1, loss: str = "non_saturating"):
+    toy = dataset == "ring8"
+    spec = {
+        "dataset": dataset,
+        "architecture": {"name": "mlp", "width": 16} if toy else {"name": "dcgan", "width": 4, "latent": 8},
+        "metric": "mode_coverage" if toy else "fidelity",
+        "normalizer": normalizer,
+        "loss": loss,
+        "optimizer": {"name": "adam", "beta1": 0.5, "beta2": 0.9},
+    }
+    plugins = {kind: CATALOG.create(kind, value) for kind, value in spec.items()}
+    cell = Cell(**plugins, lr_g=1e-3, lr_d=2e-3, n_dis=n_dis, batch_size=16, steps=20, evaluations=1, log_points=20)
+    default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
+    material = Material(cell.dataset.load(), lambda samples: {}, default)
+    trial = Trial(cell, 3, 0)
+    networks = build_networks(cell, material)
+    step = make_step(*networks, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
+    return step, initial_state(trial, *networks), batches(trial, material.data)
+
+
+def tensors(state: State) -> list[torch.Tensor]:
+    return [
+        tensor
+        for network in (state.generator, state.discriminator)
+        for tensor in (
+            *leaves(network.params),
+            *leaves(network.norm),
+            *(value for slot in network.slots.values() for value in slot),
+            network.count,
+        )
+    ]
+
+
+def equal(a: State, b: State) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(tensors(a), tensors(b), strict=True))
+
+
+@pytest.mark.parametrize("dataset", ["ring8", "digits"])
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_a_step_changes_neither_its_state_nor_its_batch(normalizer, dataset):
+    step, state, draw = make(normalizer, dataset, n_dis=2)
+    batch = draw()
+    kept = copy.deepcopy((state, batch))
+    after, _ = step(state, batch, True)
+    assert equal(state, kept[0])
+    assert torch.equal(batch.real, kept[1].real)
+    assert torch.equal(batch.latents, kept[1].latents)
+    assert not equal(state, after)
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_training_from_a_saved_state_equals_uninterrupted_training_bitwise(normalizer, tmp_path):
+    step, state, draw = make(normalizer, "digits")
+    drawn = [draw() for _ in range(8)]
+    straight = state
+    for batch in drawn:
+        straight, _ = step(straight, batch, False)
+    for batch in drawn[:4]:
+        state, _ = step(state, batch, False)
+    torch.save(state, tmp_path / "state.pt")
+    resumed = torch.load(tmp_path / "state.pt", weights_only=False)
+    for batch in drawn[4:]:
+        resumed, _ = step(resumed, batch, False)
+    assert equal(straight, resumed)
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_observing_does_not_change_training(normalizer):
+    step, state, draw = make(normalizer)
+    batch = draw()
+    assert equal(step(state, batch, True)[0], step(state, batch, False)[0])
+    assert step(state, batch, False)[1] == {}
+
+
+def test_the_normalizers_state_advances_once_per_discriminator_update_and_not_with_the_generators():
+    step, state, draw = make("spectral_norm", n_dis=1)
+    batch = draw()
+    after, _ = step(state, batch, False)
+    spectral = CATALOG.create("normalizer", "spectral_norm")
+    for name, layer in state.discriminator.params.items():
+        _, once = spectral.reparametrize(layer["weight"], {}, state.discriminator.norm[name], _layer("ring8", name))
+        assert torch.equal(once["u"], after.discriminator.norm[name]["u"])
+
+
+def _layer(dataset: str, name: str):
+    cell_networks = {"ring8": ("mlp", (2,)), "digits": ("dcgan", (1, 8, 8))}
+    architecture, shape = cell_networks[dataset]
+    from harness.models.network import Network
+
+    plugin = CATALOG.create("architecture", {"name": architecture, "width": 16})
+    return Network.build("discriminator", plugin.discriminator, shape, CATALOG.create("normalizer", "none")).layers[name]
+
+
+@pytest.mark.parametrize("loss", ["non_saturating", "hinge"])
+def test_ten_steps_equal_a_hand_written_loop_with_torchs_modules_and_adam(loss):
+    """The engine in float32 against nn.Linear, autograd and torch.optim.Adam on the same numbers."""
+    step, state, draw = make("none", n_dis=2, loss=loss)
+    generator = _module(state.generator.params, nn.ReLU())
+    discriminator = _module(state.discriminator.params, nn.LeakyReLU(0.2))
+    adam_g = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.9))
+    adam_d = torch.optim.Adam(discriminator.parameters(), lr=2e-3, betas=(0.5, 0.9))
+    for _ in range(10):
+        batch = draw()
+        state, seen = step(state, batch, True)
+        for index in range(2):
+            real, fake = discriminator(batch.real[index]), discriminator(generator(batch.latents[index]).detach())
+            if loss == "hinge":
+                d_loss = (1 - real).clamp(min=0).mean() + (1 + fake).clamp(min=0).mean()
+            else:
+                d_loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+                d_loss = d_loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+            adam_d.zero_grad()
+            d_loss.backward()
+            d_norm = nn.utils.get_total_norm([p.grad for p in discriminator.parameters()])
+            adam_d.step()
+        fake = discriminator(generator(batch.latents[2]))
+        g_loss = (
+            -fake.mean() if loss == "hinge" else F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+        )
+        adam_g.zero_grad()
+        g_loss.backward()
+        adam_g.step()
+        torch.testing.assert_close(seen["d_loss"], d_loss.detach(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(seen["g_loss"], g_loss.detach(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(seen["d_grad_norm"], d_norm, rtol=1e-3, atol=1e-5)
+    for ours, theirs in ((state.generator, generator), (state.discriminator, discriminator)):
+        for a, b in zip(leaves(ours.params), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b.detach(), rtol=1e-3, atol=1e-4)
+
+
+def _module(params, activation: nn.Module) -> nn.Sequential:
+    parts: list[nn.Module] = []
+    for layer in params.values():
+        linear = nn.Linear(layer["weight"].shape[1], layer["weight"].shape[0])
+        linear.load_state_dict({"weight": layer["weight"].clone(), "bias": layer["bias"].clone()})
+        parts += [linear, activation]
+    return nn.Sequential(*parts[:-1])
+
+
+def test_adam_is_right_for_gradients_that_are_not_contiguous():
+    """Torch's fused Adam on the CPU misreads them; ours must not."""
+    adam = CATALOG.create("optimizer", "adam")
+    param, grad = torch.zeros(4, 6), torch.arange(24.0).reshape(6, 4).mT
+    slots = adam.init([param])
+    (plain,), _ = adam.update([param], [grad.contiguous()], slots, torch.ones(()), 1.0)
+    (strided,), _ = adam.update([param], [grad], slots, torch.ones(()), 1.0)
+    assert torch.equal(plain, strided)
