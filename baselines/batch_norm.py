@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from harness.models.layers import Layer
 from harness.normalizer import Normalizer

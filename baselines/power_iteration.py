@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 EPS = 1e-12
 """As in the authors' code: keeps the quotient finite for a matrix of zeros."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from harness.models.layers import Layer
 from harness.normalizer import NETWORKS, Normalizer
@@ -52,7 +52,9 @@ class WeightNormStrict(Normalizer):
             norm = norm / layer.stride
         effective = weight / (norm + EPS)
         if layer.last:
-            effective = effective * params["gamma"].view([-1 if axis not in others else 1 for axis in range(weight.dim())])
+            effective = effective * params["gamma"].view(
+                [-1 if axis not in others else 1 for axis in range(weight.dim())]
+            )
         return effective, state
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:

@@ -1,10 +1,10 @@
 """ganbench: how often does seeded GAN training fail, under which normalizer, and how sure is that?
 
-    from harness import load_suite, run, read_ledger
-    from reports import leaderboard
+from harness import load_suite, run, read_ledger
+from reports import leaderboard
 
-    run("quick", "results/quick")
-    leaderboard(read_ledger("results/quick")).write("results/quick/leaderboard")
+run("quick", "results/quick")
+leaderboard(read_ledger("results/quick")).write("results/quick/leaderboard")
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HOMES = {"load_suite": "harness.suite", "read_ledger": "harness.ledger", "run":
 __all__ = ["__version__", "load_suite", "read_ledger", "run"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  one of several functions
+def __getattr__(name: str) -> Any:
     # On first use: `ganbench --help` must not wait for pydantic and numpy.
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from harness.plugin import Plugin
 
@@ -80,7 +80,7 @@ class Cell:
         """Rebuild a cell from its specification."""
         values = {key: value for key, value in spec.items() if key != "identity_version"}
         values |= {kind: catalog.create(kind, values[kind]) for kind in PLUGIN_KINDS}
-        return cls(**cast("dict[str, Any]", values), setting=setting)
+        return cls(**values, setting=setting)
 
     @cached_property
     def id(self) -> str:

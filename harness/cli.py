@@ -195,7 +195,9 @@ def check(
         console.print(f"[bold]{_escaped(name)}[/]")
         for outcome in check_normalizer(catalog.create("normalizer", name), catalog):  # type: ignore[arg-type]
             mark = "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
-            console.print(f"  {mark}  {outcome.claim}" + (f"\n          {_escaped(outcome.detail)}" if outcome.detail else ""))
+            console.print(
+                f"  {mark}  {outcome.claim}" + (f"\n          {_escaped(outcome.detail)}" if outcome.detail else "")
+            )
             failed += not outcome.passed
     if failed:
         raise typer.Exit(BAD_INPUT)

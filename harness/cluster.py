@@ -79,7 +79,7 @@ def run_on_ray(tasks: Sequence[Task], address: str, cpus: int | None = None) -> 
         ray.shutdown()
 
 
-def _connect(address: str, cpus: int | None) -> Any:  # noqa: ANN401  the module
+def _connect(address: str, cpus: int | None) -> Any:
     for key, value in (QUIET | LOOPBACK if address == "local" else QUIET).items():
         os.environ.setdefault(key, value)
     import ray
@@ -102,7 +102,7 @@ def _connect(address: str, cpus: int | None) -> Any:  # noqa: ANN401  the module
 class _Sweep:
     """The window over Ray's queue."""
 
-    def __init__(self, ray: Any, tasks: Sequence[Task]) -> None:  # noqa: ANN401
+    def __init__(self, ray: Any, tasks: Sequence[Task]) -> None:
         self._ray = ray
         self._waiting = deque(tasks)
         self._flying: dict[Any, Task] = {}
@@ -126,7 +126,7 @@ class _Sweep:
             task = self._waiting.popleft()
             self._flying[self._remote.remote(task)] = task
 
-    def _finish(self, task: Task, reference: Any) -> Event:  # noqa: ANN401
+    def _finish(self, task: Task, reference: Any) -> Event:
         errors = self._ray.exceptions
         try:
             done: Done = self._ray.get(reference)

@@ -36,7 +36,7 @@ class Check:
     detail: str = ""
 
 
-class _Failure(Exception):
+class _CheckError(Exception):
     """Raised inside a check to say why it fails."""
 
 
@@ -58,7 +58,7 @@ def check_normalizer(normalizer: Normalizer, catalog: Catalog) -> Iterator[Check
     for claim, check in checks:
         try:
             check()
-        except (_Failure, GanbenchError) as error:
+        except (_CheckError, GanbenchError) as error:
             yield Check(claim, False, str(error))
         except Exception as error:
             yield Check(claim, False, f"{type(error).__name__}: {error}")
@@ -98,7 +98,7 @@ def _input(network: Network) -> torch.Tensor:
 def _describes_itself(normalizer: Normalizer) -> None:
     for key in ("name", "version", "summary"):
         if not getattr(normalizer, key):
-            raise _Failure(f"the class attribute {key!r} is empty")
+            raise _CheckError(f"the class attribute {key!r} is empty")
 
 
 def _keeps_shapes(normalizer: Normalizer) -> None:
@@ -109,7 +109,7 @@ def _keeps_shapes(normalizer: Normalizer) -> None:
         for layer, before in state.items():
             for key, value in before.items():
                 if after[layer][key].shape != value.shape or after[layer][key].dtype != value.dtype:
-                    raise _Failure(f"the state {key!r} of layer {layer!r} changed its shape or dtype")
+                    raise _CheckError(f"the state {key!r} of layer {layer!r} changed its shape or dtype")
 
 
 def _is_pure(normalizer: Normalizer) -> None:
@@ -127,25 +127,30 @@ def _is_pure(normalizer: Normalizer) -> None:
         outputs = [network(first, x), network(second, x)]
         now = leaves(params) + leaves(state)
         if not all(torch.equal(a, b) for a, b in zip(before, now, strict=True)):
-            raise _Failure("a raw weight, parameter or state was changed in place; return new tensors instead")
+            raise _CheckError("a raw weight, parameter or state was changed in place; return new tensors instead")
         pairs = zip(leaves(first) + leaves(first_state), leaves(second) + leaves(second_state), strict=True)
         if not all(torch.equal(a, b) for a, b in pairs) or not torch.equal(*outputs):
-            raise _Failure("two calls with the same arguments gave different answers; keep what changes in the state")
+            raise _CheckError(
+                "two calls with the same arguments gave different answers; keep what changes in the state"
+            )
         if dict(vars(normalizer)) != attributes:
-            raise _Failure("an attribute was written; keep what changes in the state")
+            raise _CheckError("an attribute was written; keep what changes in the state")
 
 
 def _leaves_global_random_state(normalizer: Normalizer) -> None:
-    import numpy as np
-    import torch
-
-    before = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[union-attr]  # noqa: NPY002
+    before = _global_random_state()
     for network in _networks(normalizer):
         weights, _ = network.effective(*_start(network))
         network(weights, _input(network))
-    after = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[union-attr]  # noqa: NPY002
-    if not torch.equal(before[0], after[0]) or before[1:] != after[1:]:
-        raise _Failure("global random numbers were drawn; use the generator that init_state is given")
+    if _global_random_state() != before:
+        raise _CheckError("global random numbers were drawn; use the generator that init_state is given")
+
+
+def _global_random_state() -> tuple[bytes, str, str]:
+    import numpy as np
+    import torch
+
+    return torch.get_rng_state().numpy().tobytes(), repr(np.random.get_state()), repr(random.getstate())
 
 
 def _is_finite(normalizer: Normalizer) -> None:
@@ -163,9 +168,9 @@ def _is_finite(normalizer: Normalizer) -> None:
             raw = [layer["weight"] for layer in tracked.values()]
             grads = torch.autograd.grad(total, raw, allow_unused=True)
             if not all(bool(torch.isfinite(value).all()) for value in effective + leaves(state)):
-                raise _Failure(f"weights of standard deviation {scale:g} became values that are not finite")
+                raise _CheckError(f"weights of standard deviation {scale:g} became values that are not finite")
             if any(grad is not None and not bool(torch.isfinite(grad).all()) for grad in grads):
-                raise _Failure(f"weights of standard deviation {scale:g} have gradients that are not finite")
+                raise _CheckError(f"weights of standard deviation {scale:g} have gradients that are not finite")
 
 
 def _trains(normalizer: Normalizer, catalog: Catalog) -> None:
@@ -186,4 +191,4 @@ def _trains(normalizer: Normalizer, catalog: Catalog) -> None:
     cell = Cell(normalizer=normalizer, **plugins, **numbers, **budget)  # type: ignore[arg-type]
     record = Workshop(catalog).run(Trial(cell, 0, 0), load_definition(1))
     if record.verdict.outcome == METHOD_ERROR:
-        raise _Failure(record.verdict.message)
+        raise _CheckError(record.verdict.message)

@@ -1,12 +1,12 @@
 """The exceptions of ganbench.
 
-    GanbenchError
-    ├── InputError            what the user gave cannot be used; the command ends with exit code 2
-    │   ├── UnknownNameError  a name that no plugin carries
-    │   ├── SuiteError        a suite file that cannot be read as a suite
-    │   └── PluginError       a plugin that cannot be loaded
-    ├── LedgerError           a ledger that cannot be read or written
-    └── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
+GanbenchError
+├── InputError            what the user gave cannot be used; the command ends with exit code 2
+│   ├── UnknownNameError  a name that no plugin carries
+│   ├── SuiteError        a suite file that cannot be read as a suite
+│   └── PluginError       a plugin that cannot be loaded
+├── LedgerError           a ledger that cannot be read or written
+└── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
 """
 
 from __future__ import annotations

@@ -259,7 +259,7 @@ def _read(path: Path) -> Record:
         ) from error
 
 
-def _encodable(value: Any) -> Any:  # noqa: ANN401  any JSON value
+def _encodable(value: Any) -> Any:
     """Replace numbers that are not finite by strings, so that every record is JSON that every reader understands."""
     if isinstance(value, float) and value - value != 0:
         return str(value)

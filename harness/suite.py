@@ -207,7 +207,7 @@ def load_suite(
 def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[Cell], list[str]]:
     problems: list[str] = []
 
-    def create(kind: str, spec: Named, *key: str | int) -> Any:  # noqa: ANN401  one of six kinds
+    def create(kind: str, spec: Named, *key: str | int) -> Any:
         try:
             return catalog.create(kind, spec)
         except InputError as error:

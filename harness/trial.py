@@ -19,6 +19,7 @@ from harness.registry import Catalog
 from harness.stability import Definition, judge, method_error
 
 if TYPE_CHECKING:
+    from harness.trace import Trace
     from harness.training.loop import Material
 
 PROVENANCE_PACKAGES = ("ganbench", "torch", "torch-fidelity", "numpy")
@@ -56,12 +57,12 @@ class Workshop:
         started = time.time()
         material = self.material(trial)
         with one_thread():
+            trace: Trace | None = None
             try:
                 trace = train(trial, material)
-            except MethodError as error:
-                trace, verdict = None, method_error(str(error), definition)
-            else:
                 verdict = judge(trace, definition)
+            except MethodError as error:
+                verdict = method_error(str(error), definition)
         return Record(
             trial_id=trial.id,
             cell_id=trial.cell.id,

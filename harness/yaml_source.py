@@ -64,7 +64,7 @@ def read_yaml(path: Path) -> YamlSource:
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
-            found = "nothing" if node is None else f"a {node.id}"
+            found = "nothing" if node is None else f"a {type(node).__name__.removesuffix('Node').lower()}"
             raise SuiteError([f"{path}:1: expected a mapping of keys to values, found {found}"])
         lines: dict[Key, int] = {}
         _collect_lines(node, (), lines, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from harness.conformance import check_normalizer
 from harness.models.layers import Layer, identity, input_matrix, output_matrix
@@ -186,5 +186,7 @@ def test_batch_norm_equals_torchs_module_and_stands_where_dcgan_has_it():
 
 @pytest.mark.parametrize("name", CATALOG.names("normalizer"))
 def test_every_baseline_passes_the_check(name):
-    failed = [outcome for outcome in check_normalizer(CATALOG.create("normalizer", name), CATALOG) if not outcome.passed]
+    failed = [
+        outcome for outcome in check_normalizer(CATALOG.create("normalizer", name), CATALOG) if not outcome.passed
+    ]
     assert failed == []

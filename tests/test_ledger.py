@@ -101,7 +101,13 @@ def test_a_process_that_dies_within_a_commit_leaves_no_record_and_harms_no_later
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b.replace(b"0.1", b"0.2"), lambda b: b"[]", lambda b: b"\xff"],
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b"",
+        lambda b: b.replace(b"0.1", b"0.2"),
+        lambda b: b"[]",
+        lambda b: b"\xff",
+    ],
 )
 def test_a_damaged_record_is_named_and_not_believed(tmp_path, damage):
     ledger = Ledger(tmp_path)

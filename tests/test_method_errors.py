@@ -7,7 +7,7 @@ import pytest
 from harness import read_ledger, run
 from harness.stability import METHOD_ERROR
 
-PLUGIN = '''
+PLUGIN = """
 import torch
 from harness.normalizer import Normalizer
 
@@ -16,7 +16,7 @@ class Bad(Normalizer):
     summary = "Breaks its contract."
 
     {body}
-'''
+"""
 
 BODIES = {
     "raises": (

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from harness.cell import Cell, Trial
 from harness.models.network import leaves
@@ -109,7 +109,9 @@ def _layer(dataset: str, name: str):
     from harness.models.network import Network
 
     plugin = CATALOG.create("architecture", {"name": architecture, "width": 16})
-    return Network.build("discriminator", plugin.discriminator, shape, CATALOG.create("normalizer", "none")).layers[name]
+    return Network.build("discriminator", plugin.discriminator, shape, CATALOG.create("normalizer", "none")).layers[
+        name
+    ]
 
 
 @pytest.mark.parametrize("loss", ["non_saturating", "hinge"])
@@ -135,9 +137,7 @@ def test_ten_steps_equal_a_hand_written_loop_with_torchs_modules_and_adam(loss):
             d_norm = nn.utils.get_total_norm([p.grad for p in discriminator.parameters()])
             adam_d.step()
         fake = discriminator(generator(batch.latents[2]))
-        g_loss = (
-            -fake.mean() if loss == "hinge" else F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
-        )
+        g_loss = -fake.mean() if loss == "hinge" else F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
         adam_g.zero_grad()
         g_loss.backward()
         adam_g.step()

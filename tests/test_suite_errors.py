@@ -115,7 +115,11 @@ def test_a_bad_suite_gets_one_message_that_says_where_and_what(bad, case):
 
 
 def test_all_problems_of_a_file_are_told_at_once(bad):
-    text = GOOD.replace("- bssn", "- bsn").replace("lr_g: 1e-3", "lr_g: x").replace("architecture: mlp", "architecture: mpl")
+    text = (
+        GOOD.replace("- bssn", "- bsn")
+        .replace("lr_g: 1e-3", "lr_g: x")
+        .replace("architecture: mlp", "architecture: mpl")
+    )
     with pytest.raises(SuiteError) as caught:
         load_suite(bad(text))
     assert len(caught.value.problems) == 3

@@ -154,7 +154,9 @@ def test_a_results_folder_of_another_suite_is_refused_and_left_alone(tiny, tmp_p
     assert (tmp_path / "out" / "suite.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(("address", "told"), [("127.0.0.1:1", "no Ray cluster answers"), ("lcoal", "expected 'local'")])
+@pytest.mark.parametrize(
+    ("address", "told"), [("127.0.0.1:1", "no Ray cluster answers"), ("lcoal", "expected 'local'")]
+)
 def test_an_address_that_is_no_cluster_is_one_message_and_nothing_is_written(tiny, ganbench, tmp_path, address, told):
     done = ganbench("run", tiny, "--results", tmp_path / "out", "--address", address)
     assert done.returncode == 2

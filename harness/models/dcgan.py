@@ -60,9 +60,7 @@ class DCGAN(Architecture):
         """Turn images [N, C, S, S] into logits [N]."""
         channels = self.width
         for level in range(_levels(x.shape[2])):
-            x = net.conv(
-                f"down{level + 1}", x, channels, 4, LEAKY_RELU_02, stride=2, padding=1, normalized=level > 0
-            )
+            x = net.conv(f"down{level + 1}", x, channels, 4, LEAKY_RELU_02, stride=2, padding=1, normalized=level > 0)
             channels *= 2
         return net.linear("output", x.flatten(1), 1, last=True).squeeze(1)
 

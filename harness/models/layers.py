@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812  the community's name for it
+from torch.nn import functional as F
 
 Activation = Callable[[Tensor], Tensor]
 """An element-wise function of a tensor of any shape."""

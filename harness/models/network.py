@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from harness.errors import MethodError
 from harness.models.layers import Activation, Layer, identity
@@ -107,15 +107,15 @@ class _Recorder(Layers):
         self._network = network
         self.recorded: dict[str, Layer] = {}
 
-    def linear(self, name: str, x: Tensor, features: int, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+    def linear(self, name: str, x: Tensor, features: int, *args: Any, **kwargs: Any) -> Tensor:
         self._record(name, "linear", (features, x.shape[1]), args, kwargs)
         return super().linear(name, x, features, *args, **kwargs)
 
-    def conv(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+    def conv(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
         self._record(name, "conv", (channels, x.shape[1], kernel, kernel), args, kwargs)
         return super().conv(name, x, channels, kernel, *args, **kwargs)
 
-    def conv_transpose(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
+    def conv_transpose(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
         self._record(name, "conv_transpose", (x.shape[1], channels, kernel, kernel), args, kwargs)
         return super().conv_transpose(name, x, channels, kernel, *args, **kwargs)
 
@@ -153,7 +153,9 @@ class Network:
     normalizer: Normalizer
 
     @classmethod
-    def build(cls, name: str, forward: ForwardFunction, input_shape: tuple[int, ...], normalizer: Normalizer) -> Network:
+    def build(
+        cls, name: str, forward: ForwardFunction, input_shape: tuple[int, ...], normalizer: Normalizer
+    ) -> Network:
         """Record the layer table of an architecture.
 
         Args:

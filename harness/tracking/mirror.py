@@ -148,7 +148,7 @@ class _Mirror:
             self._write(projection, None)
             self.counts["cells_updated"] += 1
 
-    def _the_run(self, kind: str, identity: str) -> Any | None:  # noqa: ANN401  mlflow's Run
+    def _the_run(self, kind: str, identity: str) -> Any | None:
         """Return the run to keep of a trial or cell; others of the same, which a lost answer can leave, go."""
         # A complete run comes first, then the older one: whichever sync decides, it decides the same.
         runs = sorted(
@@ -159,7 +159,7 @@ class _Mirror:
             self._remove(run)
         return runs[0] if runs else None
 
-    def _write(self, projection: Projection, run: Any | None) -> None:  # noqa: ANN401  mlflow's Run
+    def _write(self, projection: Projection, run: Any | None) -> None:
         if run is None:
             run = self.client.create_run(
                 self.experiment, start_time=projection.start, tags=projection.tags, run_name=projection.name
@@ -169,7 +169,7 @@ class _Mirror:
         )
         self.client.set_terminated(run.info.run_id, FINISHED, projection.end)
 
-    def _extend(self, projection: Projection, run: Any) -> None:  # noqa: ANN401  mlflow's Run
+    def _extend(self, projection: Projection, run: Any) -> None:
         from mlflow.entities import RunTag
 
         # The checksum comes last: until it is there, the next sync does this again, which adds nothing twice.
@@ -178,7 +178,7 @@ class _Mirror:
         tags = [RunTag(key, projection.tags[key]) for key in (TRIALS, SHA256)]
         self.client.log_batch(run.info.run_id, tags=tags, synchronous=True)
 
-    def _remove(self, run: Any) -> None:  # noqa: ANN401  mlflow's Run
+    def _remove(self, run: Any) -> None:
         self.client.delete_run(run.info.run_id)
         self.counts["runs_removed"] += 1
 
@@ -195,7 +195,7 @@ def _is_planned(record: Record, plan: Mapping[str, Any], cells: Mapping[str, Any
     return record.cell_id in cells and record.spec["suite_seed"] == plan["seed"]
 
 
-def _experiment(client: Any, plan: Mapping[str, Any], artifacts: str | None) -> str:  # noqa: ANN401  MlflowClient
+def _experiment(client: Any, plan: Mapping[str, Any], artifacts: str | None) -> str:
     """Return the experiment's id; create it, or bring it back from the bin."""
     tags = {"suite": plan["suite"], "version": str(plan["version"]), "hash": plan["hash"]}
     tags = {f"ganbench.{key}": value for key, value in tags.items()}
@@ -210,7 +210,7 @@ def _experiment(client: Any, plan: Mapping[str, Any], artifacts: str | None) -> 
     return str(found.experiment_id)
 
 
-def _known_runs(client: Any, experiment: str) -> dict[tuple[str, str], list[Any]]:  # noqa: ANN401  MlflowClient
+def _known_runs(client: Any, experiment: str) -> dict[tuple[str, str], list[Any]]:
     """Return all runs of ours by what they are of."""
     known: dict[tuple[str, str], list[Any]] = defaultdict(list)
     token = None
