@@ -1,7 +1,8 @@
 """From a trace to a verdict: pure functions over plain arrays, with versioned thresholds, and no torch."""
 
 from harness.stability.definition import Definition, load_definition
-from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict, judge, method_error
+from harness.stability.judge import judge, method_error
+from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict
 
 __all__ = [
     "METHOD_ERROR",

@@ -1,13 +1,10 @@
-"""Verdicts: all detectors over one trace."""
+"""What a verdict is: the outcome of a trial and the failure modes that were found."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-
-from harness.stability.definition import Definition
-from harness.trace import Trace
 
 STABLE = "stable"
 UNSTABLE = "unstable"
@@ -75,23 +72,3 @@ class Verdict:
         """Rebuild a verdict from :meth:`to_json`."""
         findings = tuple(Finding(**finding) for finding in value["findings"])
         return cls(value["outcome"], value["definition"], findings, tuple(value["blind"]), value["message"])
-
-
-def judge(trace: Trace, definition: Definition) -> Verdict:
-    """Reach the verdict on a trace.
-
-    Args:
-        trace: What the trial logged.
-        definition: The thresholds.
-    """
-    from harness.stability.detectors import DETECTORS
-
-    looks = {name: detector(trace, definition) for name, detector in DETECTORS.items()}
-    findings = tuple(look.finding for look in looks.values() if look.finding is not None)
-    blind = tuple(name for name, look in looks.items() if not look.seen)
-    return Verdict(UNSTABLE if findings else STABLE, definition.version, findings, blind)
-
-
-def method_error(message: str, definition: Definition) -> Verdict:
-    """Return the verdict on a trial whose normalizer raised or broke its contract."""
-    return Verdict(METHOD_ERROR, definition.version, message=message)

@@ -1,0 +1,26 @@
+"""Reaching a verdict: all detectors over one trace."""
+
+from __future__ import annotations
+
+from harness.stability.definition import Definition
+from harness.stability.detectors import DETECTORS
+from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Verdict
+from harness.trace import Trace
+
+
+def judge(trace: Trace, definition: Definition) -> Verdict:
+    """Reach the verdict on a trace.
+
+    Args:
+        trace: What the trial logged.
+        definition: The thresholds.
+    """
+    looks = {name: detector(trace, definition) for name, detector in DETECTORS.items()}
+    findings = tuple(look.finding for look in looks.values() if look.finding is not None)
+    blind = tuple(name for name, look in looks.items() if not look.seen)
+    return Verdict(UNSTABLE if findings else STABLE, definition.version, findings, blind)
+
+
+def method_error(message: str, definition: Definition) -> Verdict:
+    """Return the verdict on a trial whose normalizer raised or broke its contract."""
+    return Verdict(METHOD_ERROR, definition.version, message=message)
