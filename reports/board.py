@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 
+from harness.intervals import rate_interval
 from harness.stability import METHOD_ERROR
 from harness.stability.detectors import DETECTORS
 from reports.evidence import Evidence, Group, Protocol, Result
 from reports.statistics import (
     ALPHA,
     holm,
-    interval,
     least_discordant,
     mcnemar,
     mean_rate,
@@ -179,7 +179,7 @@ def representative(evidence: Evidence, group: Group, normalizer: str) -> Result 
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
     results = evidence.of(group, normalizer)
     failed = sum(result.verdict.failed for result in results)
-    low, high = interval(failed, len(results))
+    low, high = rate_interval(failed, len(results))
     rate = failed / len(results) if results else math.nan
     count = Count(failed, len(results), evidence.seeds, rate, low, high, _modes(results))
     return CellRow(group, normalizer, count, _median(results, group.protocol))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from harness.intervals import EXACT_BELOW
 from reports.board import MODES, Board
 from reports.evidence import Evidence
 from reports.formatting import count, listing, mode
-from reports.statistics import ALPHA, EXACT_BELOW
+from reports.statistics import ALPHA
 
 MISSING_LINES = 30
 

@@ -4,8 +4,7 @@ Pure functions of counts; nothing here is random.
 
 What is computed, and why:
 
-* **Intervals of a rate** are Wilson's, and Clopper & Pearson's where there are fewer than ten trials: at that size
-  Wilson's covers too little (down to 85 % instead of 95 % at eight trials).
+* **Intervals of a rate** are those of ``harness.intervals``: Wilson's, and the exact ones where trials are few.
 * **Two normalizers** are compared by McNemar's exact test on the trials that share a cell's other choices and a seed.
   Only discordant pairs, where one failed and the other did not, carry information.
 * **Many comparisons** are corrected by Holm's procedure over all pairs of normalizers.
@@ -18,52 +17,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.intervals import rate_interval
+
 ALPHA = 0.05
 """Chance of a false claim anywhere on the page, and one minus the confidence of every interval."""
-
-EXACT_BELOW = 10
-"""With fewer trials than this, an interval is Clopper & Pearson's instead of Wilson's."""
-
-
-def wilson(failures: float, trials: float, alpha: float = ALPHA) -> tuple[float, float]:
-    """Return Wilson's score interval of a rate.
-
-    Args:
-        failures: How many failed; need not be whole, see :func:`mean_rate`.
-        trials: Out of how many; more than 0.
-        alpha: One minus the confidence.
-    """
-    from scipy.special import ndtri
-
-    z2 = float(ndtri(1 - alpha / 2)) ** 2
-    rate = failures / trials
-    centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = math.sqrt(z2 * (rate * (1 - rate) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
-    # At 0 and at 1 the formula gives the end itself; rounding must not move the interval off the rate.
-    return (0.0 if failures <= 0 else max(0.0, centre - half)), (1.0 if failures >= trials else min(1.0, centre + half))
-
-
-def clopper_pearson(failures: float, trials: float, alpha: float = ALPHA) -> tuple[float, float]:
-    """Return the exact interval of a rate, which never covers less than it says.
-
-    Args:
-        failures: How many failed; need not be whole, see :func:`mean_rate`.
-        trials: Out of how many; more than 0.
-        alpha: One minus the confidence.
-    """
-    from scipy.special import betaincinv
-
-    low = 0.0 if failures <= 0 else float(betaincinv(failures, trials - failures + 1, alpha / 2))
-    high = 1.0 if failures >= trials else float(betaincinv(failures + 1, trials - failures, 1 - alpha / 2))
-    return low, high
-
-
-def interval(failures: float, trials: float, alpha: float = ALPHA) -> tuple[float, float]:
-    """Return the interval of a rate that suits the number of trials; (0, 1) without any."""
-    if trials <= 0:
-        return 0.0, 1.0
-    method = clopper_pearson if trials < EXACT_BELOW else wilson
-    return method(failures, trials, alpha)
 
 
 def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[float, float, float]:
@@ -86,12 +43,12 @@ def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[
         return math.nan, 0.0, 1.0
     if len({trials for _, trials in ran}) == 1:  # whole numbers, free of rounding
         failures, trials = sum(k for k, _ in ran), sum(n for _, n in ran)
-        return failures / trials, *interval(failures, trials, alpha)
+        return failures / trials, *rate_interval(failures, trials, alpha)
     rate = sum(k / n for k, n in ran) / len(ran)
     if all(k == 0 for k, _ in ran) or all(k == n for k, n in ran):
         rate = float(round(rate))  # a sum of ones must not end beside one
     effective = len(ran) ** 2 / sum(1 / n for _, n in ran)
-    return rate, *interval(rate * effective, effective, alpha)
+    return rate, *rate_interval(rate * effective, effective, alpha)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -28,7 +28,11 @@ def headline(evidence: Evidence, board: Board) -> str:
             " and no other normalizer is significantly worse."
         )
     worse = [named(row.normalizer) for row in rows if row.normalizer in beaten]
-    claim = f"Use {named(best.normalizer)}: it failed in {_share(best.count)}, significantly less often than"
+    use = "Use" if evidence.committed == evidence.planned else "So far, use"
+    claim = (
+        f"{use} {named(best.normalizer)} on settings like these: it failed in {_share(best.count)},"
+        " significantly less often than"
+    )
     if not level:
         return f"{claim} every other normalizer here."
     return f"{claim} {listing(worse)}. There are not enough seeds to separate it from {listing(level, 'or')}."

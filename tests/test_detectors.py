@@ -147,6 +147,11 @@ def test_an_untrained_generator_without_diversity_is_no_collapse_but_a_trained_o
     assert found(trace(diversity=low))["mode_collapse"].value == pytest.approx(0.3)
 
 
+def test_what_was_collapsed_from_the_start_failed_at_the_first_evaluation_of_a_trained_generator():
+    finding = found(toy(mode_coverage=np.full_like(EVALUATIONS, 0.25)))["mode_collapse"]
+    assert finding.step == EVALUATIONS[1]
+
+
 @pytest.mark.parametrize(("ratio", "expected"), [(1.21, False), (1.49, False), (1.5, True), (3.0, True)])
 def test_a_tail_one_and_a_half_times_worse_than_the_best_is_late_deterioration(ratio, expected):
     fid = np.full_like(EVALUATIONS, 10.0)

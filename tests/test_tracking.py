@@ -22,7 +22,7 @@ from harness.errors import GanbenchError
 from harness.intervals import rate_interval
 from harness.ledger import Ledger, Record
 from harness.stability.definition import Definition, load_definition
-from harness.stability.verdict import Finding, Verdict, method_error
+from harness.stability import Finding, Verdict, method_error
 from harness.trace import LayerTrace, Trace
 from harness.tracking import SyncReport, TrackingError, default_uri, sync
 from harness.tracking.connection import connected, one_writer
@@ -453,25 +453,6 @@ assert logging.getLogger("mlflow").level < logging.ERROR, "MLflow may speak agai
 def test_importing_the_module_does_not_import_mlflow() -> None:
     code = "import harness.tracking, sys; sys.exit('mlflow' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("failed", "trials", "expected"),
-    [
-        (0, 8, (0.0, 0.3694)),  # exact below ten: 1 - 0.025 ** (1 / 8)
-        (8, 8, (0.6306, 1.0)),
-        (0, 10, (0.0, 0.2775)),  # Wilson: z² / (n + z²)
-        (10, 10, (0.7225, 1.0)),
-        (81, 263, (0.2553, 0.3662)),  # Newcombe 1998, table I, method 3
-    ],
-)
-def test_the_interval_is_wilson_s_and_exact_below_ten(failed: int, trials: int, expected: tuple) -> None:
-    assert rate_interval(failed, trials) == pytest.approx(expected, abs=5e-5)
-
-
-def test_the_interval_of_no_trials_is_an_error() -> None:
-    with pytest.raises(ValueError):
-        rate_interval(0, 0)
 
 
 # --- a server ---------------------------------------------------------------------------------------------------------

@@ -229,7 +229,11 @@ def _tail_median(column: Column, limits: Tail) -> float:
 
 
 def _since(trace: Trace, bad: Mask) -> int:
-    """Return the step from which evaluations were bad to the end; the tail's median may forgive one good among them."""
+    """Return the step from which evaluations were bad to the end.
+
+    The tail's median may forgive one good evaluation among the last; and the untrained generator, which is bad by
+    construction, has not failed yet, so the first step that can be returned is that of the first trained evaluation.
+    """
     good = np.flatnonzero(~bad[: len(bad) - 1])
-    start = min(int(good[-1]) + 1 if len(good) else 0, len(bad) - 1)
-    return int(trace.evaluation_steps[start])
+    start = max(int(good[-1]) + 1 if len(good) else 0, 1)
+    return int(trace.evaluation_steps[min(start, len(bad) - 1)])

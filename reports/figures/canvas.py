@@ -85,7 +85,7 @@ def colour(index: int) -> str:
     return f"#0102{0x10 + index % len(PALETTE):02x}"
 
 
-def dashes(index: int) -> Any:  # noqa: ANN401  what matplotlib takes
+def dashes(index: int) -> Any:
     """Return the line style of a normalizer, by its place in the plan."""
     return DASHES[index // len(PALETTE) % len(DASHES)]
 

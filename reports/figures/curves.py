@@ -83,7 +83,7 @@ def _part(name: str, evidence: Evidence, protocol: Protocol, groups: list[Group]
                 else:
                     label(panel, xlabel="step")
                 if place % columns == 0:
-                    label(panel, ylabel=short(words, 34))
+                    label(panel, ylabel=short(words, 24))
                 else:
                     panel.tick_params(labelleft=False)
 

@@ -35,7 +35,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
         axes.set_xticks([x + 0.5 for x in range(len(columns))])
         axes.set_yticks([y + 0.5 for y in range(len(rows))])
-        axes.set_xticklabels([short(name, 20) for name in columns], parse_math=False, color=INK)
+        axes.set_xticklabels([short(name, 18) for name in columns], parse_math=False, color=INK)
         axes.set_yticklabels([short(name, 44) for name in rows], parse_math=False, color=INK)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
@@ -43,7 +43,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         axes.spines[:].set_visible(False)
 
     title = "Where they fail"
-    width, height = 2.6 + 1.25 * len(columns), 0.55 + 0.4 * len(rows)
+    width, height = 2.6 + 1.35 * len(columns), 0.55 + 0.4 * len(rows)
     return Drawing(
         name="heat",
         title=title,

@@ -6,44 +6,22 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from harness.intervals import rate_interval, wilson
 from reports.board import Count
 from reports.formatting import percent, rate
 from reports.statistics import (
-    clopper_pearson,
     holm,
-    interval,
     least_discordant,
     mcnemar,
     mean_rate,
     median_failures_worst,
     rank_intervals,
-    wilson,
 )
 
 
 def count(unstable: int, trials: int) -> Count:
-    low, high = interval(unstable, trials)
+    low, high = rate_interval(unstable, trials)
     return Count(unstable, trials, trials, unstable / trials if trials else math.nan, low, high, {})
-
-
-@pytest.mark.parametrize("trials", [1, 2, 9, 10, 16, 64, 1000])
-@pytest.mark.parametrize(("method", "name"), [(wilson, "wilson"), (clopper_pearson, "exact")])
-def test_intervals_agree_with_scipy(trials, method, name):
-    for failures in {0, 1, trials // 3, trials // 2, trials - 1, trials}:
-        expected = binomtest(failures, trials).proportion_ci(0.95, method=name)
-        assert method(failures, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
-
-
-def test_fewer_than_ten_trials_get_the_exact_interval():
-    assert interval(2, 9) == clopper_pearson(2, 9) != wilson(2, 9)
-    assert interval(2, 10) == wilson(2, 10) != clopper_pearson(2, 10)
-
-
-def test_an_interval_holds_its_rate_and_is_within_zero_and_one():
-    for trials in range(1, 40):
-        for failures in range(trials + 1):
-            low, high = interval(failures, trials)
-            assert 0 <= low <= failures / trials <= high <= 1
 
 
 def test_zero_of_sixteen_reads_at_most_19_percent():
