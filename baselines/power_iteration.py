@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 EPS = 1e-12
 """As in the authors' code: keeps the quotient finite for a matrix of zeros."""
@@ -23,7 +22,7 @@ def start(matrix: Tensor, generator: torch.Generator) -> Tensor:
     Returns:
         A unit vector [m].
     """
-    u = F.normalize(torch.randn(matrix.shape[0], generator=generator), dim=0, eps=EPS)
+    u = unit(torch.randn(matrix.shape[0], generator=generator))
     for _ in range(WARM_UP):
         _, u = step(matrix, u)
     return u
@@ -40,6 +39,11 @@ def step(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         sigma = u' M v, a scalar, in whose gradient u and v are constants; and the next u.
     """
     fixed = matrix.detach()
-    v = F.normalize(torch.mv(fixed.mT, u), dim=0, eps=EPS)
-    u = F.normalize(torch.mv(fixed, v), dim=0, eps=EPS)
+    v = unit(torch.mv(fixed.mT, u))
+    u = unit(torch.mv(fixed, v))
     return torch.dot(u, torch.mv(matrix, v)).clamp_min(EPS), u
+
+
+def unit(vector: Tensor) -> Tensor:
+    """Return the vector at length one; zero stays zero."""
+    return vector / torch.linalg.vector_norm(vector).clamp_min(EPS)

@@ -10,8 +10,8 @@ from harness.cell import Trial, even_points
 from harness.registry import Catalog
 from harness.suite import load_suite
 
-GOLDEN_HASH = "56c3c59358b35f3328a4"
-GOLDEN_FIRST_TRIAL = "5f34d99d8d9150dc5763"
+GOLDEN_HASH = "3d975d31e615a80876a5"
+GOLDEN_FIRST_TRIAL = "4ad7efe26bae7fd8d34e"
 
 
 @pytest.fixture(scope="module")
