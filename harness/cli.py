@@ -121,7 +121,7 @@ def run(
         except KeyboardInterrupt:
             console.print("interrupted; committed trials are kept, and the same command continues")
             raise typer.Exit(INCOMPLETE) from None
-    console.print(status_line(report), highlight=False)
+    console.print(status_line(report), highlight=False, soft_wrap=True)
     if tracking_uri != "off":
         _sync(Ledger(folder), tracking_uri, console, must=False)
     if report.missing:

@@ -54,9 +54,9 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
             self._console.print(f"trial {event.trial_id} not committed: {event.reason}", style="red", markup=False)
         if self._live is not None:
             self._live.update(_bar(report))
-        elif event is not None and (time.monotonic() - self._told >= PLAIN_EVERY_SECONDS or not report.missing):
+        elif event is not None and time.monotonic() - self._told >= PLAIN_EVERY_SECONDS:
             self._told = time.monotonic()
-            self._console.print(status_line(report), highlight=False)
+            self._console.print(status_line(report), highlight=False, soft_wrap=True)
 
 
 def status_line(report: SweepReport) -> str:

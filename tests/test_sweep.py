@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,10 +83,16 @@ def _ray_workers(session: int) -> list[int]:
     return found
 
 
-def _kill_session(process: subprocess.Popen[str]) -> None:
-    """End the command as `kill -9` of its process group does, and whatever Ray left behind."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[str]]]:
+    """Commands that a test starts; nothing of them, Ray's processes included, outlives it."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        _end_session(process)
+
+
+def _end_session(process: subprocess.Popen[str]) -> None:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
@@ -94,11 +102,12 @@ def _kill_session(process: subprocess.Popen[str]) -> None:
                 continue
 
 
-def test_a_killed_worker_costs_nothing_but_time(undisturbed, tmp_path):
+def test_a_killed_worker_costs_nothing_but_time(undisturbed, started, tmp_path):
     _, expected = undisturbed
     suite = write_tiny(tmp_path / "tiny.yaml")
     results = tmp_path / "out"
     process = ganbench_process("run", suite, "--results", results, "--tracking-uri", "off", cwd=tmp_path)
+    started.append(process)
     _wait_for_commits(results, 2, process)
     killed = 0
     while process.poll() is None and killed < 2:
@@ -114,21 +123,25 @@ def test_a_killed_worker_costs_nothing_but_time(undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize("address", ["local", "inline"])
-def test_a_killed_command_continues_where_it_was(undisturbed, ganbench, tmp_path, address):
+def test_a_killed_command_continues_where_it_was(undisturbed, ganbench, started, tmp_path, address):
     _, expected = undisturbed
     suite = write_tiny(tmp_path / "tiny.yaml")
     results = tmp_path / "out"
     options = ("run", suite, "--results", results, "--address", address, "--tracking-uri", "off")
     process = ganbench_process(*options, cwd=tmp_path)
+    started.append(process)
     _wait_for_commits(results, 3, process)
-    _kill_session(process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
     held = hashes(results)
     assert 3 <= len(held) < len(expected)
     done = ganbench(*options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert hashes(results) == expected
-    assert f"{len(held)} already committed" in done.stdout
-    assert not (results / "duplicates.jsonl").exists()
+    # A worker that outlives its driver for a moment may commit once more; the ledger is what it would have been.
+    assert int(re.search(r"(\d+) already committed", done.stdout)[1]) >= len(held)
+    notes = results / "duplicates.jsonl"
+    assert not notes.exists() or all('"equal":true' in line for line in notes.read_text().splitlines())
 
 
 def test_a_damaged_record_is_named_set_aside_and_its_trial_runs_again(undisturbed, tmp_path):

@@ -21,8 +21,8 @@ import pytest
 from harness.errors import GanbenchError
 from harness.intervals import rate_interval
 from harness.ledger import Ledger, Record
-from harness.stability.definition import Definition, load_definition
 from harness.stability import Finding, Verdict, method_error
+from harness.stability.definition import Definition, load_definition
 from harness.trace import LayerTrace, Trace
 from harness.tracking import SyncReport, TrackingError, default_uri, sync
 from harness.tracking.connection import connected, one_writer
