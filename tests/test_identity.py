@@ -10,8 +10,8 @@ from harness.cell import Trial, even_points
 from harness.registry import Catalog
 from harness.suite import load_suite
 
-GOLDEN_HASH = "3d975d31e615a80876a5"
-GOLDEN_FIRST_TRIAL = "4ad7efe26bae7fd8d34e"
+GOLDEN_HASH = "b7751edd3d8a13608236"
+GOLDEN_FIRST_TRIAL = "e8cca10d7e6abe9b880f"
 
 
 @pytest.fixture(scope="module")
