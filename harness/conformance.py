@@ -67,7 +67,7 @@ def check_normalizer(normalizer: Normalizer, catalog: Catalog) -> Iterator[Check
 
 
 def _networks(normalizer: Normalizer) -> list[Network]:
-    """Return one network that has every layer type, and one of the toy problem."""
+    """Return two networks that together have every layer type."""
     from harness.models.dcgan import DCGAN
     from harness.models.network import Network
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from tiny import end_session
 
-from harness.cluster import ATTEMPTS, _Sweep
+from harness import read_ledger
+from harness.cluster import ATTEMPTS, QUIET, _Sweep
 from harness.errors import LedgerError
 from harness.execution import Lost, Retried
 from harness.worker import Done, Task
@@ -23,6 +35,51 @@ def test_the_cluster_file_is_valid_by_rays_own_schema():
 
     schema = json.loads((Path(ray.autoscaler.__file__).parent / "ray-schema.json").read_text())
     jsonschema.validate(yaml.safe_load((ROOT / "ray_cluster.yaml").read_text()), schema)
+
+
+@pytest.fixture
+def running_cluster() -> Iterator[tuple[str, dict[str, str]]]:
+    """A Ray head as an operator starts it, with a token; its address, and the environment that may speak to it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    environment = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(16),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listen on loopback only
+        **QUIET,
+    }
+    folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # Ray's sockets need a short path
+    port = address.rpartition(":")[2]
+    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2", f"--port={port}"]
+    head = subprocess.Popen(
+        [*command, "--include-dashboard=false", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}"],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    yield address, environment
+    os.killpg(head.pid, signal.SIGTERM)
+    head.wait(timeout=60)
+    end_session(head.pid)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_running_cluster_runs_a_sweep_and_is_left_running(running_cluster, tiny, tmp_path, ganbench, monkeypatch):
+    address, environment = running_cluster
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    deadline = time.monotonic() + 60
+    options = ("run", tiny, "--address", address, "--tracking-uri", "off", "--seeds", "1")
+    while (done := ganbench(*options, "--results", "one")).returncode == 2 and time.monotonic() < deadline:
+        assert "no Ray cluster answers" in done.stderr  # it is still starting
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(read_ledger(tmp_path / "one").committed()) == 6
+    again = ganbench(*options, "--results", "two", "--limit", "1")
+    assert again.returncode == 3, again.stdout + again.stderr
+    (second,) = read_ledger(tmp_path / "two").records()
+    assert second.sha256 == read_ledger(tmp_path / "one").read(second.trial_id).sha256
 
 
 class FakeReference:

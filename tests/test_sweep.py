@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny import ganbench_process, write_tiny
+from tiny import end_session, ganbench_process, write_tiny
 
 from harness import load_suite, read_ledger, run
 from harness.ledger import Ledger
@@ -89,17 +89,7 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
     yield processes
     for process in processes:
-        _end_session(process)
-
-
-def _end_session(process: subprocess.Popen[str]) -> None:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                if os.getsid(int(folder.name)) == process.pid:
-                    os.kill(int(folder.name), signal.SIGKILL)
-            except (OSError, ProcessLookupError):
-                continue
+        end_session(process.pid)
 
 
 def test_a_killed_worker_costs_nothing_but_time(undisturbed, started, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +48,14 @@ def ganbench_process(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]
         text=True,
         start_new_session=True,
     )
+
+
+def end_session(session: int) -> None:
+    """Kill every process of a session: whatever Ray left behind of a command that was started by a test."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                if os.getsid(int(folder.name)) == session:
+                    os.kill(int(folder.name), signal.SIGKILL)
+            except (OSError, ProcessLookupError):
+                continue
