@@ -103,6 +103,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
+    from harness.errors import LedgerError
     from harness.ledger import Ledger
     from harness.progress import SweepDisplay, status_line
     from harness.registry import PluginSource
@@ -118,8 +119,11 @@ def run(
             report = sweep(
                 read, folder, address=address, plugins=plugin or [], seeds=seeds, limit=limit, on_event=display
             )
-        except KeyboardInterrupt:
-            console.print("interrupted; committed trials are kept, and the same command continues")
+        except (KeyboardInterrupt, LedgerError) as error:
+            if not display.began:
+                raise
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            console.print(f"{reason}\ncommitted trials are kept, and the same command continues", markup=False)
             raise typer.Exit(INCOMPLETE) from None
     console.print(status_line(report), highlight=False, soft_wrap=True)
     if tracking_uri != "off":

@@ -23,12 +23,16 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     Args:
         console: Where to show it.
+
+    Attributes:
+        began: Whether the sweep has begun: what was wrong before that is bad input.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         self._told = time.monotonic()
+        self.began = False
 
     def __enter__(self) -> SweepDisplay:
         if self._live is not None:
@@ -43,6 +47,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
     def __call__(self, report: SweepReport, event: Event | None) -> None:
         """Take account of an event, None at the start."""
+        self.began = True
         if event is None:
             for path in report.set_aside:
                 self._console.print(f"damaged record set aside, its trial runs again: {path}", style="yellow")

@@ -6,6 +6,12 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.errors import LedgerError
+from harness.ledger import Ledger
+from harness.worker import execute
 
 VERBS = ["plan", "run", "report", "sync", "list", "check", "doctor"]
 
@@ -79,6 +85,22 @@ def test_a_tracking_server_that_is_down_is_a_warning_of_run_and_an_error_of_sync
     synced = ganbench("sync", "out", "--tracking-uri", "http://127.0.0.1:9")
     assert synced.returncode == 2
     assert "Traceback" not in synced.stderr
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), LedgerError("no space left on device")])
+def test_a_sweep_that_is_cut_short_ends_with_3_and_says_that_it_can_continue(tiny, tmp_path, monkeypatch, trouble):
+    def cut_short(task):
+        if Ledger(task.ledger).committed():
+            raise trouble
+        return execute(task)
+
+    monkeypatch.setattr("harness.execution.execute", cut_short)
+    options = ["run", str(tiny), "--results", str(tmp_path / "out"), "--address", "inline", "--tracking-uri", "off"]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 3
+    assert "committed trials are kept, and the same command continues" in done.output
+    assert str(trouble) in done.output
+    assert len(Ledger(tmp_path / "out").committed()) == 1
 
 
 def test_check_passes_a_baseline_and_says_what_is_wrong_with_a_bad_plugin(ganbench, tmp_path):
