@@ -84,7 +84,7 @@ def compare(catalog: Catalog, normalizer: str, steps: int, repeats: int) -> list
     plugins = {kind: catalog.create(kind, name) for kind, name in zip(kinds, names, strict=True)}
     cell = Cell(**plugins, lr_g=1e-3, lr_d=1e-3, n_dis=1, batch_size=64, steps=steps, evaluations=25, log_points=200)
     data = cell.dataset.load()
-    material = Material(data, cell.metric.prepare(data), catalog.create("normalizer", "none"))
+    material = Material(data, "", cell.metric.prepare(data), catalog.create("normalizer", "none"))
     sides = (
         lambda: train(Trial(cell, 0, 0), material),
         lambda: by_hand(data.examples, normalizer, steps, 64, fused=False),

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from harness.suite import load_suite as load_suite
     from harness.sweep import run as run
 
-__version__ = "0.1.0"
-
 _HOMES = {"load_suite": "harness.suite", "read_ledger": "harness.ledger", "run": "harness.sweep"}
 
-__all__ = ["__version__", "load_suite", "read_ledger", "run"]
+__all__ = ["load_suite", "read_ledger", "run"]
 
 
 def __getattr__(name: str) -> Any:

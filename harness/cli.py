@@ -251,13 +251,15 @@ def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: b
     from harness.tracking import TrackingError, sync
 
     try:
-        done = sync(ledger, tracking_uri)
+        with console.status("bringing the ledger into MLflow"):
+            done = sync(ledger, tracking_uri)
     except TrackingError as error:
         if must:
             raise
         console.print(f"MLflow was not reached: {error}\nlater: ganbench sync {ledger.root}", style="yellow")
         return
-    console.print(f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")
+    text = f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}"
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 def _suite_line(path: Path) -> str:

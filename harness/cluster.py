@@ -17,8 +17,7 @@ from harness.worker import Done, Task, execute
 ATTEMPTS = 5
 """How often infrastructure may take a trial away before it is given up for this sweep."""
 
-POLL_SECONDS = 5.0
-BATCH = 64
+POLL_SECONDS = 0.5
 OBJECT_STORE_BYTES = 100 * 2**20
 """Results are a few hundred bytes each; Ray's default would claim a third of the memory."""
 
@@ -114,9 +113,7 @@ class _Sweep:
         while self._waiting or self._flying:
             self._fill()
             # With a time limit, because without one Ray returns nothing after eleven days.
-            ready, _ = self._ray.wait(
-                list(self._flying), num_returns=min(BATCH, len(self._flying)), timeout=POLL_SECONDS / 10
-            )
+            ready, _ = self._ray.wait(list(self._flying), num_returns=len(self._flying), timeout=POLL_SECONDS)
             for reference in ready:
                 yield self._finish(self._flying.pop(reference), reference)
 

@@ -47,7 +47,7 @@ class Workshop:
         if key not in self._materials:
             data = cell.dataset.load()
             normalizer = cast("Normalizer", self.catalog.create("normalizer", default))
-            self._materials[key] = Material(data, cell.metric.prepare(data), normalizer)
+            self._materials[key] = Material(data, data.content_hash(), cell.metric.prepare(data), normalizer)
         return self._materials[key]
 
     def run(self, trial: Trial, definition: Definition, attempt: int = 1) -> Record:
@@ -69,7 +69,7 @@ class Workshop:
             spec=trial.spec(),
             verdict=verdict,
             trace_json=None if trace is None else trace.to_json(),
-            provenance=_provenance(trial, started, attempt),
+            provenance=_provenance(trial, started, attempt) | {"data": material.data_hash},
         )
 
 

@@ -32,7 +32,7 @@ def make(normalizer: str, dataset: str = "ring8", n_dis: int = 1, loss: str = "n
     plugins = {kind: CATALOG.create(kind, value) for kind, value in spec.items()}
     cell = Cell(**plugins, lr_g=1e-3, lr_d=2e-3, n_dis=n_dis, batch_size=16, steps=20, evaluations=1, log_points=20)
     default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
-    material = Material(cell.dataset.load(), lambda samples: {}, default)
+    material = Material(cell.dataset.load(), "", lambda samples: {}, default)
     trial = Trial(cell, 3, 0)
     networks = build_networks(cell, material)
     step = make_step(*networks, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)

@@ -60,7 +60,7 @@ def _trial(normalizer: str, architecture: dict) -> tuple[Trial, Material]:
     plugins = {kind: catalog.create(kind, value) for kind, value in spec.items()}
     cell = Cell(**plugins, lr_g=1e-3, lr_d=1e-3, n_dis=2, batch_size=8, steps=5, evaluations=1, log_points=5)
     default = catalog.create("normalizer", cell.architecture.generator_normalizer)
-    return Trial(cell, 1, 0), Material(cell.dataset.load(), lambda samples: {}, default)
+    return Trial(cell, 1, 0), Material(cell.dataset.load(), "", lambda samples: {}, default)
 
 
 @pytest.mark.parametrize("architecture", [{"name": "mlp", "width": 8}, {"name": "dcgan", "width": 4}])

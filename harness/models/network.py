@@ -29,6 +29,9 @@ Initializer = Callable[[Layer, torch.Generator], Tensor]
 class Layers:
     """The operations that an architecture is written in, computing with given effective weights.
 
+    A call is a row of the paper's layer table: what follows the layer, whether batch normalization stands in between,
+    and whether it is the last. These are for the table, which normalizers read; computing needs the weights alone.
+
     Args:
         weights: Effective weights, biases and the normalizer's trained parameters, by layer.
         table: The layers by name.

@@ -34,11 +34,13 @@ class Material:
 
     Attributes:
         data: The data set.
+        data_hash: Of its content.
         evaluate: The metric, made ready for it.
         generator_default: The normalizer of the generator where the cell's own is for the discriminator alone.
     """
 
     data: Data
+    data_hash: str
     evaluate: Evaluate
     generator_default: Normalizer
 

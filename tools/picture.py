@@ -1,0 +1,40 @@
+"""Take the README's picture: the head of a leaderboard and its map of failures.
+
+    python tools/picture.py results/quick/leaderboard/leaderboard.html docs/leaderboard.png
+
+Needs Chromium (`chromium` on the path) and what `make test` installs.
+"""
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+from matplotlib import image
+from playwright.sync_api import sync_playwright
+
+MARGIN = 10
+
+
+def main(page_file: Path, picture: Path) -> None:
+    import numpy as np
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(page_file.resolve().as_uri())
+        board, figure = page.locator("#leaderboard").bounding_box(), page.locator("figure").first.bounding_box()
+        left, width = board["x"] - MARGIN, board["width"] + 2 * MARGIN
+        parts = [
+            page.screenshot(full_page=True, clip={"x": left, "y": top, "width": width, "height": height})
+            for top, height in (
+                (2 * MARGIN, board["y"] + board["height"] - MARGIN),
+                (figure["y"] - MARGIN, figure["height"] + MARGIN),
+            )
+        ]
+        browser.close()
+    image.imsave(picture, np.concatenate([image.imread(io.BytesIO(part)) for part in parts]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
