@@ -196,8 +196,9 @@ def check(
     names = [name for name in catalog.names("normalizer") if name not in installed] if is_file else [normalizer]
     failed = 0
     for name in names:
-        console.print(f"[bold]{_escaped(name)}[/]")
-        for outcome in check_normalizer(catalog.create("normalizer", name), catalog):  # type: ignore[arg-type]
+        checked = catalog.create("normalizer", name)
+        console.print(f"[bold]{_escaped(checked.label())}[/]")
+        for outcome in check_normalizer(checked, catalog):  # type: ignore[arg-type]
             mark = "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
             console.print(
                 f"  {mark}  {outcome.claim}" + (f"\n          {_escaped(outcome.detail)}" if outcome.detail else "")
