@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from baselines import power_iteration
-from harness.models.layers import Layer, input_matrix, output_matrix
+from harness.models.layers import Layer
 from harness.normalizer import Normalizer
 
 
@@ -29,18 +29,12 @@ class BSSN(Normalizer):
     scale: float = Field(1.0, gt=0, le=10, description="the factor c on every weight; 1 gives BSN")
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
-        """Carry the left singular vectors' estimates, [c_out] and, for a convolution, [c_in]."""
-        state = {"u_out": power_iteration.start(output_matrix(weight, layer), generator)}
-        if layer.kind != "linear":
-            state["u_in"] = power_iteration.start(input_matrix(weight, layer), generator)
-        return state
+        """Carry the left singular vectors' estimates."""
+        return power_iteration.start_both(weight, layer, generator)
 
     def reparametrize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Divide by the mean of the two estimates, times c."""
-        sigma, u_out = power_iteration.step(output_matrix(weight, layer), state["u_out"])
-        if layer.kind == "linear":
-            return weight * (self.scale / sigma), {"u_out": u_out}
-        sigma_in, u_in = power_iteration.step(input_matrix(weight, layer), state["u_in"])
-        return weight * (2 * self.scale / (sigma + sigma_in)), {"u_out": u_out, "u_in": u_in}
+        sigma, state = power_iteration.step_both(weight, state, layer)
+        return weight * (self.scale / sigma), state

@@ -1,9 +1,13 @@
-"""One step of the power method, shared by the spectral normalizers."""
+"""The power method, shared by the spectral normalizers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+
+from harness.models.layers import Layer, input_matrix, output_matrix
 
 EPS = 1e-12
 """As in the authors' code: keeps the quotient finite for a matrix of zeros."""
@@ -42,6 +46,32 @@ def step(matrix: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     v = unit(torch.mv(fixed.mT, u))
     u = unit(torch.mv(fixed, v))
     return torch.dot(u, torch.mv(matrix, v)).clamp_min(EPS), u
+
+
+def start_both(weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return left vectors for M1 and, unless the layer is linear, for M2: [c_out] and [c_in]."""
+    state = {"u_out": start(output_matrix(weight, layer), generator)}
+    if layer.kind != "linear":
+        state["u_in"] = start(input_matrix(weight, layer), generator)
+    return state
+
+
+def step_both(weight: Tensor, state: Mapping[str, Tensor], layer: Layer) -> tuple[Tensor, dict[str, Tensor]]:
+    """Make one power iteration on M1 and one on M2 (Lin, Sekar & Fanti 2021, section 4).
+
+    Args:
+        weight: The raw weight.
+        state: From :func:`start_both` or the last step.
+        layer: What the layer is. The two norms of a linear layer coincide, and one is computed.
+
+    Returns:
+        (sigma(M1) + sigma(M2)) / 2, and the next state.
+    """
+    sigma, u_out = step(output_matrix(weight, layer), state["u_out"])
+    if layer.kind == "linear":
+        return sigma, {"u_out": u_out}
+    sigma_in, u_in = step(input_matrix(weight, layer), state["u_in"])
+    return (sigma + sigma_in) / 2, {"u_out": u_out, "u_in": u_in}
 
 
 def unit(vector: Tensor) -> Tensor:

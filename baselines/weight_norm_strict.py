@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.layers import Layer
+from harness.models.layers import Layer, per_output, row_norms
 from harness.normalizer import NETWORKS, Normalizer
 
 EPS = 1e-8
@@ -44,18 +44,9 @@ class WeightNormStrict(Normalizer):
     def reparametrize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Divide each output unit's weight by its norm."""
-        transposed = layer.kind == "conv_transpose"
-        others = [axis for axis in range(weight.dim()) if axis != (1 if transposed else 0)]
-        norm = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
-        if transposed:
-            norm = norm / layer.stride
-        effective = weight / (norm + EPS)
-        if layer.last:
-            effective = effective * params["gamma"].view(
-                [-1 if axis not in others else 1 for axis in range(weight.dim())]
-            )
-        return effective, state
+        """Divide each output unit's weight by its norm; in the last layer, multiply by gamma."""
+        effective = unit_rows(weight, layer)
+        return (effective * per_output(params["gamma"], layer) if layer.last else effective), state
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Apply the translated PReLU in place of a hidden activation, and the output's own function at the end."""
@@ -63,3 +54,16 @@ class WeightNormStrict(Normalizer):
             return layer.activate(x)
         threshold = params["threshold"].view([1, -1] + [1] * (x.dim() - 2))
         return F.prelu(x - threshold, params["slope"].clamp(0, 1)) + threshold
+
+
+def unit_rows(weight: Tensor, layer: Layer) -> Tensor:
+    """Divide each output unit's weight by its norm, so that outputs keep the variance of their inputs.
+
+    Args:
+        weight: The raw weight.
+        layer: In a transposed convolution of stride s each output pixel sees 1/s^2 of the taps, in two dimensions.
+    """
+    norm = row_norms(weight, layer)
+    if layer.kind == "conv_transpose":
+        norm = norm / layer.stride
+    return weight / (per_output(norm, layer) + EPS)

@@ -42,13 +42,15 @@ class _Timer:
         """Return the expected seconds of one trial."""
         import torch
 
-        from harness.training.loop import batches, build_networks, initial_state
+        from harness.models.build import build_networks
+        from harness.training.loop import batches, initial_state
         from harness.training.step import make_step
         from harness.trial import one_thread
 
         trial = Trial(cell, 0, 0)
         material = self._workshop.material(trial)
-        generator, discriminator = build_networks(cell, material)
+        shape = material.data.sample_shape
+        generator, discriminator = build_networks(cell.architecture, cell.normalizer, material.generator_default, shape)
         state = initial_state(trial, generator, discriminator)
         step = make_step(generator, discriminator, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
         draw = batches(trial, material.data)

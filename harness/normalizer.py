@@ -45,6 +45,14 @@ class Normalizer(Plugin):
     kind: ClassVar[str] = "normalizer"
     networks: ClassVar[frozenset[str]] = frozenset({"discriminator"})
 
+    def refuse(self, layers: Mapping[str, Layer]) -> str | None:
+        """Say why the normalizer makes no sense on a network, or return None when it does.
+
+        Args:
+            layers: The layer table of a network that it is to be applied to.
+        """
+        return None
+
     def has_bias(self, layer: Layer) -> bool:
         """Say whether a weight layer keeps its bias."""
         return True

@@ -229,6 +229,8 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
                 reason = shared[kind] and shared[kind].check(shape)
                 if reason:
                     problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
+                    shared[kind] = None
+            problems += _refused(source, shared["architecture"], normalizers, shape)
         for setting, values in block.settings.items():
             where = (*here, "settings", setting)
             try:
@@ -245,6 +247,27 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
                 if None not in (normalizer, loss, optimizer, *shared.values())
             ]
     return cells, list(dict.fromkeys(problems))
+
+
+def _refused(
+    source: YamlSource, architecture: Any, normalizers: Sequence[Any], sample_shape: tuple[int, ...]
+) -> list[str]:
+    """Return the normalizers that make no sense on an architecture, with the reason."""
+    from harness.models.build import refusal
+
+    if architecture is None:
+        return []
+    reasons = {
+        index: refusal(architecture, normalizer, sample_shape)
+        for index, normalizer in enumerate(normalizers)
+        if normalizer is not None
+    }
+    return [
+        f"{source.place(('normalizers', index))}: normalizer {normalizers[index].name!r} {reason}"
+        f" (architecture {architecture.label()})"
+        for index, reason in reasons.items()
+        if reason
+    ]
 
 
 def _explain_file(source: YamlSource, error: ValidationError) -> list[str]:

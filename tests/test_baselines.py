@@ -8,14 +8,19 @@ from torch import nn
 from torch.nn import functional as F
 
 from harness.conformance import check_normalizer
+from harness.models.build import build_networks, refusal
 from harness.models.layers import Layer, identity, input_matrix, output_matrix
 from harness.registry import Catalog
 
 CATALOG = Catalog()
+REPARAMETRIZATIONS = (
+    *("spectral_norm", "ssn", "bsn", "bssn"),
+    *("weight_norm", "weight_norm_strict", "weight_norm_affine"),
+)
 
 
 def layer(kind: str, shape: tuple[int, ...], **changes) -> Layer:
-    values = {"name": "l", "network": "discriminator", "stride": 1, "activation": identity}
+    values = {"name": "l", "network": "discriminator", "stride": 1, "places": 9, "activation": identity}
     return Layer(**{**values, "kind": kind, "shape": shape, "normalized": True, "last": False, **changes})
 
 
@@ -62,6 +67,18 @@ def test_bssn_divides_by_the_mean_of_both_singular_values_and_scales(name, scale
     out = torch.linalg.svdvals(weight.reshape(12, -1))[0]
     into = torch.linalg.svdvals(weight.permute(1, 0, 2, 3).reshape(5, -1))[0]
     torch.testing.assert_close(effective.double(), scale * weight / ((out + into) / 2), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rank one", "block diagonal"])
+def test_ssn_and_bsn_are_the_scaled_and_the_bidirectional_half_of_bssn(name):
+    weight = kernels()[name]
+    described = layer("conv", tuple(weight.shape))
+    out = torch.linalg.svdvals(weight.reshape(12, -1))[0]
+    into = torch.linalg.svdvals(weight.permute(1, 0, 2, 3).reshape(5, -1))[0]
+    ssn = settled(CATALOG.create("normalizer", {"name": "ssn", "scale": 0.7}), weight.float(), described)
+    bsn = settled(CATALOG.create("normalizer", "bsn"), weight.float(), described)
+    torch.testing.assert_close(ssn.double(), 0.7 * weight / out, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(bsn.double(), weight / ((out + into) / 2), rtol=1e-4, atol=1e-6)
 
 
 def test_the_structured_kernels_tell_the_transposition_bug_from_the_formula():
@@ -118,7 +135,7 @@ def test_spectral_norm_agrees_with_torchs_under_the_same_updates():
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["spectral_norm", "bssn", "weight_norm_strict"])
+@pytest.mark.parametrize("name", REPARAMETRIZATIONS)
 def test_the_gradient_through_a_normalizer_equals_the_finite_difference(name):
     normalizer = CATALOG.create("normalizer", name)
     described = layer("conv", (4, 3, 2, 2), last=name == "weight_norm_strict")
@@ -182,6 +199,102 @@ def test_batch_norm_equals_torchs_module_and_stands_where_dcgan_has_it():
     first = layer("conv", (6, 3, 4, 4), normalized=False)
     assert torch.equal(normalizer.activate(x, {}, first), x)
     assert (normalizer.has_bias(first), normalizer.has_bias(described)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "module"),
+    [
+        ("layer_norm", nn.GroupNorm(1, 12)),
+        ({"name": "group_norm", "groups": 4}, nn.GroupNorm(4, 12)),
+        ({"name": "group_norm", "groups": 5}, nn.GroupNorm(4, 12)),  # 5 does not divide 12
+        ({"name": "group_norm", "groups": 12}, nn.InstanceNorm2d(12, affine=True)),
+        ("instance_norm", nn.InstanceNorm2d(12, affine=True)),
+    ],
+)
+def test_normalizations_of_activations_equal_torchs_modules(spec, module):
+    normalizer = CATALOG.create("normalizer", spec)
+    described = layer("conv", (12, 3, 4, 4))
+    gamma, beta = torch.linspace(0.5, 2, 12), torch.linspace(-1, 1, 12)
+    module.load_state_dict({"weight": gamma, "bias": beta})
+    assert normalizer.init_params(torch.zeros(12, 3, 4, 4), described).keys() == {"gamma", "beta"}
+    x = torch.randn(6, 12, 5, 5, generator=generator())
+    torch.testing.assert_close(normalizer.activate(x, {"gamma": gamma, "beta": beta}, described), module(x))
+
+
+def test_layer_norm_of_a_fully_connected_layer_equals_torchs():
+    normalizer = CATALOG.create("normalizer", "layer_norm")
+    described = layer("linear", (7, 3), places=1)
+    x = torch.randn(5, 7, generator=generator())
+    params = normalizer.init_params(torch.zeros(7, 3), described)
+    torch.testing.assert_close(normalizer.activate(x, params, described), nn.LayerNorm(7)(x))
+
+
+def test_instance_norm_leaves_single_places_alone_and_refuses_a_network_that_has_no_others():
+    normalizer = CATALOG.create("normalizer", "instance_norm")
+    single = layer("conv", (4, 3, 4, 4), places=1)
+    x = torch.randn(5, 4, 1, 1, generator=generator())
+    assert torch.equal(normalizer.activate(x, {}, single), x)
+    assert normalizer.has_bias(single)
+    mlp = CATALOG.create("architecture", "mlp")
+    dcgan = CATALOG.create("architecture", {"name": "dcgan", "width": 4})
+    assert "more than one place" in refusal(mlp, normalizer, (2,))
+    assert refusal(dcgan, normalizer, (1, 8, 8)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "module"),
+    [("linear", nn.Linear(3, 5)), ("conv", nn.Conv2d(3, 5, 4)), ("conv_transpose", nn.ConvTranspose2d(3, 5, 4))],
+)
+def test_weight_norm_equals_torchs(kind, module):
+    shape = tuple(module.weight.shape)
+    described = layer(kind, shape)
+    normalizer = CATALOG.create("normalizer", "weight_norm")
+    raw = module.weight.detach().clone()
+    params = normalizer.init_params(raw, described)
+    torch.testing.assert_close(normalizer.reparametrize(raw, params, {}, described)[0], raw)  # starts as it was
+    theirs = nn.utils.parametrizations.weight_norm(module, dim=1 if kind == "conv_transpose" else 0)
+    lengths = torch.linspace(0.5, 2, 5)
+    with torch.no_grad():
+        theirs.parametrizations.weight.original0.copy_(lengths.view(theirs.parametrizations.weight.original0.shape))
+    ours, _ = normalizer.reparametrize(raw, {"g": lengths}, {}, described)
+    torch.testing.assert_close(ours, theirs.weight)
+
+
+def test_affine_weight_norm_is_the_strict_one_times_gamma_with_prelu():
+    affine, strict = (CATALOG.create("normalizer", f"weight_norm_{form}") for form in ("affine", "strict"))
+    described = layer("conv_transpose", (3, 4, 4, 4), stride=2)
+    weight = torch.randn(3, 4, 4, 4, generator=generator())
+    gamma = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    ours, _ = affine.reparametrize(weight, {"gamma": gamma}, {}, described)
+    plain, _ = strict.reparametrize(weight, {}, {}, described)
+    torch.testing.assert_close(ours, plain * gamma.view(1, 4, 1, 1))
+    x = torch.tensor([[-4.0, 4.0]])
+    params = {"slope": torch.tensor([0.25, 0.25])}
+    torch.testing.assert_close(affine.activate(x, params, layer("linear", (2, 1))), torch.tensor([[-1.0, 4.0]]))
+    assert affine.has_bias(described)
+
+
+@pytest.mark.parametrize(
+    "architecture", [({"name": "mlp", "width": 8}, (2,)), ({"name": "dcgan", "width": 4}, (3, 16, 16))]
+)
+@pytest.mark.parametrize("name", CATALOG.names("normalizer"))
+def test_every_allowed_pair_of_normalizer_and_architecture_is_finite_at_initialisation(name, architecture):
+    spec, shape = architecture
+    plugin, normalizer = CATALOG.create("architecture", spec), CATALOG.create("normalizer", name)
+    if refusal(plugin, normalizer, shape):
+        assert (name, spec["name"]) in REFUSED
+        return
+    default = CATALOG.create("normalizer", plugin.generator_normalizer)
+    x = torch.randn(8, plugin.latent_size(), generator=generator())
+    for network in build_networks(plugin, normalizer, default, shape):
+        weights, _ = network.effective(*network.init(plugin.initialize, generator(), generator()))
+        x = network(weights, x)
+        assert bool(torch.isfinite(x).all())
+    assert x.shape == (8,)
+
+
+REFUSED = {("instance_norm", "mlp")}
+"""Pairs that make no sense, with the reason in the normalizer's `refuse`."""
 
 
 @pytest.mark.parametrize("name", CATALOG.names("normalizer"))

@@ -6,13 +6,14 @@ import copy
 
 import pytest
 import torch
+from networks import networks_of
 from torch import nn
 from torch.nn import functional as F
 
 from harness.cell import Cell, Trial
 from harness.models.network import leaves
 from harness.registry import Catalog
-from harness.training.loop import Material, batches, build_networks, initial_state
+from harness.training.loop import Material, batches, initial_state
 from harness.training.step import State, make_step
 
 CATALOG = Catalog()
@@ -34,7 +35,7 @@ def make(normalizer: str, dataset: str = "ring8", n_dis: int = 1, loss: str = "n
     default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
     material = Material(cell.dataset.load(), "", lambda samples: {}, default)
     trial = Trial(cell, 3, 0)
-    networks = build_networks(cell, material)
+    networks = networks_of(cell, material)
     step = make_step(*networks, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
     return step, initial_state(trial, *networks), batches(trial, material.data)
 

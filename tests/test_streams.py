@@ -7,11 +7,12 @@ import sys
 
 import pytest
 import torch
+from networks import networks_of
 
 from harness.cell import Cell, Trial
 from harness.registry import Catalog
 from harness.streams import Stream, open_stream, stream_seed
-from harness.training.loop import Material, batches, build_networks, initial_state
+from harness.training.loop import Material, batches, initial_state
 
 CODE = "from harness.streams import Stream, stream_seed; print([stream_seed(2021, 3, s) for s in Stream])"
 
@@ -68,7 +69,7 @@ def test_the_same_seed_under_two_normalizers_sees_the_same_weights_data_and_late
     seen = []
     for normalizer in Catalog().names("normalizer"):
         trial, material = _trial(normalizer, architecture)
-        state = initial_state(trial, *build_networks(trial.cell, material))
+        state = initial_state(trial, *networks_of(trial.cell, material))
         raw = [
             layer["weight"] for network in (state.generator, state.discriminator) for layer in network.params.values()
         ]

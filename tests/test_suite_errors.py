@@ -82,6 +82,13 @@ BAD = {
         GOOD.replace("metric: mode_coverage", "metric: fidelity"),
         ["bad.yaml:10: grid.0.metric: metric 'fidelity' extractor 'digits-cnn' takes images"],
     ),
+    "a normalizer that would do nothing": (
+        GOOD.replace("- bssn", "- instance_norm"),
+        [
+            "bad.yaml:6: normalizers.1: normalizer 'instance_norm' needs feature maps of more than one place",
+            "(architecture mlp)",
+        ],
+    ),
     "a baseline that is not run": (
         GOOD.replace("seeds: 2", "seeds: 2\nbaseline: bsn"),
         ["bad.yaml:4: baseline: 'bsn' is not among the normalizers; did you mean 'bssn'?"],
@@ -116,7 +123,7 @@ def test_a_bad_suite_gets_one_message_that_says_where_and_what(bad, case):
 
 def test_all_problems_of_a_file_are_told_at_once(bad):
     text = (
-        GOOD.replace("- bssn", "- bsn")
+        GOOD.replace("- bssn", "- bssm")
         .replace("lr_g: 1e-3", "lr_g: x")
         .replace("architecture: mlp", "architecture: mpl")
     )

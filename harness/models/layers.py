@@ -35,6 +35,7 @@ class Layer:
         kind: ``"linear"``, ``"conv"`` or ``"conv_transpose"``.
         shape: The weight's shape in the layout of ``torch.nn.functional``.
         stride: Of a convolution; 1 for a linear layer.
+        places: Height times width of the output; 1 for a linear layer.
         activation: What follows the layer in the published architecture; its last layer's is its output function.
         normalized: Whether the papers place a batch normalization between the layer and its activation.
         last: Whether this is the network's output layer.
@@ -45,6 +46,7 @@ class Layer:
     kind: str
     shape: tuple[int, ...]
     stride: int
+    places: int
     activation: Activation
     normalized: bool
     last: bool
@@ -93,3 +95,15 @@ def input_matrix(weight: Tensor, layer: Layer) -> Tensor:
     if layer.kind != "conv_transpose":
         weight = weight.transpose(0, 1)
     return weight.reshape(layer.in_features, -1)
+
+
+def row_norms(weight: Tensor, layer: Layer) -> Tensor:
+    """Return the Euclidean norm of each output unit's weight, [c_out]."""
+    return torch.linalg.vector_norm(output_matrix(weight, layer), dim=1)
+
+
+def per_output(values: Tensor, layer: Layer) -> Tensor:
+    """Reshape a value per output unit, [c_out], so that it multiplies that unit's weight."""
+    shape = [1] * len(layer.shape)
+    shape[1 if layer.kind == "conv_transpose" else 0] = -1
+    return values.view(shape)

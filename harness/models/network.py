@@ -7,8 +7,10 @@ so that the same function serves plain, compiled and batched execution.
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -106,39 +108,55 @@ class _Recorder(Layers):
     """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values."""
 
     def __init__(self, network: str) -> None:
-        super().__init__({}, {}, Normalizer())
+        self._table: dict[str, Layer] = {}
+        super().__init__({}, self._table, Normalizer())
         self._network = network
         self.recorded: dict[str, Layer] = {}
 
     def linear(self, name: str, x: Tensor, features: int, *args: Any, **kwargs: Any) -> Tensor:
-        self._record(name, "linear", (features, x.shape[1]), args, kwargs)
-        return super().linear(name, x, features, *args, **kwargs)
+        """Record a fully connected layer."""
+        return self._record(name, "linear", super().linear, (features, x.shape[1]), x, (features, *args), kwargs)
 
     def conv(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
-        self._record(name, "conv", (channels, x.shape[1], kernel, kernel), args, kwargs)
-        return super().conv(name, x, channels, kernel, *args, **kwargs)
+        """Record a convolution."""
+        shape = (channels, x.shape[1], kernel, kernel)
+        return self._record(name, "conv", super().conv, shape, x, (channels, kernel, *args), kwargs)
 
     def conv_transpose(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
-        self._record(name, "conv_transpose", (x.shape[1], channels, kernel, kernel), args, kwargs)
-        return super().conv_transpose(name, x, channels, kernel, *args, **kwargs)
+        """Record a transposed convolution."""
+        shape = (x.shape[1], channels, kernel, kernel)
+        return self._record(name, "conv_transpose", super().conv_transpose, shape, x, (channels, kernel, *args), kwargs)
 
     def _record(
-        self, name: str, kind: str, shape: tuple[int, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> None:
+        self,
+        name: str,
+        kind: str,
+        operation: Callable[..., Tensor],
+        shape: tuple[int, ...],
+        x: Tensor,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Tensor:
         if name in self.recorded:
             raise ValueError(f"two layers of the {self._network} are named {name!r}")
-        self.recorded[name] = Layer(
+        given = inspect.signature(operation).bind(name, x, *args, **kwargs)
+        given.apply_defaults()
+        layer = Layer(
             name=name,
             network=self._network,
             kind=kind,
             shape=shape,
-            stride=kwargs.get("stride", 1),
-            activation=args[0] if args else kwargs.get("activation", identity),
-            normalized=kwargs.get("normalized", False),
-            last=kwargs.get("last", False),
+            stride=given.arguments.get("stride", 1),
+            places=1,
+            activation=given.arguments["activation"],
+            normalized=given.arguments["normalized"],
+            last=given.arguments["last"],
         )
-        self._table = self.recorded
         self._weights[name] = {"weight": torch.empty(shape, device="meta")}
+        self._table[name] = layer
+        y = operation(name, x, *args, **kwargs)
+        self.recorded[name] = replace(layer, places=math.prod(y.shape[2:]))
+        return y
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cell import Cell, Trial, even_points
+from harness.cell import Trial, even_points
 from harness.data.dataset import Data
 from harness.metrics.metric import Evaluate
+from harness.models.build import build_networks
 from harness.models.network import Network
 from harness.normalizer import Normalizer
 from harness.streams import Stream, open_stream
@@ -43,26 +44,6 @@ class Material:
     data_hash: str
     evaluate: Evaluate
     generator_default: Normalizer
-
-
-def build_networks(cell: Cell, material: Material) -> tuple[Network, Network]:
-    """Return the generator and the discriminator of a cell."""
-    shape = material.data.sample_shape
-    architecture, normalizer = cell.architecture, cell.normalizer
-
-    def normalizer_of(network: str, default: Normalizer) -> Normalizer:
-        return normalizer if network in normalizer.networks else default
-
-    generator = Network.build(
-        "generator",
-        lambda net, z: architecture.generator(net, z, shape),
-        (architecture.latent_size(),),
-        normalizer_of("generator", material.generator_default),
-    )
-    discriminator = Network.build(
-        "discriminator", architecture.discriminator, shape, normalizer_of("discriminator", Normalizer())
-    )
-    return generator, discriminator
 
 
 def initial_state(trial: Trial, generator: Network, discriminator: Network) -> State:
@@ -100,7 +81,8 @@ def train(trial: Trial, material: Material) -> Trace:
         MethodError: The normalizer raised or broke its contract.
     """
     cell = trial.cell
-    generator, discriminator = build_networks(cell, material)
+    shape = material.data.sample_shape
+    generator, discriminator = build_networks(cell.architecture, cell.normalizer, material.generator_default, shape)
     state = initial_state(trial, generator, discriminator)
     step = make_step(generator, discriminator, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
     recorder = _Recorder(trial, material, generator, discriminator)

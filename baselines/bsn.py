@@ -1,0 +1,38 @@
+"""Bidirectional spectral normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from baselines import power_iteration
+from harness.models.layers import Layer
+from harness.normalizer import Normalizer
+
+
+class BSN(Normalizer):
+    """Divide a weight by the mean of its two spectral norms (Lin, Sekar & Fanti 2021, section 4).
+
+    W / ((sigma(M1) + sigma(M2)) / 2), where M1 has a row per output channel and M2 a row per input channel. Spectral
+    normalization by M1 alone keeps the weights' variance where LeCun's initialisation puts it; the mean of both puts it
+    where Xavier's does, which balances the forward and the backward pass. For a linear layer it is spectral
+    normalization. With a scale it is BSSN.
+    """
+
+    name: ClassVar[str] = "bsn"
+    summary: ClassVar[str] = "Every weight over the mean of its two spectral norms."
+    paper: ClassVar[str] = "Lin, Sekar & Fanti 2021, arXiv:2009.02773"
+
+    def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Carry the left singular vectors' estimates."""
+        return power_iteration.start_both(weight, layer, generator)
+
+    def reparametrize(
+        self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Divide by the mean of the two estimates."""
+        sigma, state = power_iteration.step_both(weight, state, layer)
+        return weight / sigma, state

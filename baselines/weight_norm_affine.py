@@ -1,0 +1,43 @@
+"""The affine weight normalization of Xiang & Li."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from baselines.weight_norm_strict import unit_rows
+from harness.models.layers import Layer, per_output
+from harness.normalizer import NETWORKS, Normalizer
+
+
+class WeightNormAffine(Normalizer):
+    """Weight normalization with a trained scale and shift on every layer, in both networks (Xiang & Li 2017, section 3).
+
+    y = gamma w.x / ||w|| + beta per output unit, gamma starting at 1 and beta at 0, followed by a PReLU with a trained
+    slope per channel. It is what their strict form is compared with: the scale and shift take the place of the translated
+    activation. In a transposed convolution of stride s the squared norm is multiplied by 1/s^2.
+    """
+
+    name: ClassVar[str] = "weight_norm_affine"
+    summary: ClassVar[str] = "Every unit's weight over its norm, with trained scale and bias, PReLU, both networks."
+    paper: ClassVar[str] = "Xiang & Li 2017, arXiv:1704.03971"
+    networks: ClassVar[frozenset[str]] = NETWORKS
+
+    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+        """Start from gamma = 1, and slope 0.25 in hidden layers."""
+        slope = {} if layer.last else {"slope": torch.full((layer.out_features,), 0.25)}
+        return {"gamma": torch.ones(layer.out_features), **slope}
+
+    def reparametrize(
+        self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return gamma w / ||w||."""
+        return unit_rows(weight, layer) * per_output(params["gamma"], layer), state
+
+    def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Apply PReLU in place of a hidden activation, and the output's own function at the end."""
+        return layer.activate(x) if layer.last else F.prelu(x, params["slope"])

@@ -1,0 +1,41 @@
+"""Both networks of a cell, from its architecture and its normalizer."""
+
+from __future__ import annotations
+
+from harness.models.architecture import Architecture
+from harness.models.network import Network
+from harness.normalizer import Normalizer
+
+
+def build_networks(
+    architecture: Architecture, normalizer: Normalizer, generator_default: Normalizer, sample_shape: tuple[int, ...]
+) -> tuple[Network, Network]:
+    """Return the generator and the discriminator.
+
+    Args:
+        architecture: Their layer tables.
+        normalizer: The cell's, applied to the networks that it is for.
+        generator_default: The generator's own, where the cell's is for the discriminator alone.
+        sample_shape: Shape of one sample.
+    """
+
+    def chosen(network: str, default: Normalizer) -> Normalizer:
+        return normalizer if network in normalizer.networks else default
+
+    generator = Network.build(
+        "generator",
+        lambda net, z: architecture.generator(net, z, sample_shape),
+        (architecture.latent_size(),),
+        chosen("generator", generator_default),
+    )
+    discriminator = Network.build(
+        "discriminator", architecture.discriminator, sample_shape, chosen("discriminator", Normalizer())
+    )
+    return generator, discriminator
+
+
+def refusal(architecture: Architecture, normalizer: Normalizer, sample_shape: tuple[int, ...]) -> str | None:
+    """Say why a normalizer makes no sense on an architecture's networks, or return None when it does."""
+    networks = build_networks(architecture, normalizer, Normalizer(), sample_shape)
+    reasons = (normalizer.refuse(network.layers) for network in networks if network.normalizer is normalizer)
+    return next((reason for reason in reasons if reason), None)
