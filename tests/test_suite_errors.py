@@ -84,10 +84,7 @@ BAD = {
     ),
     "a normalizer that would do nothing": (
         GOOD.replace("- bssn", "- instance_norm"),
-        [
-            "bad.yaml:6: normalizers.1: normalizer 'instance_norm' needs feature maps of more than one place",
-            "(architecture mlp)",
-        ],
+        ["bad.yaml:6: normalizers.1: normalizer 'instance_norm' needs feature maps", "(architecture mlp)"],
     ),
     "a baseline that is not run": (
         GOOD.replace("seeds: 2", "seeds: 2\nbaseline: bsn"),
