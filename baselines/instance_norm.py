@@ -13,7 +13,7 @@ from harness.models.layers import Layer
 
 
 class InstanceNorm(ActivationNorm):
-    """Normalization of each channel of each example over its places (Ulyanov et al. 2016, equation 2).
+    """Normalization of each channel of each example over its places (Ulyanov et al. 2016).
 
     y = gamma (x - mean) / sqrt(var + eps) + beta, with statistics over the places of one channel of one example. It needs
     more than one place: maps of 1x1 and fully connected layers are left as they are. A layer that it follows has no bias,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.normalizer import Normalizer
     from harness.objectives import Loss
     from harness.registry import Catalog
-    from harness.training.adam import Optimizer
+    from harness.training.optimizer import Optimizer
 
 IDENTITY_VERSION = 1
 """Raise it when the canonical form changes; tests hold golden identities."""

@@ -1,6 +1,7 @@
 """The contract of a normalizer: what keeps a network stable.
 
-A normalizer may reparametrize weights, keep state, and replace or follow activations. It is pure: every hook is a
+A normalizer may initialise weights, reparametrize them, keep state, replace or follow activations, add penalties to the
+discriminator's loss, and project the discriminator's parameters after its updates. It is pure: every hook is a
 function of its arguments, keeps shapes and dtypes, changes no argument in place, and draws random numbers only from
 the generator that it is given. The harness calls :meth:`Normalizer.reparametrize` for every weight once per
 discriminator step; the real, the fake and every other pass of that step then see the same effective weights. The
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.plugin import Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import torch
     from torch import Tensor
@@ -56,6 +57,16 @@ class Normalizer(Plugin):
     def has_bias(self, layer: Layer) -> bool:
         """Say whether a weight layer keeps its bias."""
         return True
+
+    def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor | None:
+        """Return a layer's initial raw weight, or None for the architecture's own.
+
+        Args:
+            layer: What the layer is and where it stands.
+            generator: The stream of the network's raw weights, on the CPU. Drawing from it and returning None would
+                break the pairing of seeds.
+        """
+        return None
 
     def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
         """Return trained parameters beside the raw weight, for instance a scale.
@@ -109,3 +120,32 @@ class Normalizer(Plugin):
             A tensor of the same shape and dtype.
         """
         return layer.activate(x)
+
+    def weight_penalty(self, weight: Tensor, layer: Layer) -> Tensor | None:
+        """Return what the discriminator's loss is to be increased by for one of its effective weights, a scalar."""
+        return None
+
+    def noise_shape(self, real_shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Return the shape of the uniform noise in [0, 1) that :meth:`penalty` needs, or None for none.
+
+        Args:
+            real_shape: Shape of a batch of real samples, [N, ...].
+        """
+        return None
+
+    def penalty(
+        self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, noise: Tensor | None
+    ) -> Tensor | None:
+        """Return what the discriminator's loss is to be increased by, a scalar.
+
+        Args:
+            discriminator: From samples to logits [N], with this step's effective weights.
+            real: Real samples, [N, ...].
+            fake: Generated samples of the same shape, without gradient to the generator.
+            noise: Uniform, of the shape that :meth:`noise_shape` asked for.
+        """
+        return None
+
+    def project(self, params: Mapping[str, Tensor], layer: Layer) -> Mapping[str, Tensor]:
+        """Return a layer's trained parameters after an update of the discriminator; the same keys and shapes."""
+        return params

@@ -30,6 +30,8 @@ class Stream(StrEnum):
     """The latents that evaluations and sample grids use, fixed within a trial."""
     NORMALIZER = "normalizer"
     """The only stream that a plugin draws from, so that it cannot disturb the pairing of the others."""
+    PENALTY = "penalty"
+    """The noise that penalties are given in each step."""
 
 
 def stream_seed(suite_seed: int, seed: int, stream: Stream) -> int:

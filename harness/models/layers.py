@@ -71,6 +71,11 @@ class Layer:
         """c_in * k_h * k_w. Torch's own helper swaps the two fans of transposed convolutions; this does not."""
         return self.in_features * self.kernel_size
 
+    @property
+    def fan_out(self) -> int:
+        """c_out * k_h * k_w."""
+        return self.out_features * self.kernel_size
+
     def activate(self, x: Tensor) -> Tensor:
         """Apply the layer's own activation."""
         return self.activation(x)

@@ -210,7 +210,7 @@ class Network:
         params: Tree = {}
         state: Tree = {}
         for name, layer in self.layers.items():
-            weight = initialize(layer, generator)
+            weight = self._initial(layer, initialize, generator)
             try:
                 extra = self.normalizer.init_params(weight, layer)
                 state[name] = self.normalizer.init_state(weight, layer, normalizer_generator)
@@ -243,6 +243,52 @@ class Network:
             weights[name] = {**params[name], "weight": weight}
             advanced[name] = {key: value.detach() for key, value in after.items()}
         return weights, advanced
+
+    def _initial(self, layer: Layer, initialize: Initializer, generator: torch.Generator) -> Tensor:
+        try:
+            weight = self.normalizer.initialize(layer, generator)
+        except Exception as error:
+            raise MethodError(_told(self.normalizer, "initialize", layer.name, error)) from error
+        if weight is None:
+            return initialize(layer, generator)
+        if tuple(weight.shape) != layer.shape or weight.dtype != torch.float32:
+            expected = torch.empty(layer.shape, device="meta")
+            raise MethodError(_mismatch(self.normalizer, "initialize", layer.name, expected, weight))
+        return weight
+
+    def penalty(self, weights: Tree, real: Tensor, fake: Tensor, noise: Tensor | None) -> Tensor | None:
+        """Return what the normalizer adds to this network's loss, a scalar, or None.
+
+        Raises:
+            MethodError: The normalizer raised.
+        """
+        try:
+            terms = [
+                self.normalizer.weight_penalty(weights[name]["weight"], layer) for name, layer in self.layers.items()
+            ]
+            terms.append(self.normalizer.penalty(lambda x: self(weights, x), real, fake, noise))
+        except MethodError:
+            raise
+        except Exception as error:
+            raise MethodError(_told(self.normalizer, "penalty", "all", error)) from error
+        found = [term for term in terms if term is not None]
+        return sum(found[1:], found[0]) if found else None
+
+    def project(self, params: Tree) -> Tree:
+        """Return the parameters after the normalizer's projection.
+
+        Raises:
+            MethodError: The normalizer raised, or returned other keys.
+        """
+        projected: Tree = {}
+        for name, layer in self.layers.items():
+            try:
+                projected[name] = dict(self.normalizer.project(params[name], layer))
+            except Exception as error:
+                raise MethodError(_told(self.normalizer, "project", name, error)) from error
+            if projected[name].keys() != params[name].keys():
+                raise MethodError(f"{self.normalizer.name}.project at layer {name!r} returned other parameters")
+        return projected
 
     def __call__(self, weights: Tree, x: Tensor) -> Tensor:
         """Run the network with effective weights."""

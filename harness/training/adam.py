@@ -1,4 +1,4 @@
-"""Adam, as a pure function over lists of tensors, and the contract of an optimizer."""
+"""Adam."""
 
 from __future__ import annotations
 
@@ -8,34 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.plugin import Plugin
-
-Slots = dict[str, list[Tensor]]
-"""An optimizer's memory: for each slot one tensor per parameter."""
-
-
-class Optimizer(Plugin):
-    """Base of all optimizers."""
-
-    kind: ClassVar[str] = "optimizer"
-
-    def init(self, params: list[Tensor]) -> Slots:
-        """Return the memory before the first update."""
-        raise NotImplementedError
-
-    def update(
-        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
-    ) -> tuple[list[Tensor], Slots]:
-        """Return new parameters and memory; nothing is changed in place.
-
-        Args:
-            params: The parameters.
-            grads: Their gradients.
-            slots: The memory.
-            count: Number of this update, from 1; a scalar tensor.
-            lr: The learning rate.
-        """
-        raise NotImplementedError
+from harness.training.optimizer import Optimizer, Slots
 
 
 class Adam(Optimizer):

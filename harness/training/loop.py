@@ -66,10 +66,13 @@ def batches(trial: Trial, data: Data) -> Callable[[], Batch]:
     latent = open_stream(trial.suite_seed, trial.seed, Stream.LATENT)
     size = (cell.n_dis, cell.batch_size)
     latents = (cell.n_dis + 1, cell.batch_size, cell.architecture.latent_size())
+    asked = cell.normalizer.noise_shape((cell.batch_size, *data.sample_shape))
+    penalty = open_stream(trial.suite_seed, trial.seed, Stream.PENALTY)
 
     def draw() -> Batch:
         chosen = torch.randint(len(data.examples), size, generator=order)
-        return Batch(data.decode(data.examples[chosen]), torch.randn(latents, generator=latent))
+        noise = None if asked is None else torch.rand((cell.n_dis, *asked), generator=penalty)
+        return Batch(data.decode(data.examples[chosen]), torch.randn(latents, generator=latent), noise)
 
     return draw
 

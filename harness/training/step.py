@@ -7,14 +7,14 @@ batch, so that the same function runs plain, compiled, or over several seeds at 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from harness.models.network import Network, Tree, leaves, with_leaves
 from harness.objectives import Loss
-from harness.training.adam import Optimizer, Slots
+from harness.training.optimizer import Optimizer, Slots
 
 Observations = dict[str, Tensor]
 """Scalars of one step, by name."""
@@ -57,10 +57,12 @@ class Batch:
     Attributes:
         real: Real samples, [n_dis, B, ...], one batch per discriminator update.
         latents: [n_dis + 1, B, L]; the last is the generator's own.
+        noise: What the normalizer's penalty asked for, [n_dis, ...], uniform in [0, 1), or None.
     """
 
     real: Tensor
     latents: Tensor
+    noise: Tensor | None = None
 
 
 StepFunction = Callable[[State, Batch, bool], tuple[State, Observations]]
@@ -82,7 +84,8 @@ def make_step(
 
     Returns:
         ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy and gradient norms of
-        the last discriminator update and of the generator update; without, an empty dictionary.
+        the last discriminator update and of the generator update; without, an empty dictionary. The discriminator's
+        loss is without the normalizer's penalty, which is observed apart.
     """
 
     def update(network: NetworkState, grads: list[Tensor], norm: Tree, lr: float) -> NetworkState:
@@ -91,24 +94,30 @@ def make_step(
         return NetworkState(with_leaves(network.params, params), norm, slots, count)
 
     def discriminator_update(
-        state: NetworkState, real: Tensor, fake: Tensor, observe: bool
+        state: NetworkState, real: Tensor, fake: Tensor, noise: Tensor | None, observe: bool
     ) -> tuple[NetworkState, Observations]:
         params = _tracked(state.params)
         weights, norm = discriminator.effective(params, state.norm)
         on_real, on_fake = discriminator(weights, real), discriminator(weights, fake)
         value = loss.discriminator(on_real, on_fake)
-        grads = list(torch.autograd.grad(value, leaves(params)))
+        penalty = discriminator.penalty(weights, real, fake, noise)
+        total = value if penalty is None else value + penalty
+        grads = list(torch.autograd.grad(total, leaves(params), materialize_grads=True))
         seen = _discriminator_observations(value, on_real, on_fake, grads) if observe else {}
-        return update(state, grads, norm, lr_d), seen
+        if observe and penalty is not None:
+            seen["d_penalty"] = penalty.detach()
+        updated = update(state, grads, norm, lr_d)
+        return replace(updated, params=discriminator.project(updated.params)), seen
 
     def generator_update(
-        state: NetworkState, opponent: NetworkState, latents: Tensor, observe: bool
+        state: NetworkState, opponent: NetworkState, latents: Tensor, real: Tensor, observe: bool
     ) -> tuple[NetworkState, Observations]:
         params = _tracked(state.params)
         weights, norm = generator.effective(params, state.norm)
         with torch.no_grad():
             opponent_weights, _ = discriminator.effective(opponent.params, opponent.norm)
-        value = loss.generator(discriminator(opponent_weights, generator(weights, latents)))
+            on_real = discriminator(opponent_weights, real) if loss.compares else None
+        value = loss.generator(discriminator(opponent_weights, generator(weights, latents)), on_real)
         grads = list(torch.autograd.grad(value, leaves(params)))
         seen = {"g_loss": value.detach(), "g_grad_norm": _total_norm(grads)} if observe else {}
         return update(state, grads, norm, lr_g), seen
@@ -122,8 +131,9 @@ def make_step(
             fakes = [generator(weights, batch.latents[index]) for index in range(n_dis)]
         for index, fake in enumerate(fakes):
             last = observe and index == n_dis - 1
-            opponent, seen = discriminator_update(opponent, batch.real[index], fake, last)
-        made, also = generator_update(state.generator, opponent, batch.latents[n_dis], observe)
+            noise = None if batch.noise is None else batch.noise[index]
+            opponent, seen = discriminator_update(opponent, batch.real[index], fake, noise, last)
+        made, also = generator_update(state.generator, opponent, batch.latents[n_dis], batch.real[-1], observe)
         return State(made, opponent), {**seen, **also}
 
     return step

@@ -1,0 +1,39 @@
+"""RMSProp."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from harness.training.optimizer import Optimizer, Slots
+
+
+class RMSProp(Optimizer):
+    """RMSProp (Tieleman & Hinton 2012, lecture 6e): a step of lr g / (sqrt(E[g^2]) + eps), without momentum.
+
+    Xiang & Li (2017) train with alpha 0.9 and eps 1e-6, Mescheder et al. (2018) with alpha 0.99.
+    """
+
+    name: ClassVar[str] = "rmsprop"
+    summary: ClassVar[str] = "Gradients over the root of their running mean square."
+    paper: ClassVar[str] = "Tieleman & Hinton 2012, Coursera, lecture 6e"
+
+    alpha: float = Field(0.9, ge=0, lt=1, description="decay of the mean square")
+    eps: float = Field(1e-6, gt=0, le=1, description="added to the root of the mean square")
+
+    def init(self, params: list[Tensor]) -> Slots:
+        """Start from a mean square of zero."""
+        return {"square": [torch.zeros_like(param) for param in params]}
+
+    def update(
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+    ) -> tuple[list[Tensor], Slots]:
+        """Make one step."""
+        square = torch._foreach_mul(slots["square"], self.alpha)
+        torch._foreach_addcmul_(square, grads, grads, 1 - self.alpha)
+        root = torch._foreach_sqrt(square)
+        torch._foreach_add_(root, self.eps)
+        return list(torch._foreach_addcdiv(params, grads, root, -lr)), {"square": list(square)}
