@@ -256,6 +256,10 @@ class Network:
             raise MethodError(_mismatch(self.normalizer, "initialize", layer.name, expected, weight))
         return weight
 
+    def uses(self, *hooks: str) -> bool:
+        """Say whether the normalizer has hooks of its own by these names, so that a step need not call empty ones."""
+        return any(getattr(type(self.normalizer), hook) is not getattr(Normalizer, hook) for hook in hooks)
+
     def penalty(self, weights: Tree, real: Tensor, fake: Tensor, noise: Tensor | None) -> Tensor | None:
         """Return what the normalizer adds to this network's loss, a scalar, or None.
 

@@ -87,6 +87,8 @@ def make_step(
         the last discriminator update and of the generator update; without, an empty dictionary. The discriminator's
         loss is without the normalizer's penalty, which is observed apart.
     """
+    penalizes = discriminator.uses("penalty", "weight_penalty")
+    projects = discriminator.uses("project")
 
     def update(network: NetworkState, grads: list[Tensor], norm: Tree, lr: float) -> NetworkState:
         count = network.count + 1
@@ -100,14 +102,14 @@ def make_step(
         weights, norm = discriminator.effective(params, state.norm)
         on_real, on_fake = discriminator(weights, real), discriminator(weights, fake)
         value = loss.discriminator(on_real, on_fake)
-        penalty = discriminator.penalty(weights, real, fake, noise)
+        penalty = discriminator.penalty(weights, real, fake, noise) if penalizes else None
         total = value if penalty is None else value + penalty
-        grads = list(torch.autograd.grad(total, leaves(params), materialize_grads=True))
+        grads = list(torch.autograd.grad(total, leaves(params)))
         seen = _discriminator_observations(value, on_real, on_fake, grads) if observe else {}
         if observe and penalty is not None:
             seen["d_penalty"] = penalty.detach()
         updated = update(state, grads, norm, lr_d)
-        return replace(updated, params=discriminator.project(updated.params)), seen
+        return (replace(updated, params=discriminator.project(updated.params)) if projects else updated), seen
 
     def generator_update(
         state: NetworkState, opponent: NetworkState, latents: Tensor, real: Tensor, observe: bool
