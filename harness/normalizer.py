@@ -46,6 +46,10 @@ class Normalizer(Plugin):
     kind: ClassVar[str] = "normalizer"
     networks: ClassVar[frozenset[str]] = frozenset({"discriminator"})
 
+    def on(self, network: str) -> Normalizer | None:
+        """Return what acts on a network, or None where the normalizer is not for it."""
+        return self if network in self.networks else None
+
     def refuse(self, layers: Mapping[str, Layer]) -> str | None:
         """Say why the normalizer makes no sense on a network, or return None when it does.
 

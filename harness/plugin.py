@@ -48,6 +48,10 @@ class Plugin(BaseModel):
             return self.name
         return f"{self.name}({', '.join(f'{key}={value}' for key, value in changed.items())})"
 
+    def source(self) -> str:
+        """Return the hash of the source that defines the plugin."""
+        return source_hash(type(self))
+
 
 def source_hash(plugin: type[Plugin]) -> str:
     """Return the SHA-256 of the source file that defines a plugin, shortened to 16 hexadecimal digits.

@@ -125,12 +125,21 @@ class Catalog:
             raise PluginError(f"{kind} {name!r} calls itself {plugin.name!r}; the entry point and `name` must agree")
         return plugin
 
-    def create(self, kind: str, spec: str | Mapping[str, Any]) -> Plugin:
+    def create(self, kind: str, spec: str | Mapping[str, Any] | Sequence[Any]) -> Plugin:
         """Make a plugin from what a suite says: a name, or a mapping of ``name`` and parameters.
 
+        Normalizers can be combined: ``"a + b"``, or a list of names and mappings.
+
         Raises:
-            InputError: The name is unknown, a parameter is unknown, or a value is out of range.
+            InputError: The name is unknown, a parameter is unknown, a value is out of range, or a combination of
+                normalizers makes no sense.
         """
+        if kind == "normalizer" and (parts := _parts(spec)) is not None:
+            from harness.composition import compose
+
+            return compose([self.create(kind, part) for part in parts])  # type: ignore[misc]
+        if not isinstance(spec, str | Mapping):
+            raise InputError(f"expected the name of a {kind}, or a mapping with the key 'name', found {spec!r}")
         arguments = {"name": spec} if isinstance(spec, str) else dict(spec)
         name = arguments.pop("name", None)
         if not isinstance(name, str):
@@ -172,6 +181,15 @@ class Catalog:
             if plugin.name in self._loaders[kind]:
                 raise PluginError(f"--plugin {source.origin}: a {kind} named {plugin.name!r} exists already")
             self._loaders[kind][plugin.name] = lambda plugin=plugin: plugin  # type: ignore[misc]
+
+
+def _parts(spec: str | Mapping[str, Any] | Sequence[Any]) -> Sequence[Any] | None:
+    """Return the parts of a combination of normalizers, or None when it is a single one."""
+    if isinstance(spec, str):
+        return [part.strip() for part in spec.split("+")] if "+" in spec else None
+    if isinstance(spec, Mapping):
+        return spec.get("parts") if spec.get("name") == "composite" else None
+    return spec
 
 
 def _module_from_text(origin: str, text: str) -> ModuleType:

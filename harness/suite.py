@@ -21,8 +21,15 @@ from harness.yaml_source import YamlSource, read_yaml
 Named = str | dict[str, Any]
 """A plugin as a suite writes it: its name, or a mapping of ``name`` and parameters."""
 
+Combined = Named | list[Named]
+"""A normalizer, which can be a combination: ``"a + b"``, or a list of plugins."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 """A name that is safe in a file's path."""
+
+
+PYDANTIC = ("str", "dict[str,any]", "list[union[str,dict[str,any]]]", "[key]")
+"""Parts of pydantic's locations that name branches of a union, not places in a file."""
 
 
 class _Model(BaseModel):
@@ -63,7 +70,7 @@ class SuiteFile(_Model):
     seeds: int = Field(ge=1, le=100_000)
     definition: Literal[1] = 1
     baseline: str | None = None
-    normalizers: list[Named] = Field(min_length=1)
+    normalizers: list[Combined] = Field(min_length=1)
     grid: list[Block] = Field(min_length=1)
 
 
@@ -207,7 +214,7 @@ def load_suite(
 def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[Cell], list[str]]:
     problems: list[str] = []
 
-    def create(kind: str, spec: Named, *key: str | int) -> Any:
+    def create(kind: str, spec: Combined, *key: str | int) -> Any:
         try:
             return catalog.create(kind, spec)
         except InputError as error:
@@ -263,7 +270,7 @@ def _refused(
         if normalizer is not None
     }
     return [
-        f"{source.place(('normalizers', index))}: normalizer {normalizers[index].name!r} {reason}"
+        f"{source.place(('normalizers', index))}: normalizer {normalizers[index].label()!r} {reason}"
         f" (architecture {architecture.label()})"
         for index, reason in reasons.items()
         if reason
@@ -277,7 +284,7 @@ def _explain_file(source: YamlSource, error: ValidationError) -> list[str]:
     lines = []
     for key, text in describe(error.errors(include_url=False), known):
         # Pydantic names the branch of a union in the location; only what stands in the file is of use to a reader.
-        place = source.place(tuple(part for part in key if part not in ("str", "dict[str,any]", "[key]")))
+        place = source.place(tuple(part for part in key if part not in PYDANTIC))
         lines.append(f"{place}: {text}")
     return list(dict.fromkeys(lines))
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 from harness.cell import PLUGIN_KINDS, Trial, canonical_json
 from harness.errors import MethodError
 from harness.ledger import Record
-from harness.plugin import source_hash
 from harness.registry import Catalog
 from harness.stability import Definition, judge, method_error
 
@@ -89,7 +88,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _provenance(trial: Trial, started: float, attempt: int) -> dict[str, Any]:
-    plugins = {kind: type(getattr(trial.cell, kind)) for kind in PLUGIN_KINDS}
+    plugins = {kind: getattr(trial.cell, kind) for kind in PLUGIN_KINDS}
     return {
         "started": round(started, 3),
         "seconds": round(time.time() - started, 3),
@@ -101,5 +100,5 @@ def _provenance(trial: Trial, started: float, attempt: int) -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
-        "sources": {kind: source_hash(plugin) for kind, plugin in plugins.items()},
+        "sources": {kind: plugin.source() for kind, plugin in plugins.items()},
     }

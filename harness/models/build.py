@@ -18,18 +18,14 @@ def build_networks(
         generator_default: The generator's own, where the cell's is for the discriminator alone.
         sample_shape: Shape of one sample.
     """
-
-    def chosen(network: str, default: Normalizer) -> Normalizer:
-        return normalizer if network in normalizer.networks else default
-
     generator = Network.build(
         "generator",
         lambda net, z: architecture.generator(net, z, sample_shape),
         (architecture.latent_size(),),
-        chosen("generator", generator_default),
+        normalizer.on("generator") or generator_default,
     )
     discriminator = Network.build(
-        "discriminator", architecture.discriminator, sample_shape, chosen("discriminator", Normalizer())
+        "discriminator", architecture.discriminator, sample_shape, normalizer.on("discriminator") or Normalizer()
     )
     return generator, discriminator
 
@@ -37,5 +33,5 @@ def build_networks(
 def refusal(architecture: Architecture, normalizer: Normalizer, sample_shape: tuple[int, ...]) -> str | None:
     """Say why a normalizer makes no sense on an architecture's networks, or return None when it does."""
     networks = build_networks(architecture, normalizer, Normalizer(), sample_shape)
-    reasons = (normalizer.refuse(network.layers) for network in networks if network.normalizer is normalizer)
+    reasons = (network.normalizer.refuse(network.layers) for network in networks)
     return next((reason for reason in reasons if reason), None)

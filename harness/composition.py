@@ -1,0 +1,164 @@
+"""Normalizers together: ``spectral_norm + gradient_penalty``, as the large studies combine them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import SerializeAsAny
+
+from harness.errors import InputError
+from harness.normalizer import Normalizer
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from harness.models.layers import Layer
+
+COMPOSITE = "composite"
+
+ONE_OWNER = {
+    "initialize": "initialise weights",
+    "reparametrize": "reparametrize weights",
+    "activate": "act on activations",
+    "project": "project parameters",
+    "noise_shape": "draw noise for a penalty",
+}
+"""What only one part of a composition may do, in words: two would undo or hide each other."""
+
+OWN = ("weight", "bias")
+"""Parameters that belong to the layer, not to a part."""
+
+
+class Composite(Normalizer):
+    """Several normalizers as one: each does what it does alone; penalties add up.
+
+    A part's parameters and state are kept under its name, so that parts cannot touch each other's. Each part acts on the
+    networks that it is for.
+    """
+
+    name: ClassVar[str] = COMPOSITE
+    summary: ClassVar[str] = "Several normalizers together."
+
+    parts: tuple[SerializeAsAny[Normalizer], ...]
+
+    def spec(self) -> dict[str, Any]:
+        """Return the canonical description: those of all parts."""
+        return {"name": self.name, "version": self.version, "parts": [part.spec() for part in self.parts]}
+
+    def label(self) -> str:
+        """Return ``spectral_norm + gradient_penalty(weight=5.0)``."""
+        return " + ".join(part.label() for part in self.parts)
+
+    def source(self) -> str:
+        """Return the parts' source hashes."""
+        return "+".join(part.source() for part in self.parts)
+
+    def on(self, network: str) -> Normalizer | None:
+        """Return the parts that are for a network."""
+        chosen = tuple(part for part in self.parts if network in part.networks)
+        return compose(chosen) if chosen else None
+
+    def refuse(self, layers: Mapping[str, Layer]) -> str | None:
+        """Refuse what any part refuses."""
+        reasons = ((part, part.refuse(layers)) for part in self.parts)
+        return next((f"({part.name}) {reason}" for part, reason in reasons if reason), None)
+
+    def has_bias(self, layer: Layer) -> bool:
+        """Keep the bias unless a part takes its place."""
+        return all(part.has_bias(layer) for part in self.parts)
+
+    def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor | None:
+        """Leave it to the part that does it."""
+        for part in self.parts:
+            weight = part.initialize(layer, generator)
+            if weight is not None:
+                return weight
+        return None
+
+    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+        """Gather the parts' parameters."""
+        return _gather(self.parts, lambda part: part.init_params(weight, layer))
+
+    def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Gather the parts' state."""
+        return _gather(self.parts, lambda part: part.init_state(weight, layer, generator))
+
+    def reparametrize(
+        self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Leave it to the part that does it."""
+        after: dict[str, Tensor] = {}
+        for part in self.parts:
+            weight, own = part.reparametrize(weight, _of(part, params), _of(part, state), layer)
+            after |= {f"{part.name}.{key}": value for key, value in own.items()}
+        return weight, after
+
+    def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Leave it to the part that does it, else to the layer."""
+        for part in self.parts:
+            if _owns(part, "activate"):
+                return part.activate(x, _of(part, params), layer)
+        return layer.activate(x)
+
+    def weight_penalty(self, weight: Tensor, layer: Layer) -> Tensor | None:
+        """Add the parts' penalties."""
+        return _total([part.weight_penalty(weight, layer) for part in self.parts])
+
+    def noise_shape(self, real_shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Ask for what the part that draws noise asks for."""
+        return next((shape for part in self.parts if (shape := part.noise_shape(real_shape)) is not None), None)
+
+    def penalty(
+        self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, noise: Tensor | None
+    ) -> Tensor | None:
+        """Add the parts' penalties."""
+        return _total([part.penalty(discriminator, real, fake, noise) for part in self.parts])
+
+    def project(self, params: Mapping[str, Tensor], layer: Layer) -> Mapping[str, Tensor]:
+        """Leave it to the part that does it; it sees the layer's parameters and every part's."""
+        for part in self.parts:
+            params = part.project(params, layer)
+        return params
+
+
+def compose(parts: Sequence[Normalizer]) -> Normalizer:
+    """Return several normalizers as one; a single one as it is.
+
+    Raises:
+        InputError: The combination makes no sense; the message says why.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    names = [part.name for part in parts]
+    label = " + ".join(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"normalizer {label}: {name!r} is named twice")
+    if "none" in names:
+        raise InputError(f"normalizer {label}: 'none' cannot be combined; leave it out")
+    for hook, words in ONE_OWNER.items():
+        owners = [part.name for part in parts if _owns(part, hook)]
+        if len(owners) > 1:
+            raise InputError(f"normalizer {label}: {owners[0]!r} and {owners[1]!r} both {words}")
+    return Composite(parts=tuple(parts))
+
+
+def _owns(part: Normalizer, hook: str) -> bool:
+    return getattr(type(part), hook) is not getattr(Normalizer, hook)
+
+
+def _gather(parts: Sequence[Normalizer], ask: Callable[[Normalizer], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {f"{part.name}.{key}": value for part in parts for key, value in ask(part).items()}
+
+
+def _of(part: Normalizer, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    prefix = f"{part.name}."
+    own = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+    return own | {key: values[key] for key in OWN if key in values}
+
+
+def _total(terms: Sequence[Tensor | None]) -> Tensor | None:
+    found = [term for term in terms if term is not None]
+    return sum(found[1:], found[0]) if found else None
