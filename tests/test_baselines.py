@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
+from layers import a_layer as layer
 from torch import nn
 from torch.nn import functional as F
 
 from harness.conformance import check_normalizer
 from harness.models.build import build_networks, refusal
-from harness.models.layers import Layer, identity, input_matrix, output_matrix
+from harness.models.layers import input_matrix, output_matrix
 from harness.registry import Catalog
 
 CATALOG = Catalog()
 REPARAMETRIZATIONS = (
-    *("spectral_norm", "ssn", "bsn", "bssn"),
+    *("spectral_norm", "spectral_norm_conv", "ssn", "bsn", "bssn"),
     *("weight_norm", "weight_norm_strict", "weight_norm_affine"),
 )
-
-
-def layer(kind: str, shape: tuple[int, ...], **changes) -> Layer:
-    values = {"name": "l", "network": "discriminator", "stride": 1, "places": 9, "activation": identity}
-    return Layer(**{**values, "kind": kind, "shape": shape, "normalized": True, "last": False, **changes})
 
 
 def generator() -> torch.Generator:
@@ -81,6 +77,38 @@ def test_ssn_and_bsn_are_the_scaled_and_the_bidirectional_half_of_bssn(name):
     torch.testing.assert_close(bsn.double(), weight / ((out + into) / 2), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape", "stride", "padding", "size"),
+    [
+        ("conv", (4, 3, 4, 4), 2, 1, 6),
+        ("conv", (4, 3, 4, 4), 2, 1, 7),  # the last row and column are not reached
+        ("conv", (2, 5, 3, 3), 1, 1, 5),
+        ("conv_transpose", (3, 4, 4, 4), 2, 1, 3),
+        ("linear", (6, 9), 1, 0, 0),
+    ],
+)
+def test_the_strict_spectral_norm_is_that_of_the_unrolled_operator(kind, shape, stride, padding, size):
+    weight = torch.randn(shape, generator=generator(), dtype=torch.float64)
+    operation = {
+        "conv": lambda x: F.conv2d(x, weight, stride=stride, padding=padding),
+        "conv_transpose": lambda x: F.conv_transpose2d(x, weight, stride=stride, padding=padding),
+        "linear": lambda x: F.linear(x, weight),
+    }[kind]
+    channels = shape[0] if kind == "conv_transpose" else shape[1]
+    inputs = (channels,) if kind == "linear" else (channels, size, size)
+    basis = torch.eye(channels * max(size, 1) ** 2, dtype=torch.float64).view(-1, *inputs)
+    outputs = operation(basis)
+    sigma = torch.linalg.svdvals(outputs.flatten(1))[0]
+    sizes = {"input_size": inputs[1:], "output_size": tuple(outputs.shape[2:])}
+    described = layer(kind, shape, stride=stride, padding=padding, **sizes)
+    normalizer = CATALOG.create("normalizer", "spectral_norm_conv")
+    effective = settled(normalizer, weight.float(), described, steps=2000)
+    torch.testing.assert_close(effective.double(), weight / sigma, rtol=1e-3, atol=1e-5)
+    reshaped = torch.linalg.svdvals(output_matrix(weight, described))[0]
+    taps = described.kernel_size
+    assert sigma <= reshaped * taps**0.5 + 1e-9  # the bound that makes the reshaped norm useful
+
+
 def test_the_structured_kernels_tell_the_transposition_bug_from_the_formula():
     """The test above is worth something only if the wrong reshape gives another number."""
     for name in ("rank one", "block diagonal"):
@@ -138,7 +166,7 @@ def test_spectral_norm_agrees_with_torchs_under_the_same_updates():
 @pytest.mark.parametrize("name", REPARAMETRIZATIONS)
 def test_the_gradient_through_a_normalizer_equals_the_finite_difference(name):
     normalizer = CATALOG.create("normalizer", name)
-    described = layer("conv", (4, 3, 2, 2), last=name == "weight_norm_strict")
+    described = layer("conv", (4, 3, 2, 2), output_size=(2, 2), last=name == "weight_norm_strict")
     weight = torch.randn(4, 3, 2, 2, generator=generator(), dtype=torch.float64)
     state = normalizer.init_state(weight.float(), described, generator())
     state = {key: value.double() for key, value in state.items()}
@@ -223,7 +251,7 @@ def test_normalizations_of_activations_equal_torchs_modules(spec, module):
 
 def test_layer_norm_of_a_fully_connected_layer_equals_torchs():
     normalizer = CATALOG.create("normalizer", "layer_norm")
-    described = layer("linear", (7, 3), places=1)
+    described = layer("linear", (7, 3))
     x = torch.randn(5, 7, generator=generator())
     params = normalizer.init_params(torch.zeros(7, 3), described)
     torch.testing.assert_close(normalizer.activate(x, params, described), nn.LayerNorm(7)(x))
@@ -231,7 +259,7 @@ def test_layer_norm_of_a_fully_connected_layer_equals_torchs():
 
 def test_instance_norm_leaves_single_places_alone_and_refuses_a_network_that_has_no_others():
     normalizer = CATALOG.create("normalizer", "instance_norm")
-    single = layer("conv", (4, 3, 4, 4), places=1)
+    single = layer("conv", (4, 3, 4, 4), output_size=(1, 1))
     x = torch.randn(5, 4, 1, 1, generator=generator())
     assert torch.equal(normalizer.activate(x, {}, single), x)
     assert normalizer.has_bias(single)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from layers import a_layer
 
-from harness.models.layers import Layer, identity, output_matrix
+from harness.models.layers import Layer, output_matrix
 from harness.registry import Catalog
 
 CATALOG = Catalog()
@@ -14,7 +15,7 @@ FANS = {"linear": (300, 200), "conv": (480, 640), "conv_transpose": (480, 640)} 
 
 
 def described(kind: str, last: bool = False) -> Layer:
-    return Layer("l", "discriminator", kind, SHAPES[kind], 1, 9, identity, False, last)
+    return a_layer(kind, SHAPES[kind], last=last)
 
 
 @pytest.mark.parametrize("kind", SHAPES)

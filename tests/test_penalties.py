@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from layers import a_layer
 
 from harness.registry import Catalog
 
@@ -96,9 +97,7 @@ def test_a_constant_discriminator_has_a_finite_gradient(spec):
 
 @pytest.mark.parametrize("relaxed", [False, True])
 def test_orthogonal_regularization_has_the_published_gradient(relaxed):
-    from harness.models.layers import Layer, identity
-
-    described = Layer("l", "discriminator", "conv", (4, 3, 2, 2), 1, 9, identity, False, False)
+    described = a_layer("conv", (4, 3, 2, 2))
     normalizer = CATALOG.create("normalizer", {"name": "orthogonal_regularization", "beta": 0.1, "relaxed": relaxed})
     weight = draws(4, 3, 2, 2).requires_grad_()
     (ours,) = torch.autograd.grad(normalizer.weight_penalty(weight, described), weight)

@@ -35,7 +35,9 @@ class Layer:
         kind: ``"linear"``, ``"conv"`` or ``"conv_transpose"``.
         shape: The weight's shape in the layout of ``torch.nn.functional``.
         stride: Of a convolution; 1 for a linear layer.
-        places: Height times width of the output; 1 for a linear layer.
+        padding: Of a convolution; 0 for a linear layer.
+        input_size: Height and width of the input; () for a linear layer.
+        output_size: Height and width of the output; () for a linear layer.
         activation: What follows the layer in the published architecture; its last layer's is its output function.
         normalized: Whether the papers place a batch normalization between the layer and its activation.
         last: Whether this is the network's output layer.
@@ -46,7 +48,9 @@ class Layer:
     kind: str
     shape: tuple[int, ...]
     stride: int
-    places: int
+    padding: int
+    input_size: tuple[int, ...]
+    output_size: tuple[int, ...]
     activation: Activation
     normalized: bool
     last: bool
@@ -65,6 +69,11 @@ class Layer:
     def kernel_size(self) -> int:
         """Number of taps of the kernel, k_h * k_w; 1 for a linear layer."""
         return math.prod(self.shape[2:])
+
+    @property
+    def places(self) -> int:
+        """Height times width of the output; 1 for a linear layer."""
+        return math.prod(self.output_size)
 
     @property
     def fan_in(self) -> int:

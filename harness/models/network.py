@@ -8,7 +8,6 @@ so that the same function serves plain, compiled and batched execution.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -147,7 +146,9 @@ class _Recorder(Layers):
             kind=kind,
             shape=shape,
             stride=given.arguments.get("stride", 1),
-            places=1,
+            padding=given.arguments.get("padding", 0),
+            input_size=tuple(x.shape[2:]),
+            output_size=(),
             activation=given.arguments["activation"],
             normalized=given.arguments["normalized"],
             last=given.arguments["last"],
@@ -155,7 +156,7 @@ class _Recorder(Layers):
         self._weights[name] = {"weight": torch.empty(shape, device="meta")}
         self._table[name] = layer
         y = operation(name, x, *args, **kwargs)
-        self.recorded[name] = replace(layer, places=math.prod(y.shape[2:]))
+        self.recorded[name] = replace(layer, output_size=tuple(y.shape[2:]))
         return y
 
 
