@@ -20,7 +20,7 @@ class ActivationNorm(Normalizer):
 
     eps: float = Field(1e-5, gt=0, le=1, description="added to the variance")
 
-    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start from gamma = 1 and beta = 0, for each unit or channel."""
         if not self.stands_after(layer):
             return {}

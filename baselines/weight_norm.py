@@ -24,7 +24,7 @@ class WeightNorm(Normalizer):
     summary: ClassVar[str] = "Direction and trained length of every unit's weight, apart."
     paper: ClassVar[str] = "Salimans & Kingma 2016, arXiv:1602.07868"
 
-    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start from g = ||v||, [c_out]."""
         return {"g": row_norms(weight, layer)}
 

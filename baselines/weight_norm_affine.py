@@ -27,7 +27,7 @@ class WeightNormAffine(Normalizer):
     paper: ClassVar[str] = "Xiang & Li 2017, arXiv:1704.03971"
     networks: ClassVar[frozenset[str]] = NETWORKS
 
-    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start from gamma = 1, and slope 0.25 in hidden layers."""
         slope = {} if layer.last else {"slope": torch.full((layer.out_features,), 0.25)}
         return {"gamma": torch.ones(layer.out_features), **slope}

@@ -35,7 +35,7 @@ class WeightNormStrict(Normalizer):
         """Keep a bias (beta) in the affine last layer only."""
         return layer.last
 
-    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start from gamma = 1 in the last layer; slope 0.25 and threshold 0 elsewhere."""
         if layer.last:
             return {"gamma": torch.ones(layer.out_features)}

@@ -22,6 +22,7 @@ ONE_OWNER = {
     "initialize": "initialise weights",
     "reparametrize": "reparametrize weights",
     "activate": "act on activations",
+    "extend": "add features of the batch",
     "project": "project parameters",
     "noise_shape": "draw noise for a penalty",
 }
@@ -77,9 +78,9 @@ class Composite(Normalizer):
                 return weight
         return None
 
-    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Gather the parts' parameters."""
-        return _gather(self.parts, lambda part: part.init_params(weight, layer))
+        return _gather(self.parts, lambda part: part.init_params(weight, layer, generator))
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Gather the parts' state."""
@@ -94,6 +95,17 @@ class Composite(Normalizer):
             weight, own = part.reparametrize(weight, _of(part, params), _of(part, state), layer)
             after |= {f"{part.name}.{key}": value for key, value in own.items()}
         return weight, after
+
+    def extra_features(self, layer: Layer) -> int:
+        """Leave it to the part that adds features."""
+        return sum(part.extra_features(layer) for part in self.parts)
+
+    def extend(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Leave it to the part that adds features."""
+        for part in self.parts:
+            if _owns(part, "extend"):
+                return part.extend(x, _of(part, params), layer)
+        return x
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Leave it to the part that does it, else to the layer."""

@@ -72,13 +72,14 @@ class Normalizer(Plugin):
         """
         return None
 
-    def init_params(self, weight: Tensor, layer: Layer) -> dict[str, Tensor]:
+    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Return trained parameters beside the raw weight, for instance a scale.
 
         Args:
             weight: The raw weight at initialisation, in the layout of ``torch.nn.functional``: [out, in] for a linear
                 layer, [out, in, k, k] for a convolution, [in, out, k, k] for a transposed one.
             layer: What the layer is and where it stands.
+            generator: The normalizer's own random stream, on the CPU.
 
         Returns:
             Tensors by name; the names ``weight`` and ``bias`` are taken.
@@ -91,7 +92,7 @@ class Normalizer(Plugin):
         Args:
             weight: The raw weight at initialisation.
             layer: What the layer is and where it stands.
-            generator: The normalizer's own random stream, on the CPU; the only randomness a normalizer may use.
+            generator: The normalizer's own random stream, on the CPU.
         """
         return {}
 
@@ -111,6 +112,27 @@ class Normalizer(Plugin):
             ``params``; and the state with the same keys, shapes and dtypes.
         """
         return weight, state
+
+    def extra_features(self, layer: Layer) -> int:
+        """Return how many features :meth:`extend` adds to a linear layer's input.
+
+        Args:
+            layer: As the architecture has it, without them.
+        """
+        return 0
+
+    def extend(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Return a linear layer's input with further features, for instance statistics of the batch.
+
+        Args:
+            x: [N, C].
+            params: What :meth:`init_params` returned, as trained so far.
+            layer: What the layer is; its ``shape`` counts the further features.
+
+        Returns:
+            [N, C + extra_features].
+        """
+        return x
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Return what follows a weight layer's output: by default the layer's own activation.

@@ -27,7 +27,7 @@ def generator() -> torch.Generator:
 def settled(normalizer, weight, described, steps=200):
     """The effective weight after the power iteration has converged."""
     state = normalizer.init_state(weight, described, generator())
-    params = normalizer.init_params(weight, described)
+    params = normalizer.init_params(weight, described, generator())
     for _ in range(steps):
         effective, state = normalizer.reparametrize(weight, params, state, described)
     return effective
@@ -170,7 +170,7 @@ def test_the_gradient_through_a_normalizer_equals_the_finite_difference(name):
     weight = torch.randn(4, 3, 2, 2, generator=generator(), dtype=torch.float64)
     state = normalizer.init_state(weight.float(), described, generator())
     state = {key: value.double() for key, value in state.items()}
-    params = {key: value.double() for key, value in normalizer.init_params(weight, described).items()}
+    params = {key: value.double() for key, value in normalizer.init_params(weight, described, generator()).items()}
     for _ in range(500):  # at a fixed point of the power iteration the gradient that holds u and v is the true one
         _, state = normalizer.reparametrize(weight, params, state, described)
     assert torch.autograd.gradcheck(
@@ -221,7 +221,7 @@ def test_strict_layers_have_no_bias_and_the_last_is_affine():
 def test_batch_norm_equals_torchs_module_and_stands_where_dcgan_has_it():
     normalizer = CATALOG.create("normalizer", "batch_norm")
     described = layer("conv", (6, 3, 4, 4))
-    params = normalizer.init_params(torch.zeros(6, 3, 4, 4), described)
+    params = normalizer.init_params(torch.zeros(6, 3, 4, 4), described, generator())
     x = torch.randn(16, 6, 5, 5, generator=generator())
     torch.testing.assert_close(normalizer.activate(x, params, described), nn.BatchNorm2d(6)(x))
     first = layer("conv", (6, 3, 4, 4), normalized=False)
@@ -244,7 +244,7 @@ def test_normalizations_of_activations_equal_torchs_modules(spec, module):
     described = layer("conv", (12, 3, 4, 4))
     gamma, beta = torch.linspace(0.5, 2, 12), torch.linspace(-1, 1, 12)
     module.load_state_dict({"weight": gamma, "bias": beta})
-    assert normalizer.init_params(torch.zeros(12, 3, 4, 4), described).keys() == {"gamma", "beta"}
+    assert normalizer.init_params(torch.zeros(12, 3, 4, 4), described, generator()).keys() == {"gamma", "beta"}
     x = torch.randn(6, 12, 5, 5, generator=generator())
     torch.testing.assert_close(normalizer.activate(x, {"gamma": gamma, "beta": beta}, described), module(x))
 
@@ -253,7 +253,7 @@ def test_layer_norm_of_a_fully_connected_layer_equals_torchs():
     normalizer = CATALOG.create("normalizer", "layer_norm")
     described = layer("linear", (7, 3))
     x = torch.randn(5, 7, generator=generator())
-    params = normalizer.init_params(torch.zeros(7, 3), described)
+    params = normalizer.init_params(torch.zeros(7, 3), described, generator())
     torch.testing.assert_close(normalizer.activate(x, params, described), nn.LayerNorm(7)(x))
 
 
@@ -278,7 +278,7 @@ def test_weight_norm_equals_torchs(kind, module):
     described = layer(kind, shape)
     normalizer = CATALOG.create("normalizer", "weight_norm")
     raw = module.weight.detach().clone()
-    params = normalizer.init_params(raw, described)
+    params = normalizer.init_params(raw, described, generator())
     torch.testing.assert_close(normalizer.reparametrize(raw, params, {}, described)[0], raw)  # starts as it was
     theirs = nn.utils.parametrizations.weight_norm(module, dim=1 if kind == "conv_transpose" else 0)
     lengths = torch.linspace(0.5, 2, 5)

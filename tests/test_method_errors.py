@@ -51,7 +51,7 @@ BODIES = {
         "bad.reparametrize raised at layer 'hidden0'",
     ),
     "takes a reserved name": (
-        "def init_params(self, weight, layer):\n        return {'bias': torch.zeros(3)}",
+        "def init_params(self, weight, layer, generator):\n        return {'bias': torch.zeros(3)}",
         "reserved name 'bias'",
     ),
 }

@@ -41,6 +41,7 @@ class Layer:
         activation: What follows the layer in the published architecture; its last layer's is its output function.
         normalized: Whether the papers place a batch normalization between the layer and its activation.
         last: Whether this is the network's output layer.
+        extra: Features that the normalizer adds to the input of a linear layer, counted in ``shape``.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Layer:
     activation: Activation
     normalized: bool
     last: bool
+    extra: int = 0
 
     @property
     def out_features(self) -> int:

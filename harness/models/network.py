@@ -56,6 +56,9 @@ class Layers:
     ) -> Tensor:
         """Apply a fully connected layer: [N, C] to [N, features]."""
         weights = self._weights[name]
+        layer = self._table[name]
+        if layer.extra:
+            x = self._extend(layer, x, weights)
         return self._activate(name, F.linear(x, weights["weight"], weights.get("bias")), weights)
 
     def conv(
@@ -93,6 +96,16 @@ class Layers:
         y = F.conv_transpose2d(x, weights["weight"], weights.get("bias"), stride, padding)
         return self._activate(name, y, weights)
 
+    def _extend(self, layer: Layer, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        try:
+            y = self._normalizer.extend(x, weights, layer)
+        except Exception as error:
+            raise MethodError(_told(self._normalizer, "extend", layer.name, error)) from error
+        if y.shape != (x.shape[0], x.shape[1] + layer.extra) or y.dtype != x.dtype:
+            expected = x.new_empty((x.shape[0], x.shape[1] + layer.extra))
+            raise MethodError(_mismatch(self._normalizer, "extend", layer.name, expected, y))
+        return y
+
     def _activate(self, name: str, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         try:
             y = self._normalizer.activate(x, weights, self._table[name])
@@ -106,10 +119,11 @@ class Layers:
 class _Recorder(Layers):
     """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values."""
 
-    def __init__(self, network: str) -> None:
+    def __init__(self, network: str, normalizer: Normalizer) -> None:
         self._table: dict[str, Layer] = {}
         super().__init__({}, self._table, Normalizer())
         self._network = network
+        self._asked = normalizer
         self.recorded: dict[str, Layer] = {}
 
     def linear(self, name: str, x: Tensor, features: int, *args: Any, **kwargs: Any) -> Tensor:
@@ -152,12 +166,22 @@ class _Recorder(Layers):
             activation=given.arguments["activation"],
             normalized=given.arguments["normalized"],
             last=given.arguments["last"],
+            extra=0,
         )
         self._weights[name] = {"weight": torch.empty(shape, device="meta")}
         self._table[name] = layer
         y = operation(name, x, *args, **kwargs)
-        self.recorded[name] = replace(layer, output_size=tuple(y.shape[2:]))
+        layer = replace(layer, output_size=tuple(y.shape[2:]))
+        self.recorded[name] = self._extended(layer) if kind == "linear" else layer
         return y
+
+    def _extended(self, layer: Layer) -> Layer:
+        """Make room for the features that the normalizer adds to a linear layer's input."""
+        try:
+            extra = self._asked.extra_features(layer)
+        except Exception as error:
+            raise MethodError(_told(self._asked, "extra_features", layer.name, error)) from error
+        return replace(layer, shape=(layer.shape[0], layer.shape[1] + extra), extra=extra)
 
 
 @dataclass(frozen=True)
@@ -186,7 +210,7 @@ class Network:
             input_shape: Shape of one input, without the batch axis.
             normalizer: What acts on the network.
         """
-        recorder = _Recorder(name)
+        recorder = _Recorder(name, normalizer)
         forward(recorder, torch.empty((2, *input_shape), device="meta"))
         return cls(recorder.recorded, forward, normalizer)
 
@@ -211,9 +235,9 @@ class Network:
         params: Tree = {}
         state: Tree = {}
         for name, layer in self.layers.items():
-            weight = self._initial(layer, initialize, generator)
+            weight = self._initial(layer, initialize, generator, normalizer_generator)
             try:
-                extra = self.normalizer.init_params(weight, layer)
+                extra = self.normalizer.init_params(weight, layer, normalizer_generator)
                 state[name] = self.normalizer.init_state(weight, layer, normalizer_generator)
                 bias = {"bias": torch.zeros(layer.out_features)} if self.normalizer.has_bias(layer) else {}
             except Exception as error:
@@ -245,7 +269,21 @@ class Network:
             advanced[name] = {key: value.detach() for key, value in after.items()}
         return weights, advanced
 
-    def _initial(self, layer: Layer, initialize: Initializer, generator: torch.Generator) -> Tensor:
+    def _initial(
+        self, layer: Layer, initialize: Initializer, generator: torch.Generator, normalizer_generator: torch.Generator
+    ) -> Tensor:
+        """Draw a layer's raw weight.
+
+        What belongs to features that the normalizer adds is drawn from the normalizer's stream, so that the rest is the
+        same as without them.
+        """
+        if not layer.extra:
+            return self._drawn(layer, initialize, generator)
+        plain = replace(layer, shape=(layer.shape[0], layer.shape[1] - layer.extra), extra=0)
+        own = self._drawn(layer, initialize, normalizer_generator)[:, -layer.extra :]
+        return torch.cat([self._drawn(plain, initialize, generator), own], dim=1)
+
+    def _drawn(self, layer: Layer, initialize: Initializer, generator: torch.Generator) -> Tensor:
         try:
             weight = self.normalizer.initialize(layer, generator)
         except Exception as error:
