@@ -119,7 +119,7 @@ def test_check_passes_a_baseline_and_says_what_is_wrong_with_a_bad_plugin(ganben
 
 
 @pytest.mark.parametrize(
-    "arguments", [["check", "bsn"], ["report", "nowhere"], ["sync", "nowhere"], ["list", "nothing"]]
+    "arguments", [["check", "bssm"], ["report", "nowhere"], ["sync", "nowhere"], ["list", "nothing"]]
 )
 def test_bad_usage_is_one_message_and_exit_code_2(ganbench, arguments):
     done = ganbench(*arguments)
