@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tiny import ganbench_process, write_tiny
+
+# Tests train tiny networks, on which a second thread costs more than it does; set before torch is imported anywhere.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
