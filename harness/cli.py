@@ -57,6 +57,7 @@ def plan(
 ) -> None:
     """Show what would run: cells, trials, done, missing, and an estimate."""
     import os
+    from collections import Counter
 
     from rich.table import Table
 
@@ -71,7 +72,7 @@ def plan(
     ledger = Ledger(results or default_results(read))
     missing = missing_trials(read, ledger)
     table = Table("dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
-    left = {cell.id: sum(trial.cell.id == cell.id for trial in missing) for cell in read.cells}
+    left = Counter(trial.cell.id for trial in missing)
     for cell in read.cells:
         names = (cell.dataset.label(), cell.architecture.label(), cell.setting, cell.normalizer.label())
         table.add_row(*names, str(cell.steps), str(read.seeds - left[cell.id]), str(left[cell.id]))

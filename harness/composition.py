@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import SerializeAsAny
 
 from harness.errors import InputError
-from harness.normalizer import Normalizer
+from harness.normalizer import Normalizer, total_penalty
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +116,7 @@ class Composite(Normalizer):
 
     def weight_penalty(self, weight: Tensor, layer: Layer) -> Tensor | None:
         """Add the parts' penalties."""
-        return _total([part.weight_penalty(weight, layer) for part in self.parts])
+        return total_penalty(part.weight_penalty(weight, layer) for part in self.parts)
 
     def noise_shape(self, real_shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Ask for what the part that draws noise asks for."""
@@ -126,7 +126,7 @@ class Composite(Normalizer):
         self, discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, noise: Tensor | None
     ) -> Tensor | None:
         """Add the parts' penalties."""
-        return _total([part.penalty(discriminator, real, fake, noise) for part in self.parts])
+        return total_penalty(part.penalty(discriminator, real, fake, noise) for part in self.parts)
 
     def project(self, params: Mapping[str, Tensor], layer: Layer) -> Mapping[str, Tensor]:
         """Leave it to the part that does it; it sees the layer's parameters and every part's."""
@@ -169,8 +169,3 @@ def _of(part: Normalizer, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     prefix = f"{part.name}."
     own = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
     return own | {key: values[key] for key in OWN if key in values}
-
-
-def _total(terms: Sequence[Tensor | None]) -> Tensor | None:
-    found = [term for term in terms if term is not None]
-    return sum(found[1:], found[0]) if found else None

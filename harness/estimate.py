@@ -42,29 +42,26 @@ class _Timer:
         """Return the expected seconds of one trial."""
         import torch
 
-        from harness.models.build import build_networks
-        from harness.training.loop import batches, initial_state
-        from harness.training.step import make_step
+        from harness.streams import Stream, open_stream
+        from harness.training.loop import assemble
         from harness.trial import one_thread
 
         trial = Trial(cell, 0, 0)
         material = self._workshop.material(trial)
-        shape = material.data.sample_shape
-        generator, discriminator = build_networks(cell.architecture, cell.normalizer, material.generator_default, shape)
-        state = initial_state(trial, generator, discriminator)
-        step = make_step(generator, discriminator, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
-        draw = batches(trial, material.data)
+        start = assemble(trial, material)
+        generator, state = start.generator, start.state
+        stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
+        latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()), generator=stream)
         with one_thread():
             for _ in range(3):
-                state, _ = step(state, draw(), False)
+                state, _ = start.step(state, start.draw(), False)
             started = time.perf_counter()
             for _ in range(STEPS):
-                state, _ = step(state, draw(), False)
+                state, _ = start.step(state, start.draw(), False)
             per_step = (time.perf_counter() - started) / STEPS
             started = time.perf_counter()
             with torch.no_grad():
                 weights, _ = generator.effective(state.generator.params, state.generator.norm)
-                latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()))
                 material.evaluate(material.data.encode(generator(weights, latents)))
             per_evaluation = time.perf_counter() - started
         return per_step * cell.steps + per_evaluation * (cell.evaluations + 1)

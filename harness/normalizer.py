@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.plugin import Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import torch
     from torch import Tensor
@@ -175,3 +175,9 @@ class Normalizer(Plugin):
     def project(self, params: Mapping[str, Tensor], layer: Layer) -> Mapping[str, Tensor]:
         """Return a layer's trained parameters after an update of the discriminator; the same keys and shapes."""
         return params
+
+
+def total_penalty(terms: Iterable[Tensor | None]) -> Tensor | None:
+    """Return the sum of penalties, or None where there is none."""
+    found = [term for term in terms if term is not None]
+    return sum(found[1:], found[0]) if found else None

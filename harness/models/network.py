@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from harness.errors import MethodError
 from harness.models.layers import Activation, Layer, identity
-from harness.normalizer import Normalizer
+from harness.normalizer import Normalizer, total_penalty
 
 Tree = dict[str, dict[str, Tensor]]
 """Tensors by layer and name, for instance ``params["conv1"]["weight"]``."""
@@ -314,8 +314,7 @@ class Network:
             raise
         except Exception as error:
             raise MethodError(_told(self.normalizer, "penalty", "all", error)) from error
-        found = [term for term in terms if term is not None]
-        return sum(found[1:], found[0]) if found else None
+        return total_penalty(terms)
 
     def project(self, params: Tree) -> Tree:
         """Return the parameters after the normalizer's projection.

@@ -77,8 +77,27 @@ def batches(trial: Trial, data: Data) -> Callable[[], Batch]:
     return draw
 
 
-def train(trial: Trial, material: Material) -> Trace:
-    """Train one seed of a cell to the end of its budget, or to the first value that is not finite.
+@dataclass(frozen=True)
+class Start:
+    """Everything that a trial's training begins with.
+
+    Attributes:
+        generator: The generator.
+        discriminator: The discriminator.
+        state: Of both, before the first step.
+        step: The step function.
+        draw: Draws the next step's batch.
+    """
+
+    generator: Network
+    discriminator: Network
+    state: State
+    step: StepFunction
+    draw: Callable[[], Batch]
+
+
+def assemble(trial: Trial, material: Material) -> Start:
+    """Build a trial's networks and step, and draw its initial state.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
@@ -86,12 +105,26 @@ def train(trial: Trial, material: Material) -> Trace:
     cell = trial.cell
     shape = material.data.sample_shape
     generator, discriminator = build_networks(cell.architecture, cell.normalizer, material.generator_default, shape)
-    state = initial_state(trial, generator, discriminator)
-    step = make_step(generator, discriminator, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
-    recorder = _Recorder(trial, material, generator, discriminator)
-    recorder.measure_weights(0, state)
-    recorder.evaluate(0, state)
-    stopped = _run(step, state, batches(trial, material.data), recorder, cell.steps)
+    return Start(
+        generator,
+        discriminator,
+        initial_state(trial, generator, discriminator),
+        make_step(generator, discriminator, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis),
+        batches(trial, material.data),
+    )
+
+
+def train(trial: Trial, material: Material) -> Trace:
+    """Train one seed of a cell to the end of its budget, or to the first value that is not finite.
+
+    Raises:
+        MethodError: The normalizer raised or broke its contract.
+    """
+    start = assemble(trial, material)
+    recorder = _Recorder(trial, material, start.generator, start.discriminator)
+    recorder.measure_weights(0, start.state)
+    recorder.evaluate(0, start.state)
+    stopped = _run(start.step, start.state, start.draw, recorder, trial.cell.steps)
     return recorder.trace(stopped)
 
 
