@@ -20,17 +20,18 @@ class ActivationNorm(Normalizer):
 
     eps: float = Field(1e-5, gt=0, le=1, description="added to the variance")
 
-    def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
-        """Start from gamma = 1 and beta = 0, for each unit or channel."""
+    def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Start from gamma = 1 and beta = 0, for each unit or channel, beside what the layer's own activation needs."""
+        own = layer.init_activation()
         if not self.stands_after(layer):
-            return {}
-        return {"gamma": torch.ones(layer.out_features), "beta": torch.zeros(layer.out_features)}
+            return own
+        return {**own, "gamma": torch.ones(layer.out_features), "beta": torch.zeros(layer.out_features)}
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Normalize, then apply the layer's activation."""
         if self.stands_after(layer):
             x = self.normalize(x, params["gamma"], params["beta"])
-        return layer.activate(x)
+        return layer.activate(x, params)
 
     def stands_after(self, layer: Layer) -> bool:
         """Say whether a layer's output is normalized."""

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from baselines.weight_norm_strict import unit_rows
-from harness.models.layers import Layer, per_output
+from harness.models.layers import PRELU, Layer, per_output
 from harness.normalizer import NETWORKS, Normalizer
 
 
@@ -28,9 +27,8 @@ class WeightNormAffine(Normalizer):
     networks: ClassVar[frozenset[str]] = NETWORKS
 
     def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
-        """Start from gamma = 1, and slope 0.25 in hidden layers."""
-        slope = {} if layer.last else {"slope": torch.full((layer.out_features,), 0.25)}
-        return {"gamma": torch.ones(layer.out_features), **slope}
+        """Start from gamma = 1."""
+        return {"gamma": torch.ones(layer.out_features)}
 
     def reparametrize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
@@ -38,6 +36,10 @@ class WeightNormAffine(Normalizer):
         """Return gamma w / ||w||."""
         return unit_rows(weight, layer) * per_output(params["gamma"], layer), state
 
+    def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Start hidden activations from a slope of 0.25."""
+        return PRELU.init(layer.out_features) if layer.activates else {}
+
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Apply PReLU in place of a hidden activation, and the output's own function at the end."""
-        return layer.activate(x) if layer.last else F.prelu(x, params["slope"])
+        return PRELU(x, params) if layer.activates else layer.activate(x, params)

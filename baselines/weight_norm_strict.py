@@ -23,7 +23,8 @@ class WeightNormStrict(Normalizer):
     returns through the translated activation TPReLU(x) = PReLU_s(x - b) + b, whose slope s (held in [0, 1]) and
     threshold b are learned per channel. The last layer of each network is affine: gamma w.x / ||w|| + beta. In a
     transposed convolution of stride s each output pixel sees only 1/s^2 of the kernel's taps, so the squared norm is
-    multiplied by 1/s^2. The weights' norm being fixed, the outputs of a layer keep the variance of their inputs.
+    multiplied by 1/s^2. The branches of a residual block join as (p r + q x) / sqrt(p^2 + q^2) with p and q learned per
+    channel from 0 and 1. The weights' norm being fixed, the outputs of a layer keep the variance of their inputs.
     """
 
     name: ClassVar[str] = "weight_norm_strict"
@@ -36,10 +37,20 @@ class WeightNormStrict(Normalizer):
         return layer.last
 
     def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
-        """Start from gamma = 1 in the last layer; slope 0.25 and threshold 0 elsewhere."""
-        if layer.last:
-            return {"gamma": torch.ones(layer.out_features)}
-        return {"slope": torch.full((layer.out_features,), 0.25), "threshold": torch.zeros(layer.out_features)}
+        """Start from gamma = 1 in the last layer."""
+        return {"gamma": torch.ones(layer.out_features)} if layer.last else {}
+
+    def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Start hidden activations from slope 0.25 and threshold 0; an output without a weight from the identity."""
+        if layer.activates:
+            return {"slope": torch.full((layer.out_features,), 0.25), "threshold": torch.zeros(layer.out_features)}
+        if layer.last and not layer.has_weight:
+            return {"gamma": torch.ones(layer.out_features), "beta": torch.zeros(layer.out_features)}
+        return {}
+
+    def init_addition(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Start from the shortcut alone: p = 0 and q = 1 for each channel."""
+        return {"p": torch.zeros(layer.out_features), "q": torch.ones(layer.out_features)}
 
     def reparametrize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
@@ -50,10 +61,22 @@ class WeightNormStrict(Normalizer):
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Apply the translated PReLU in place of a hidden activation, and the output's own function at the end."""
-        if layer.last:
-            return layer.activate(x)
-        threshold = params["threshold"].view([1, -1] + [1] * (x.dim() - 2))
-        return F.prelu(x - threshold, params["slope"].clamp(0, 1)) + threshold
+        if layer.activates:
+            threshold = per_channel(params["threshold"], x)
+            return F.prelu(x - threshold, params["slope"].clamp(0, 1)) + threshold
+        if layer.last and not layer.has_weight:
+            x = per_channel(params["gamma"], x) * x + per_channel(params["beta"], x)
+        return layer.activate(x, params)
+
+    def add(self, residual: Tensor, shortcut: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Join with the weights (p, q) at length one, for each channel."""
+        p, q = per_channel(params["p"], residual), per_channel(params["q"], residual)
+        return (p * residual + q * shortcut) / (p.square() + q.square() + EPS).sqrt()
+
+
+def per_channel(values: Tensor, x: Tensor) -> Tensor:
+    """Reshape a value per channel, [C], so that it multiplies [N, C] or [N, C, H, W]."""
+    return values.view([1, -1] + [1] * (x.dim() - 2))
 
 
 def unit_rows(weight: Tensor, layer: Layer) -> Tensor:

@@ -22,6 +22,7 @@ ONE_OWNER = {
     "initialize": "initialise weights",
     "reparametrize": "reparametrize weights",
     "activate": "act on activations",
+    "add": "join the branches of residual blocks",
     "extend": "add features of the batch",
     "project": "project parameters",
     "noise_shape": "draw noise for a penalty",
@@ -93,7 +94,7 @@ class Composite(Normalizer):
         after: dict[str, Tensor] = {}
         for part in self.parts:
             weight, own = part.reparametrize(weight, _of(part, params), _of(part, state), layer)
-            after |= {f"{part.name}.{key}": value for key, value in own.items()}
+            after |= _named(part, own)
         return weight, after
 
     def extra_features(self, layer: Layer) -> int:
@@ -102,17 +103,33 @@ class Composite(Normalizer):
 
     def extend(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Leave it to the part that adds features."""
-        for part in self.parts:
-            if _owns(part, "extend"):
-                return part.extend(x, _of(part, params), layer)
-        return x
+        part = self._owner("extend")
+        return x if part is None else part.extend(x, _of(part, params), layer)
+
+    def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Leave it to the part that acts on activations, else to the layer."""
+        part = self._owner("activate")
+        return layer.init_activation() if part is None else _named(part, part.init_activation(layer, generator))
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Leave it to the part that does it, else to the layer."""
-        for part in self.parts:
-            if _owns(part, "activate"):
-                return part.activate(x, _of(part, params), layer)
-        return layer.activate(x)
+        part = self._owner("activate")
+        return layer.activate(x, params) if part is None else part.activate(x, _of(part, params), layer)
+
+    def init_addition(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Leave it to the part that joins branches."""
+        part = self._owner("add")
+        return {} if part is None else _named(part, part.init_addition(layer, generator))
+
+    def add(self, residual: Tensor, shortcut: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Leave it to the part that does it, else add."""
+        part = self._owner("add")
+        if part is None:
+            return super().add(residual, shortcut, params, layer)
+        return part.add(residual, shortcut, _of(part, params), layer)
+
+    def _owner(self, hook: str) -> Normalizer | None:
+        return next((part for part in self.parts if _owns(part, hook)), None)
 
     def weight_penalty(self, weight: Tensor, layer: Layer) -> Tensor | None:
         """Add the parts' penalties."""
@@ -161,8 +178,12 @@ def _owns(part: Normalizer, hook: str) -> bool:
     return getattr(type(part), hook) is not getattr(Normalizer, hook)
 
 
+def _named(part: Normalizer, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{part.name}.{key}": value for key, value in values.items()}
+
+
 def _gather(parts: Sequence[Normalizer], ask: Callable[[Normalizer], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {f"{part.name}.{key}": value for part in parts for key, value in ask(part).items()}
+    return {key: value for part in parts for key, value in _named(part, ask(part)).items()}
 
 
 def _of(part: Normalizer, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

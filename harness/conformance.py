@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import torch
 
     from harness.models.layers import Layer
-    from harness.models.network import Network, Tree
+    from harness.models.network import Network
+    from harness.models.operations import Tree
     from harness.normalizer import Normalizer
     from harness.registry import Catalog
 

@@ -134,18 +134,52 @@ class Normalizer(Plugin):
         """
         return x
 
-    def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
-        """Return what follows a weight layer's output: by default the layer's own activation.
+    def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the trained parameters of :meth:`activate`, for instance a scale and a shift.
+
+        It is asked for every layer but additions, also for activations that stand before a layer and have no weight.
 
         Args:
-            x: The output of the weight layer, [N, C] or [N, C, H, W].
-            params: What :meth:`init_params` returned, as trained so far.
-            layer: What the layer is; ``layer.activate(x)`` applies its own activation.
+            layer: What the layer is; ``layer.init_activation()`` returns what its own activation needs.
+            generator: The normalizer's own random stream, on the CPU.
+        """
+        return layer.init_activation()
+
+    def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Return what follows a layer's output: by default the layer's own activation.
+
+        Args:
+            x: The output of the layer, [N, C] or [N, C, H, W].
+            params: What :meth:`init_params` and :meth:`init_activation` returned, as trained so far.
+            layer: What the layer is; ``layer.activate(x, params)`` applies its own activation.
 
         Returns:
             A tensor of the same shape and dtype.
         """
-        return layer.activate(x)
+        return layer.activate(x, params)
+
+    def init_addition(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the trained parameters of :meth:`add`.
+
+        Args:
+            layer: The addition; ``layer.out_features`` are its channels.
+            generator: The normalizer's own random stream, on the CPU.
+        """
+        return {}
+
+    def add(self, residual: Tensor, shortcut: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
+        """Return how the two branches of a residual block are joined: by default their sum.
+
+        Args:
+            residual: [N, C, H, W].
+            shortcut: Of the same shape.
+            params: What :meth:`init_addition` returned, as trained so far.
+            layer: The addition.
+
+        Returns:
+            A tensor of the same shape and dtype.
+        """
+        return residual + shortcut
 
     def weight_penalty(self, weight: Tensor, layer: Layer) -> Tensor | None:
         """Return what the discriminator's loss is to be increased by for one of its effective weights, a scalar."""

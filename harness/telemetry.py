@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from harness.models.layers import output_matrix
-from harness.models.network import Network, Tree
+from harness.models.network import Network
+from harness.models.operations import Tree
 
 
 @torch.no_grad()
@@ -28,7 +29,7 @@ def weight_telemetry(network: Network, params: Tree, norm: Tree) -> dict[str, di
             "variance": float(weights[name]["weight"].double().var(correction=0)),
             "sigma": largest_singular_value(output_matrix(weights[name]["weight"], layer)),
         }
-        for name, layer in network.layers.items()
+        for name, layer in network.weighted.items()
     }
 
 

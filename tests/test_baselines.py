@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from harness.conformance import check_normalizer
 from harness.models.build import build_networks, refusal
-from harness.models.layers import input_matrix, output_matrix
+from harness.models.layers import RELU, input_matrix, output_matrix
 from harness.registry import Catalog
 
 CATALOG = Catalog()
@@ -200,7 +200,7 @@ def test_strict_weight_norm_of_a_stride_2_deconvolution_has_unit_variance_over_t
 
 def test_translated_prelu_is_prelu_around_its_threshold_with_the_slope_held_in_the_unit_interval():
     normalizer = CATALOG.create("normalizer", "weight_norm_strict")
-    described = layer("linear", (3, 2))
+    described = layer("linear", (3, 2), activation=RELU)
     params = {"slope": torch.tensor([0.5, 2.0, -1.0]), "threshold": torch.tensor([1.0, 0.0, 2.0])}
     x = torch.tensor([[0.0, -3.0, 1.0], [4.0, 3.0, 5.0]])
     expected = torch.tensor([[0.5, -3.0, 2.0], [4.0, 3.0, 5.0]])
@@ -221,7 +221,7 @@ def test_strict_layers_have_no_bias_and_the_last_is_affine():
 def test_batch_norm_equals_torchs_module_and_stands_where_dcgan_has_it():
     normalizer = CATALOG.create("normalizer", "batch_norm")
     described = layer("conv", (6, 3, 4, 4))
-    params = normalizer.init_params(torch.zeros(6, 3, 4, 4), described, generator())
+    params = normalizer.init_activation(described, generator())
     x = torch.randn(16, 6, 5, 5, generator=generator())
     torch.testing.assert_close(normalizer.activate(x, params, described), nn.BatchNorm2d(6)(x))
     first = layer("conv", (6, 3, 4, 4), normalized=False)
@@ -244,7 +244,7 @@ def test_normalizations_of_activations_equal_torchs_modules(spec, module):
     described = layer("conv", (12, 3, 4, 4))
     gamma, beta = torch.linspace(0.5, 2, 12), torch.linspace(-1, 1, 12)
     module.load_state_dict({"weight": gamma, "bias": beta})
-    assert normalizer.init_params(torch.zeros(12, 3, 4, 4), described, generator()).keys() == {"gamma", "beta"}
+    assert normalizer.init_activation(described, generator()).keys() == {"gamma", "beta"}
     x = torch.randn(6, 12, 5, 5, generator=generator())
     torch.testing.assert_close(normalizer.activate(x, {"gamma": gamma, "beta": beta}, described), module(x))
 
@@ -253,7 +253,7 @@ def test_layer_norm_of_a_fully_connected_layer_equals_torchs():
     normalizer = CATALOG.create("normalizer", "layer_norm")
     described = layer("linear", (7, 3))
     x = torch.randn(5, 7, generator=generator())
-    params = normalizer.init_params(torch.zeros(7, 3), described, generator())
+    params = normalizer.init_activation(described, generator())
     torch.testing.assert_close(normalizer.activate(x, params, described), nn.LayerNorm(7)(x))
 
 
@@ -298,7 +298,9 @@ def test_affine_weight_norm_is_the_strict_one_times_gamma_with_prelu():
     torch.testing.assert_close(ours, plain * gamma.view(1, 4, 1, 1))
     x = torch.tensor([[-4.0, 4.0]])
     params = {"slope": torch.tensor([0.25, 0.25])}
-    torch.testing.assert_close(affine.activate(x, params, layer("linear", (2, 1))), torch.tensor([[-1.0, 4.0]]))
+    torch.testing.assert_close(
+        affine.activate(x, params, layer("linear", (2, 1), activation=RELU)), torch.tensor([[-1.0, 4.0]])
+    )
     assert affine.has_bias(described)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.models.layers import Layer
-from harness.models.network import Layers
+from harness.models.operations import Layers
 from harness.plugin import Plugin
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.models.architecture import Architecture
 from harness.models.layers import LEAKY_RELU_02, RELU, TANH, Layer
-from harness.models.network import Layers
+from harness.models.operations import Layers
 
 SMALLEST = 2
 """Side of the feature map between the dense and the convolutional part."""

@@ -1,9 +1,9 @@
-"""What a weight layer is: the row of a paper's layer table."""
+"""What a layer is: the row of a paper's layer table, and the views of its weight that normalizers take."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,12 +11,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Activation = Callable[[Tensor], Tensor]
-"""An element-wise function of a tensor of any shape."""
+
+@dataclass(frozen=True)
+class PReLU:
+    """A leaky ReLU whose slope is learned per unit or channel (He et al. 2015, arXiv:1502.01852, equation 1).
+
+    Attributes:
+        start: The slope before training.
+    """
+
+    start: float = 0.25
+
+    def init(self, features: int) -> dict[str, Tensor]:
+        """Return the slopes before training, [features]."""
+        return {"slope": torch.full((features,), self.start)}
+
+    def __call__(self, x: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+        """Apply it to [N, C] or [N, C, H, W]."""
+        return F.prelu(x, params["slope"])
+
+
+Activation = Callable[[Tensor], Tensor] | PReLU
+"""An element-wise function of a tensor of any shape; or one with parameters of its own, trained with the weights."""
+
+WEIGHTED = ("linear", "conv", "conv_transpose")
+"""Kinds of layer that have a weight."""
 
 RELU: Activation = torch.relu
 LEAKY_RELU_01: Activation = partial(F.leaky_relu, negative_slope=0.1)
 LEAKY_RELU_02: Activation = partial(F.leaky_relu, negative_slope=0.2)
+PRELU = PReLU()
 TANH: Activation = torch.tanh
 
 
@@ -27,13 +51,16 @@ def identity(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Layer:
-    """One weight layer of a network, as a normalizer sees it.
+    """One row of a network's layer table, as a normalizer sees it.
+
+    Most rows are weight layers with what follows them. Two kinds have no weight: an ``activation`` that stands before a
+    layer, as in residual networks, and an ``addition`` that joins two branches.
 
     Attributes:
         name: Unique within the network, in the order of the forward pass.
         network: ``"generator"`` or ``"discriminator"``.
-        kind: ``"linear"``, ``"conv"`` or ``"conv_transpose"``.
-        shape: The weight's shape in the layout of ``torch.nn.functional``.
+        kind: ``"linear"``, ``"conv"``, ``"conv_transpose"``, ``"activation"`` or ``"addition"``.
+        shape: The weight's shape in the layout of ``torch.nn.functional``; (channels,) where there is no weight.
         stride: Of a convolution; 1 for a linear layer.
         padding: Of a convolution; 0 for a linear layer.
         input_size: Height and width of the input; () for a linear layer.
@@ -41,6 +68,7 @@ class Layer:
         activation: What follows the layer in the published architecture; its last layer's is its output function.
         normalized: Whether the papers place a batch normalization between the layer and its activation.
         last: Whether this is the network's output layer.
+        bias: Whether the architecture gives the layer a bias.
         extra: Features that the normalizer adds to the input of a linear layer, counted in ``shape``.
     """
 
@@ -55,7 +83,18 @@ class Layer:
     activation: Activation
     normalized: bool
     last: bool
+    bias: bool = True
     extra: int = 0
+
+    @property
+    def has_weight(self) -> bool:
+        """Whether the layer has a weight."""
+        return self.kind in WEIGHTED
+
+    @property
+    def activates(self) -> bool:
+        """Whether a hidden activation follows: not the output's own function, and not nothing."""
+        return not self.last and self.activation is not identity
 
     @property
     def out_features(self) -> int:
@@ -65,7 +104,7 @@ class Layer:
     @property
     def in_features(self) -> int:
         """Input channels (or units)."""
-        return self.shape[0] if self.kind == "conv_transpose" else self.shape[1]
+        return self.shape[1] if self.kind in ("linear", "conv") else self.shape[0]
 
     @property
     def kernel_size(self) -> int:
@@ -87,9 +126,18 @@ class Layer:
         """c_out * k_h * k_w."""
         return self.out_features * self.kernel_size
 
-    def activate(self, x: Tensor) -> Tensor:
-        """Apply the layer's own activation."""
-        return self.activation(x)
+    def init_activation(self) -> dict[str, Tensor]:
+        """Return the parameters of the layer's own activation before training; none for most."""
+        return self.activation.init(self.out_features) if isinstance(self.activation, PReLU) else {}
+
+    def activate(self, x: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+        """Apply the layer's own activation.
+
+        Args:
+            x: [N, C] or [N, C, H, W].
+            params: The layer's parameters, among them those of :meth:`init_activation`.
+        """
+        return self.activation(x, params) if isinstance(self.activation, PReLU) else self.activation(x)
 
 
 def output_matrix(weight: Tensor, layer: Layer) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.models.architecture import Architecture
 from harness.models.layers import LEAKY_RELU_01, RELU, TANH, Layer
-from harness.models.network import Layers
+from harness.models.operations import Layers
 
 WIDTHS = {
     "paper": (64, 64, 128, 128, 256, 256, 512),

@@ -216,7 +216,7 @@ class _Recorder:
                     column(self._layers[name, "variance"]),
                     column(self._layers[name, "sigma"]),
                 )
-                for name, layer in self._discriminator.layers.items()
+                for name, layer in self._discriminator.weighted.items()
             },
             evaluation_steps=np.array(self._evaluation_steps, dtype=np.float64),
             evaluations={key: np.array(values, dtype=np.float64) for key, values in self._evaluations.items()},

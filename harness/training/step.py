@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from harness.models.network import Network, Tree, leaves, with_leaves
+from harness.models.network import Network, leaves, with_leaves
+from harness.models.operations import Tree
 from harness.objectives import Loss
 from harness.training.optimizer import Optimizer, Slots
 

@@ -1,0 +1,228 @@
+"""The operations that an architecture is written in, one call per row of the paper's layer table.
+
+Called with :class:`Layers` an architecture's function computes; called with :class:`Recorder` it yields the table.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from harness.errors import MethodError
+from harness.models.layers import Activation, Layer, identity
+from harness.normalizer import Normalizer
+
+Tree = dict[str, dict[str, Tensor]]
+"""Tensors by layer and name, for instance ``params["conv1"]["weight"]``."""
+
+
+class Layers:
+    """Computes with given effective weights.
+
+    What follows a layer, whether the papers have batch normalization in between, whether it is the last and whether it
+    has a bias are for the table, which normalizers read; computing needs the weights alone.
+
+    Args:
+        weights: Effective weights, biases and the other trained parameters, by layer.
+        table: The layers by name.
+        normalizer: What follows each layer, and how branches are joined.
+        fade: How far a growing network has faded its newest level in, a scalar in [0, 1]; None for others.
+    """
+
+    def __init__(
+        self, weights: Tree, table: Mapping[str, Layer], normalizer: Normalizer, fade: Tensor | None = None
+    ) -> None:
+        self.fade = fade
+        self._weights = weights
+        self._table = table
+        self._normalizer = normalizer
+
+    def linear(
+        self,
+        name: str,
+        x: Tensor,
+        features: int,
+        activation: Activation = identity,
+        *,
+        normalized: bool = False,
+        last: bool = False,
+        bias: bool = True,
+    ) -> Tensor:
+        """Apply a fully connected layer: [N, C] to [N, features]."""
+        weights = self._weights[name]
+        layer = self._table[name]
+        if layer.extra:
+            x = self._extend(layer, x, weights)
+        return self._activate(name, F.linear(x, weights["weight"], weights.get("bias")), weights)
+
+    def conv(
+        self,
+        name: str,
+        x: Tensor,
+        channels: int,
+        kernel: int,
+        activation: Activation = identity,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        normalized: bool = False,
+        last: bool = False,
+        bias: bool = True,
+    ) -> Tensor:
+        """Apply a convolution: [N, C, H, W] to [N, channels, H', W']."""
+        weights = self._weights[name]
+        return self._activate(name, F.conv2d(x, weights["weight"], weights.get("bias"), stride, padding), weights)
+
+    def conv_transpose(
+        self,
+        name: str,
+        x: Tensor,
+        channels: int,
+        kernel: int,
+        activation: Activation = identity,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        normalized: bool = False,
+        last: bool = False,
+        bias: bool = True,
+    ) -> Tensor:
+        """Apply a transposed convolution: [N, C, H, W] to [N, channels, H', W']."""
+        weights = self._weights[name]
+        y = F.conv_transpose2d(x, weights["weight"], weights.get("bias"), stride, padding)
+        return self._activate(name, y, weights)
+
+    def activation(
+        self, name: str, x: Tensor, activation: Activation = identity, *, normalized: bool = False, last: bool = False
+    ) -> Tensor:
+        """Normalize and activate what no single layer made: a sum of branches, or a reshaped feature map."""
+        return self._activate(name, x, self._weights[name])
+
+    def add(self, name: str, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """Join the two branches of a residual block, both [N, C, H, W]."""
+        try:
+            y = self._normalizer.add(residual, shortcut, self._weights[name], self._table[name])
+        except Exception as error:
+            raise MethodError(hook_raised(self._normalizer, "add", name, error)) from error
+        return _same(self._normalizer, "add", name, shortcut, y)
+
+    def _extend(self, layer: Layer, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        try:
+            y = self._normalizer.extend(x, weights, layer)
+        except Exception as error:
+            raise MethodError(hook_raised(self._normalizer, "extend", layer.name, error)) from error
+        if y.shape != (x.shape[0], x.shape[1] + layer.extra) or y.dtype != x.dtype:
+            expected = x.new_empty((x.shape[0], x.shape[1] + layer.extra))
+            raise MethodError(hook_misfit(self._normalizer, "extend", layer.name, expected, y))
+        return y
+
+    def _activate(self, name: str, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        try:
+            y = self._normalizer.activate(x, weights, self._table[name])
+        except Exception as error:
+            raise MethodError(hook_raised(self._normalizer, "activate", name, error)) from error
+        return _same(self._normalizer, "activate", name, x, y)
+
+
+class Recorder(Layers):
+    """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values."""
+
+    def __init__(self, network: str, normalizer: Normalizer) -> None:
+        self._table: dict[str, Layer] = {}
+        super().__init__({}, self._table, Normalizer(), torch.empty((), device="meta"))
+        self._network = network
+        self._asked = normalizer
+        self.recorded: dict[str, Layer] = {}
+
+    def linear(self, name: str, x: Tensor, features: int, *args: Any, **kwargs: Any) -> Tensor:
+        """Record a fully connected layer."""
+        return self._record(name, "linear", super().linear, (features, x.shape[1]), x, (features, *args), kwargs)
+
+    def conv(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
+        """Record a convolution."""
+        shape = (channels, x.shape[1], kernel, kernel)
+        return self._record(name, "conv", super().conv, shape, x, (channels, kernel, *args), kwargs)
+
+    def conv_transpose(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
+        """Record a transposed convolution."""
+        shape = (x.shape[1], channels, kernel, kernel)
+        return self._record(name, "conv_transpose", super().conv_transpose, shape, x, (channels, kernel, *args), kwargs)
+
+    def activation(self, name: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Record an activation that stands alone."""
+        return self._record(name, "activation", super().activation, (x.shape[1],), x, args, kwargs)
+
+    def add(self, name: str, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """Record a join."""
+        return self._record(name, "addition", super().add, (shortcut.shape[1],), residual, (shortcut,), {})
+
+    def _record(
+        self,
+        name: str,
+        kind: str,
+        operation: Callable[..., Tensor],
+        shape: tuple[int, ...],
+        x: Tensor,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Tensor:
+        if name in self.recorded:
+            raise ValueError(f"two layers of the {self._network} are named {name!r}")
+        given = inspect.signature(operation).bind(name, x, *args, **kwargs)
+        given.apply_defaults()
+        said = given.arguments
+        layer = Layer(
+            name=name,
+            network=self._network,
+            kind=kind,
+            shape=shape,
+            stride=said.get("stride", 1),
+            padding=said.get("padding", 0),
+            input_size=tuple(x.shape[2:]),
+            output_size=(),
+            activation=said.get("activation", identity),
+            normalized=said.get("normalized", False),
+            last=said.get("last", False),
+            bias=said.get("bias", False),
+        )
+        self._table[name] = layer
+        self._weights[name] = {key: value.to("meta") for key, value in layer.init_activation().items()}
+        if layer.has_weight:
+            self._weights[name]["weight"] = torch.empty(shape, device="meta")
+        y = operation(name, x, *args, **kwargs)
+        layer = replace(layer, output_size=tuple(y.shape[2:]))
+        self.recorded[name] = self._extended(layer) if kind == "linear" else layer
+        return y
+
+    def _extended(self, layer: Layer) -> Layer:
+        """Make room for the features that the normalizer adds to a linear layer's input."""
+        try:
+            extra = self._asked.extra_features(layer)
+        except Exception as error:
+            raise MethodError(hook_raised(self._asked, "extra_features", layer.name, error)) from error
+        return replace(layer, shape=(layer.shape[0], layer.shape[1] + extra), extra=extra)
+
+
+def hook_raised(normalizer: Normalizer, hook: str, layer: str, error: Exception) -> str:
+    """Say which hook of a normalizer raised, where, and what."""
+    return f"{normalizer.name}.{hook} raised at layer {layer!r}: {type(error).__name__}: {error}"
+
+
+def hook_misfit(normalizer: Normalizer, hook: str, layer: str, expected: Tensor, found: Tensor) -> str:
+    """Say that a hook of a normalizer returned something of another shape or dtype."""
+    return (
+        f"{normalizer.name}.{hook} at layer {layer!r} returned shape {tuple(found.shape)} of {found.dtype} (or a state "
+        f"with other keys), expected {tuple(expected.shape)} of {expected.dtype}"
+    )
+
+
+def _same(normalizer: Normalizer, hook: str, layer: str, expected: Tensor, found: Tensor) -> Tensor:
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise MethodError(hook_misfit(normalizer, hook, layer, expected, found))
+    return found
