@@ -68,14 +68,16 @@ def check_normalizer(normalizer: Normalizer, catalog: Catalog) -> Iterator[Check
 
 
 def _networks(normalizer: Normalizer) -> list[Network]:
-    """Return two networks that together have every layer type."""
+    """Return networks that together have every layer type, additions and activations that stand alone among them."""
     from harness.models.dcgan import DCGAN
     from harness.models.network import Network
+    from harness.models.xiang_li_resnet import XiangLiResNet
 
-    small = DCGAN(width=4, latent=8)
+    plain, residual = DCGAN(width=4, latent=8), XiangLiResNet(width=0.06, latent=8)
     return [
-        Network.build("discriminator", small.discriminator, (3, 8, 8), normalizer),
-        Network.build("generator", lambda net, z: small.generator(net, z, (3, 8, 8)), (8,), normalizer),
+        Network.build("discriminator", plain.discriminator, (3, 8, 8), normalizer),
+        Network.build("generator", lambda net, z: plain.generator(net, z, (3, 8, 8)), (8,), normalizer),
+        Network.build("discriminator", residual.discriminator, (3, 8, 8), normalizer),
     ]
 
 

@@ -238,6 +238,8 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
                     problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
                     shared[kind] = None
             problems += _refused(source, shared["architecture"], normalizers, shape)
+        if shared["architecture"] is not None:
+            create("normalizer", shared["architecture"].generator_normalizer, *here, "architecture")
         for setting, values in block.settings.items():
             where = (*here, "settings", setting)
             try:

@@ -304,12 +304,27 @@ def test_affine_weight_norm_is_the_strict_one_times_gamma_with_prelu():
     assert affine.has_bias(described)
 
 
-@pytest.mark.parametrize(
-    "architecture", [({"name": "mlp", "width": 8}, (2,)), ({"name": "dcgan", "width": 4}, (3, 16, 16))]
-)
+ARCHITECTURES = {
+    "mlp": ({"width": 8}, (2,)),
+    "dcgan": ({"width": 4}, (3, 16, 16)),
+    "sngan_cnn": ({}, (3, 8, 8)),
+    "sngan_resnet": ({"width": 0.06}, (1, 32, 32)),
+    "xiang_li_dcgan": ({"width": 4}, (3, 16, 16)),
+    "xiang_li_resnet": ({"width": 0.06, "blocks": 2}, (3, 16, 16)),
+    "mescheder_resnet": ({"width": 4}, (3, 16, 16)),
+}
+"""Every architecture, small, with the shape of its samples."""
+
+
+def test_every_architecture_is_paired():
+    assert set(ARCHITECTURES) == set(CATALOG.names("architecture"))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("name", CATALOG.names("normalizer"))
 def test_every_allowed_pair_of_normalizer_and_architecture_is_finite_at_initialisation(name, architecture):
-    spec, shape = architecture
+    small, shape = ARCHITECTURES[architecture]
+    spec = {"name": architecture, **small}
     plugin, normalizer = CATALOG.create("architecture", spec), CATALOG.create("normalizer", name)
     if refusal(plugin, normalizer, shape):
         assert (name, spec["name"]) in REFUSED

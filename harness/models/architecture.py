@@ -16,12 +16,13 @@ class Architecture(Plugin):
     """Base of all architectures.
 
     Attributes:
-        generator_normalizer: The normalizer that the published generator has, used where the cell's own normalizer is
-            for the discriminator alone.
+        generator_normalizer: The generator's own normalizer, used where the cell's is for the discriminator alone. By
+            default that of the published generator; a suite can name another.
     """
 
     kind: ClassVar[str] = "architecture"
-    generator_normalizer: ClassVar[str] = "none"
+
+    generator_normalizer: str = "none"
 
     def latent_size(self) -> int:
         """Return the length of the generator's input vector."""

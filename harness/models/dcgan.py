@@ -27,8 +27,8 @@ class DCGAN(Architecture):
     name: ClassVar[str] = "dcgan"
     summary: ClassVar[str] = "Strided convolutions with batch normalization in the generator."
     paper: ClassVar[str] = "Radford et al. 2016, arXiv:1511.06434"
-    generator_normalizer: ClassVar[str] = "batch_norm"
 
+    generator_normalizer: str = "batch_norm"
     width: int = Field(64, ge=1, le=1024, description="channels of the level nearest to the image; doubles per level")
     latent: int = Field(64, ge=1, le=4096, description="length of the latent vector")
 

@@ -44,6 +44,11 @@ PRELU = PReLU()
 TANH: Activation = torch.tanh
 
 
+def stretched_sigmoid(x: Tensor) -> Tensor:
+    """Return a sigmoid stretched from [0, 1], where some papers have their images, to our [-1, 1]."""
+    return 2 * torch.sigmoid(x) - 1
+
+
 def identity(x: Tensor) -> Tensor:
     """Return the tensor as it is: the activation of a layer that has none."""
     return x

@@ -35,8 +35,8 @@ class SNGANCNN(Architecture):
     name: ClassVar[str] = "sngan_cnn"
     summary: ClassVar[str] = "The CNN of spectral normalization and BSSN, in the paper's or the code's widths."
     paper: ClassVar[str] = "Miyato et al. 2018, arXiv:1802.05957; Lin, Sekar & Fanti 2021, arXiv:2009.02773"
-    generator_normalizer: ClassVar[str] = "batch_norm"
 
+    generator_normalizer: str = "batch_norm"
     widths: Literal["paper", "code"] = Field("paper", description="which of the two published discriminators")
     latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
 
