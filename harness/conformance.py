@@ -166,9 +166,9 @@ def _is_finite(normalizer: Normalizer) -> None:
             params, state = _start(network, scale)
             tracked = {name: {k: v.requires_grad_() for k, v in layer.items()} for name, layer in params.items()}
             weights, _ = network.effective(tracked, state)
-            effective = [layer["weight"] for layer in weights.values()]
+            effective = [weights[name]["weight"] for name in network.weighted]
             total = torch.stack([(weight**2).sum() for weight in effective]).sum()
-            raw = [layer["weight"] for layer in tracked.values()]
+            raw = [tracked[name]["weight"] for name in network.weighted]
             grads = torch.autograd.grad(total, raw, allow_unused=True)
             if not all(bool(torch.isfinite(value).all()) for value in effective + leaves(state)):
                 raise _CheckError(f"weights of standard deviation {scale:g} became values that are not finite")
