@@ -21,7 +21,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from harness.cell import Cell, Trial
 from harness.registry import Catalog
-from harness.training.loop import Material, train
+from harness.training.loop import train
+from harness.training.training import Material
 
 NORMALIZERS = ("none", "spectral_norm")
 MOST = 1.10

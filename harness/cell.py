@@ -45,6 +45,11 @@ class Cell:
         steps: Generator updates: the budget.
         evaluations: Evaluations after the one of the untrained generator, evenly spaced.
         log_points: Steps at which losses and gradient norms are logged, evenly spaced.
+        simultaneous: Whether the generator answers the discriminator as it was before the step, not after it.
+        lr_decay_from: Share of the budget from which both learning rates fall linearly to zero; 1 for never.
+        clip_norm: The length that each network's gradient is cut to before an update; None for its own.
+        penalty_every: The normalizer's penalties enter every so many discriminator updates, times as much.
+        ema: The share of the generator's moving average, which is evaluated, that survives an update; 0 for no average.
         setting: The suite's name for the hyperparameters; a label, not part of the identity.
     """
 
@@ -61,6 +66,11 @@ class Cell:
     steps: int
     evaluations: int
     log_points: int
+    simultaneous: bool = False
+    lr_decay_from: float = 1.0
+    clip_norm: float | None = None
+    penalty_every: int = 1
+    ema: float = 0.0
     setting: str = field(default="", compare=False)
 
     def spec(self) -> dict[str, Any]:

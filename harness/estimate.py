@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.cell import Cell, Trial
 from harness.ledger import Ledger
@@ -43,25 +44,26 @@ class _Timer:
         import torch
 
         from harness.streams import Stream, open_stream
-        from harness.training.loop import assemble
+        from harness.training.training import Training
         from harness.trial import one_thread
 
-        trial = Trial(cell, 0, 0)
+        # A budget of one step is all in the last phase of a growing network, the most expensive one.
+        trial = Trial(replace(cell, steps=1), 0, 0)
         material = self._workshop.material(trial)
-        start = assemble(trial, material)
-        generator, state = start.generator, start.state
+        training = Training(trial, material)
+        state = training.state
         stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
         latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()), generator=stream)
         with one_thread():
             for _ in range(3):
-                state, _ = start.step(state, start.draw(), False)
+                state, _ = training.step(state, training.draw(1), False)
             started = time.perf_counter()
             for _ in range(STEPS):
-                state, _ = start.step(state, start.draw(), False)
+                state, _ = training.step(state, training.draw(1), False)
             per_step = (time.perf_counter() - started) / STEPS
             started = time.perf_counter()
             with torch.no_grad():
-                weights, _ = generator.effective(state.generator.params, state.generator.norm)
-                material.evaluate(material.data.encode(generator(weights, latents)))
+                weights, _ = training.generator.effective(state.shown, state.generator.norm)
+                material.evaluate(material.data.encode(training.generator(weights, latents)))
             per_evaluation = time.perf_counter() - started
         return per_step * cell.steps + per_evaluation * (cell.evaluations + 1)

@@ -60,3 +60,8 @@ def open_stream(suite_seed: int, seed: int, stream: Stream) -> torch.Generator:
     import torch
 
     return torch.Generator(device="cpu").manual_seed(stream_seed(suite_seed, seed, stream))
+
+
+def open_streams(suite_seed: int, seed: int) -> dict[Stream, torch.Generator]:
+    """Return all streams of a trial, each at its start."""
+    return {stream: open_stream(suite_seed, seed, stream) for stream in Stream}

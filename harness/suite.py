@@ -44,6 +44,11 @@ class Hyperparameters(_Model):
     lr_g: float = Field(gt=0, le=10)
     lr_d: float = Field(gt=0, le=10)
     n_dis: int = Field(1, ge=1, le=100)
+    simultaneous: bool = False
+    lr_decay_from: float = Field(1.0, ge=0, le=1)
+    clip_norm: float | None = Field(None, gt=0)
+    penalty_every: int = Field(1, ge=1, le=1000)
+    ema: float = Field(0.0, ge=0, lt=1)
     batch_size: int = Field(64, ge=2, le=65536)
     steps: int = Field(ge=1)
     evaluations: int = Field(25, ge=1, le=1000)

@@ -19,13 +19,15 @@ class LayerTrace:
 
     Attributes:
         matrix_shape: (m, n) of the weight as the matrix M1.
-        variance: Of its entries, at each of the trace's weight steps.
-        sigma: Its largest singular value, at each of them.
+        variance: Of its entries, at consecutive ones of the trace's weight steps.
+        sigma: Its largest singular value, at the same.
+        first: Index of the weight step that they begin at: 0, but for layers that a growing network adds later.
     """
 
     matrix_shape: tuple[int, int]
     variance: Column
     sigma: Column
+    first: int = 0
 
     @property
     def bound(self) -> float:
@@ -73,6 +75,10 @@ class Trace:
     better: dict[str, str] = field(default_factory=dict)
     samples: Samples | None = None
 
+    def steps_of(self, layer: LayerTrace) -> Column:
+        """Return the steps at which one of the layers was measured."""
+        return self.weight_steps[layer.first : layer.first + len(layer.sigma)]
+
     def to_json(self) -> dict[str, Any]:
         """Return the trace as JSON values; numbers that are not finite become strings."""
         return {
@@ -86,6 +92,7 @@ class Trace:
                     "matrix_shape": list(layer.matrix_shape),
                     "variance": _encode(layer.variance),
                     "sigma": _encode(layer.sigma),
+                    "first": layer.first,
                 }
                 for name, layer in self.layers.items()
             },
@@ -109,6 +116,7 @@ class Trace:
                     (layer["matrix_shape"][0], layer["matrix_shape"][1]),
                     _decode(layer["variance"]),
                     _decode(layer["sigma"]),
+                    layer["first"],
                 )
                 for name, layer in value["layers"].items()
             },

@@ -19,7 +19,7 @@ from harness.stability import Definition, judge, method_error
 
 if TYPE_CHECKING:
     from harness.trace import Trace
-    from harness.training.loop import Material
+    from harness.training.training import Material
 
 PROVENANCE_PACKAGES = ("ganbench", "torch", "torch-fidelity", "numpy")
 
@@ -38,7 +38,7 @@ class Workshop:
     def material(self, trial: Trial) -> Material:
         """Return the data and the metric of a trial's cell, loaded once per process."""
         from harness.normalizer import Normalizer
-        from harness.training.loop import Material
+        from harness.training.training import Material
 
         cell = trial.cell
         default = cell.architecture.generator_normalizer

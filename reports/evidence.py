@@ -263,7 +263,7 @@ def _curves(trace: Trace, measure: str) -> Curves:
     return Curves(
         quality=_thin(trace.evaluation_steps, trace.evaluations.get(measure)),
         gradient=_thin(trace.steps, trace.scalars.get("d_grad_norm")),
-        weights={name: _thin(trace.weight_steps, layer.variance) for name, layer in trace.layers.items()},
+        weights={name: _thin(trace.steps_of(layer), layer.variance) for name, layer in trace.layers.items()},
         bounds={name: layer.bound for name, layer in trace.layers.items()},
     )
 

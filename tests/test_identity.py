@@ -10,8 +10,8 @@ from harness.cell import Trial, even_points
 from harness.registry import Catalog
 from harness.suite import load_suite
 
-GOLDEN_HASH = "b7751edd3d8a13608236"
-GOLDEN_FIRST_TRIAL = "e8cca10d7e6abe9b880f"
+GOLDEN_HASH = "ddd7c91f29945f7a5418"
+GOLDEN_FIRST_TRIAL = "33d942fc203c58b5ad43"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,21 @@ def test_writing_a_default_out_does_not_change_the_identity(cells):
     assert short.id == long.id
 
 
-@pytest.mark.parametrize("change", [{"lr_g": 2e-3}, {"steps": 7}, {"n_dis": 3}, {"batch_size": 9}, {"evaluations": 3}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr_g": 2e-3},
+        {"steps": 7},
+        {"n_dis": 3},
+        {"batch_size": 9},
+        {"evaluations": 3},
+        {"simultaneous": True},
+        {"lr_decay_from": 0.0},
+        {"clip_norm": 1.0},
+        {"penalty_every": 16},
+        {"ema": 0.999},
+    ],
+)
 def test_every_hyperparameter_is_part_of_the_identity(cells, change):
     assert replace(cells[0], **change).id != cells[0].id
 

@@ -6,15 +6,14 @@ import copy
 
 import pytest
 import torch
-from networks import networks_of
 from torch import nn
 from torch.nn import functional as F
 
 from harness.cell import Cell, Trial
 from harness.models.network import leaves
 from harness.registry import Catalog
-from harness.training.loop import Material, batches, initial_state
-from harness.training.step import State, make_step
+from harness.training.step import State
+from harness.training.training import Material, Training
 
 CATALOG = Catalog()
 NORMALIZERS = CATALOG.names("normalizer")
@@ -34,10 +33,8 @@ def make(normalizer: str, dataset: str = "ring8", n_dis: int = 1, loss: str = "n
     cell = Cell(**plugins, lr_g=1e-3, lr_d=2e-3, n_dis=n_dis, batch_size=16, steps=20, evaluations=1, log_points=20)
     default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
     material = Material(cell.dataset.load(), "", lambda samples: {}, default)
-    trial = Trial(cell, 3, 0)
-    networks = networks_of(cell, material)
-    step = make_step(*networks, cell.loss, cell.optimizer, cell.lr_g, cell.lr_d, cell.n_dis)
-    return step, initial_state(trial, *networks), batches(trial, material.data)
+    training = Training(Trial(cell, 3, 0), material)
+    return training.step, training.state, lambda: training.draw(1)
 
 
 def tensors(state: State) -> list[torch.Tensor]:

@@ -7,13 +7,12 @@ import sys
 
 import pytest
 import torch
-from networks import networks_of
 
 from harness.cell import Cell, Trial
 from harness.normalizer import Normalizer
 from harness.registry import Catalog
 from harness.streams import Stream, open_stream, stream_seed
-from harness.training.loop import Material, batches, initial_state
+from harness.training.training import Material, Training
 
 CODE = "from harness.streams import Stream, stream_seed; print([stream_seed(2021, 3, s) for s in Stream])"
 
@@ -73,12 +72,12 @@ def test_the_same_seed_under_two_normalizers_sees_the_same_weights_data_and_late
         trial, material = _trial(normalizer, architecture)
         if type(trial.cell.normalizer).initialize is not Normalizer.initialize:
             continue  # it is there to draw other weights; the next test is for it
-        state = initial_state(trial, *networks_of(trial.cell, material))
+        training = Training(trial, material)
+        state = training.state
         raw = [
             layer["weight"] for network in (state.generator, state.discriminator) for layer in network.params.values()
         ]
-        draw = batches(trial, material.data)
-        drawn = [draw() for _ in range(3)]
+        drawn = [training.draw(now) for now in (1, 2, 3)]
         seen.append([*raw, *(batch.real for batch in drawn), *(batch.latents for batch in drawn)])
     for other in seen[1:]:
         for a, b in zip(seen[0], other, strict=True):
@@ -90,8 +89,7 @@ def test_a_normalizer_with_an_initialisation_of_its_own_sees_the_same_data_and_l
     seen = []
     for normalizer in ("none", "lecun", "orthogonal", "gradient_penalty"):
         trial, material = _trial(normalizer, {"name": "mlp", "width": 8})
-        initial_state(trial, *networks_of(trial.cell, material))
-        batch = batches(trial, material.data)()
+        batch = Training(trial, material).draw(1)
         assert (batch.noise is not None) == (normalizer == "gradient_penalty")
         seen.append((batch.real, batch.latents))
     assert all(torch.equal(a, b) for other in seen[1:] for a, b in zip(seen[0], other, strict=True))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from harness.models.layers import Layer
 from harness.models.operations import Layers
+from harness.models.phase import Phase
 from harness.plugin import Plugin
 
 
@@ -31,6 +32,17 @@ class Architecture(Plugin):
     def check(self, sample_shape: tuple[int, ...]) -> str | None:
         """Say why this architecture cannot make samples of that shape, or return None when it can."""
         raise NotImplementedError
+
+    def phases(self, sample_shape: tuple[int, ...], steps: int) -> tuple[Phase, ...]:
+        """Return the phases of a training of so many steps: one, unless the networks grow.
+
+        During a phase ``net.phase`` tells :meth:`generator` and :meth:`discriminator` how far they have grown.
+        """
+        return (Phase(1, steps),)
+
+    def shown(self, real: Tensor, phase: Phase, fade: Tensor | None) -> Tensor:
+        """Return real samples [N, ...] as the discriminator is to see them during a phase; the same shape."""
+        return real
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent_size] into samples [N, *sample_shape]."""

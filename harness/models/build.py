@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from harness.models.architecture import Architecture
 from harness.models.network import Network
+from harness.models.phase import Phase
 from harness.normalizer import Normalizer
 
 
 def build_networks(
-    architecture: Architecture, normalizer: Normalizer, generator_default: Normalizer, sample_shape: tuple[int, ...]
+    architecture: Architecture,
+    normalizer: Normalizer,
+    generator_default: Normalizer,
+    sample_shape: tuple[int, ...],
+    phase: Phase | None = None,
 ) -> tuple[Network, Network]:
     """Return the generator and the discriminator.
 
@@ -17,15 +22,23 @@ def build_networks(
         normalizer: The cell's, applied to the networks that it is for.
         generator_default: The generator's own, where the cell's is for the discriminator alone.
         sample_shape: Shape of one sample.
+        phase: How far they have grown; by default to their end.
     """
+    if phase is None:
+        phase = architecture.phases(sample_shape, steps=1)[-1]
     generator = Network.build(
         "generator",
         lambda net, z: architecture.generator(net, z, sample_shape),
         (architecture.latent_size(),),
         normalizer.on("generator") or generator_default,
+        phase,
     )
     discriminator = Network.build(
-        "discriminator", architecture.discriminator, sample_shape, normalizer.on("discriminator") or Normalizer()
+        "discriminator",
+        architecture.discriminator,
+        sample_shape,
+        normalizer.on("discriminator") or Normalizer(),
+        phase,
     )
     return generator, discriminator
 

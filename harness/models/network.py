@@ -15,6 +15,7 @@ from torch import Tensor
 from harness.errors import MethodError
 from harness.models.layers import Layer
 from harness.models.operations import Layers, Recorder, Tree, hook_misfit, hook_raised
+from harness.models.phase import Phase
 from harness.normalizer import Normalizer, total_penalty
 
 ForwardFunction = Callable[[Layers, Tensor], Tensor]
@@ -29,11 +30,13 @@ class Network:
         layers: The layer table, by name, in the order of the forward pass.
         forward: The architecture's function.
         normalizer: What reparametrizes the weights and follows the layers.
+        phase: How far a growing network has grown; None for others.
     """
 
     layers: dict[str, Layer]
     forward: ForwardFunction
     normalizer: Normalizer
+    phase: Phase | None = None
 
     @cached_property
     def weighted(self) -> dict[str, Layer]:
@@ -42,7 +45,12 @@ class Network:
 
     @classmethod
     def build(
-        cls, name: str, forward: ForwardFunction, input_shape: tuple[int, ...], normalizer: Normalizer
+        cls,
+        name: str,
+        forward: ForwardFunction,
+        input_shape: tuple[int, ...],
+        normalizer: Normalizer,
+        phase: Phase | None = None,
     ) -> Network:
         """Record the layer table of an architecture.
 
@@ -51,13 +59,18 @@ class Network:
             forward: The architecture's function.
             input_shape: Shape of one input, without the batch axis.
             normalizer: What acts on the network.
+            phase: How far a growing network has grown.
         """
-        recorder = Recorder(name, normalizer)
+        recorder = Recorder(name, normalizer, phase)
         forward(recorder, torch.empty((2, *input_shape), device="meta"))
-        return cls(recorder.recorded, forward, normalizer)
+        return cls(recorder.recorded, forward, normalizer, phase)
 
     def init(
-        self, initialize: Initializer, generator: torch.Generator, normalizer_generator: torch.Generator
+        self,
+        initialize: Initializer,
+        generator: torch.Generator,
+        normalizer_generator: torch.Generator,
+        kept: tuple[Tree, Tree] = ({}, {}),
     ) -> tuple[Tree, Tree]:
         """Draw raw weights, and the normalizer's parameters and state.
 
@@ -67,6 +80,7 @@ class Network:
             initialize: The architecture's initialisation.
             generator: The stream of this network's raw weights.
             normalizer_generator: The normalizer's own stream.
+            kept: Parameters and state of a smaller network that this one has grown from; only further layers are drawn.
 
         Returns:
             Trained parameters and normalizer state, both by layer.
@@ -77,6 +91,10 @@ class Network:
         params: Tree = {}
         state: Tree = {}
         for name, layer in self.layers.items():
+            if name in kept[0]:
+                params[name] = kept[0][name]
+                state |= {name: kept[1][name]} if layer.has_weight else {}
+                continue
             params[name] = {}
             if layer.has_weight:
                 weight = self._initial(layer, initialize, generator, normalizer_generator)
@@ -209,7 +227,7 @@ class Network:
             x: [N, ...].
             fade: How far a growing network has faded its newest level in.
         """
-        return self.forward(Layers(weights, self.layers, self.normalizer, fade), x)
+        return self.forward(Layers(weights, self.layers, self.normalizer, self.phase, fade), x)
 
 
 def leaves(tree: Tree) -> list[Tensor]:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from harness.errors import MethodError
 from harness.models.layers import Activation, Layer, identity
+from harness.models.phase import Phase
 from harness.normalizer import Normalizer
 
 Tree = dict[str, dict[str, Tensor]]
@@ -32,12 +33,19 @@ class Layers:
         weights: Effective weights, biases and the other trained parameters, by layer.
         table: The layers by name.
         normalizer: What follows each layer, and how branches are joined.
-        fade: How far a growing network has faded its newest level in, a scalar in [0, 1]; None for others.
+        phase: How far a growing network has grown; None for others.
+        fade: How far it has faded its newest level in, a scalar in [0, 1), or None.
     """
 
     def __init__(
-        self, weights: Tree, table: Mapping[str, Layer], normalizer: Normalizer, fade: Tensor | None = None
+        self,
+        weights: Tree,
+        table: Mapping[str, Layer],
+        normalizer: Normalizer,
+        phase: Phase | None = None,
+        fade: Tensor | None = None,
     ) -> None:
+        self.phase = phase
         self.fade = fade
         self._weights = weights
         self._table = table
@@ -133,9 +141,9 @@ class Layers:
 class Recorder(Layers):
     """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values."""
 
-    def __init__(self, network: str, normalizer: Normalizer) -> None:
+    def __init__(self, network: str, normalizer: Normalizer, phase: Phase | None = None) -> None:
         self._table: dict[str, Layer] = {}
-        super().__init__({}, self._table, Normalizer(), torch.empty((), device="meta"))
+        super().__init__({}, self._table, Normalizer(), phase, torch.empty((), device="meta"))
         self._network = network
         self._asked = normalizer
         self.recorded: dict[str, Layer] = {}

@@ -70,7 +70,7 @@ def exploding_gradient(trace: Trace, definition: Definition) -> Look:
         above = np.flatnonzero(growth > limits.sigma_factor)
         if len(above):
             reason = f"the largest singular value of layer {name} grew {float(np.nanmax(growth)):.3g} times"
-            step = int(trace.weight_steps[above[0]])
+            step = int(trace.steps_of(layer)[above[0]])
             return _found("exploding_gradient", step, float(np.nanmax(growth)), limits.sigma_factor, reason)
     return Look(seen=smoothed is not None or bool(trace.layers))
 

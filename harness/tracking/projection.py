@@ -162,7 +162,9 @@ def trial_points(record: Record) -> list[Point]:
 def first_nonfinite_step(trace: Trace) -> int | None:
     """Return the first step at which anything that was logged is not finite, or None."""
     columns: list[tuple[Column, Column]] = [(trace.steps, column) for column in trace.scalars.values()]
-    columns += [(trace.weight_steps, item) for layer in trace.layers.values() for item in (layer.variance, layer.sigma)]
+    columns += [
+        (trace.steps_of(layer), item) for layer in trace.layers.values() for item in (layer.variance, layer.sigma)
+    ]
     columns += [(trace.evaluation_steps, column) for column in trace.evaluations.values()]
     return min(
         (int(step) for steps, column in columns for step in steps[: len(column)][~np.isfinite(column)]), default=None

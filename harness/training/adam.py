@@ -31,7 +31,7 @@ class Adam(Optimizer):
         return {slot: [torch.zeros_like(param) for param in params] for slot in ("first", "second")}
 
     def update(
-        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Make one step."""
         first = torch._foreach_lerp(slots["first"], grads, 1 - self.beta1)

@@ -22,7 +22,7 @@ class Optimizer(Plugin):
         raise NotImplementedError
 
     def update(
-        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Return new parameters and memory; nothing is changed in place.
 
@@ -31,6 +31,6 @@ class Optimizer(Plugin):
             grads: Their gradients.
             slots: The memory.
             count: Number of this update, from 1; a scalar tensor.
-            lr: The learning rate.
+            lr: The learning rate; a scalar tensor where it changes from step to step.
         """
         raise NotImplementedError

@@ -29,11 +29,12 @@ class RMSProp(Optimizer):
         return {"square": [torch.zeros_like(param) for param in params]}
 
     def update(
-        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Make one step."""
         square = torch._foreach_mul(slots["square"], self.alpha)
         torch._foreach_addcmul_(square, grads, grads, 1 - self.alpha)
         root = torch._foreach_sqrt(square)
         torch._foreach_add_(root, self.eps)
-        return list(torch._foreach_addcdiv(params, grads, root, -lr)), {"square": list(square)}
+        step = torch._foreach_mul(grads, -lr)
+        return list(torch._foreach_addcdiv(params, step, root)), {"square": list(square)}

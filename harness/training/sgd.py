@@ -25,8 +25,9 @@ class SGD(Optimizer):
         return {"velocity": [torch.zeros_like(param) for param in params]}
 
     def update(
-        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float
+        self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Make one step."""
         velocity = torch._foreach_add(torch._foreach_mul(slots["velocity"], self.momentum), grads)
-        return list(torch._foreach_add(params, velocity, alpha=-lr)), {"velocity": list(velocity)}
+        step = torch._foreach_mul(velocity, -lr)
+        return list(torch._foreach_add(params, step)), {"velocity": list(velocity)}

@@ -14,11 +14,15 @@ from torch import Tensor
 
 from harness.models.network import Network, leaves, with_leaves
 from harness.models.operations import Tree
-from harness.objectives import Loss
+from harness.training.gradients import Differentiate, eager_gradients
 from harness.training.optimizer import Optimizer, Slots
+from harness.training.protocol import Protocol
 
 Observations = dict[str, Tensor]
 """Scalars of one step, by name."""
+
+CLIP_EPS = 1e-6
+"""Added to a gradient's norm before it divides, as in ``torch.nn.utils.clip_grad_norm_``."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,10 @@ class NetworkState:
     """Everything of one network that changes while it trains.
 
     Attributes:
-        params: Raw weights, biases and the normalizer's trained parameters.
+        params: Raw weights, biases and the other trained parameters.
         norm: The normalizer's state.
         slots: The optimizer's memory, in the order of ``leaves(params)``.
-        count: Updates made so far, a scalar tensor.
+        count: Updates made with this memory, a scalar tensor.
     """
 
     params: Tree
@@ -45,85 +49,118 @@ class NetworkState:
 
 @dataclass(frozen=True)
 class State:
-    """Everything of a trial that changes while it trains."""
+    """Everything of a trial that changes while it trains.
+
+    Attributes:
+        generator: The generator.
+        discriminator: The discriminator.
+        average: The moving average of the generator's parameters, where the protocol has one.
+    """
 
     generator: NetworkState
     discriminator: NetworkState
+    average: Tree | None = None
+
+    @property
+    def shown(self) -> Tree:
+        """The generator's parameters that samples are made with."""
+        return self.generator.params if self.average is None else self.average
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Everything random of one step.
+    """What one step is given: everything random, and what the schedules say.
 
     Attributes:
         real: Real samples, [n_dis, B, ...], one batch per discriminator update.
         latents: [n_dis + 1, B, L]; the last is the generator's own.
         noise: What the normalizer's penalty asked for, [n_dis, ...], uniform in [0, 1), or None.
+        lr_share: What is left of the learning rates, a scalar, or None for all of them.
+        fade: How far a growing network has faded its newest level in, a scalar, or None.
+        penalized: For each discriminator update, whether penalties enter; None for all of them. Not a tensor: steps
+            with and without penalties are different programs.
     """
 
     real: Tensor
     latents: Tensor
     noise: Tensor | None = None
+    lr_share: Tensor | None = None
+    fade: Tensor | None = None
+    penalized: tuple[bool, ...] | None = None
 
 
 StepFunction = Callable[[State, Batch, bool], tuple[State, Observations]]
 
 
 def make_step(
-    generator: Network, discriminator: Network, loss: Loss, optimizer: Optimizer, lr_g: float, lr_d: float, n_dis: int
+    generator: Network, discriminator: Network, protocol: Protocol, differentiate: Differentiate = eager_gradients
 ) -> StepFunction:
     """Return the step function of a cell.
 
     Args:
         generator: The generator.
         discriminator: The discriminator.
-        loss: Both networks' losses.
-        optimizer: Used for both networks, with a memory each.
-        lr_g: The generator's learning rate.
-        lr_d: The discriminator's learning rate.
-        n_dis: Discriminator updates per generator update.
+        protocol: The rules.
+        differentiate: How gradients are taken; the default is the fastest for plain runs.
 
     Returns:
-        ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy and gradient norms of
-        the last discriminator update and of the generator update; without, an empty dictionary. The discriminator's
-        loss is without the normalizer's penalty, which is observed apart.
+        ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy and gradient norms
+        (before clipping) of the last discriminator update and of the generator update; without, an empty dictionary.
+        The discriminator's loss is without the normalizer's penalty, which is observed apart.
     """
-    penalizes = discriminator.uses("penalty", "weight_penalty")
+    loss, n_dis = protocol.loss, protocol.n_dis
+    has_penalty = discriminator.uses("penalty", "weight_penalty")
     projects = discriminator.uses("project")
 
-    def update(network: NetworkState, grads: list[Tensor], norm: Tree, lr: float) -> NetworkState:
+    def update(network: NetworkState, grads: list[Tensor], norm: Tree, lr: float | Tensor) -> NetworkState:
         count = network.count + 1
-        params, slots = optimizer.update(leaves(network.params), grads, network.slots, count, lr)
+        if protocol.clip_norm is not None:
+            grads = clipped(grads, protocol.clip_norm)
+        params, slots = protocol.optimizer.update(leaves(network.params), grads, network.slots, count, lr)
         return NetworkState(with_leaves(network.params, params), norm, slots, count)
 
     def discriminator_update(
-        state: NetworkState, real: Tensor, fake: Tensor, noise: Tensor | None, observe: bool
+        state: NetworkState, batch: Batch, index: int, fake: Tensor, observe: bool
     ) -> tuple[NetworkState, Observations]:
-        params = _tracked(state.params)
-        weights, norm = discriminator.effective(params, state.norm)
-        on_real, on_fake = discriminator(weights, real), discriminator(weights, fake)
-        value = loss.discriminator(on_real, on_fake)
-        penalty = discriminator.penalty(weights, real, fake, noise) if penalizes else None
-        total = value if penalty is None else value + penalty
-        grads = list(torch.autograd.grad(total, leaves(params)))
-        seen = _discriminator_observations(value, on_real, on_fake, grads) if observe else {}
-        if observe and penalty is not None:
-            seen["d_penalty"] = penalty.detach()
-        updated = update(state, grads, norm, lr_d)
+        real = batch.real[index]
+        noise = None if batch.noise is None else batch.noise[index]
+        penalized = has_penalty and (batch.penalized is None or batch.penalized[index])
+
+        def total(params: Tree) -> tuple[Tensor, tuple[Tree, Observations]]:
+            weights, norm = discriminator.effective(params, state.norm)
+            on_real, on_fake = discriminator(weights, real, batch.fade), discriminator(weights, fake, batch.fade)
+            value = loss.discriminator(on_real, on_fake)
+            seen = _discriminator_observations(value, on_real, on_fake) if observe else {}
+            if penalized or (has_penalty and observe):
+                penalty = discriminator.penalty(weights, real, fake, noise, batch.fade)
+                if penalty is not None:
+                    value = value + protocol.penalty_every * penalty if penalized else value
+                    seen |= {"d_penalty": penalty.detach()} if observe else {}
+            return value, (norm, seen)
+
+        grads, (norm, seen) = differentiate(total, state.params)
+        if observe:
+            seen["d_grad_norm"] = total_norm(grads)
+        updated = update(state, grads, norm, _scaled(protocol.lr_d, batch.lr_share))
         return (replace(updated, params=discriminator.project(updated.params)) if projects else updated), seen
 
     def generator_update(
-        state: NetworkState, opponent: NetworkState, latents: Tensor, real: Tensor, observe: bool
+        state: NetworkState, opponent: NetworkState, batch: Batch, observe: bool
     ) -> tuple[NetworkState, Observations]:
-        params = _tracked(state.params)
-        weights, norm = generator.effective(params, state.norm)
         with torch.no_grad():
-            opponent_weights, _ = discriminator.effective(opponent.params, opponent.norm)
-            on_real = discriminator(opponent_weights, real) if loss.compares else None
-        value = loss.generator(discriminator(opponent_weights, generator(weights, latents)), on_real)
-        grads = list(torch.autograd.grad(value, leaves(params)))
-        seen = {"g_loss": value.detach(), "g_grad_norm": _total_norm(grads)} if observe else {}
-        return update(state, grads, norm, lr_g), seen
+            weights, _ = discriminator.effective(opponent.params, opponent.norm)
+            on_real = discriminator(weights, batch.real[-1], batch.fade) if loss.compares else None
+
+        def total(params: Tree) -> tuple[Tensor, tuple[Tree, Tensor]]:
+            own, norm = generator.effective(params, state.norm)
+            value = loss.generator(
+                discriminator(weights, generator(own, batch.latents[n_dis], batch.fade), batch.fade), on_real
+            )
+            return value, (norm, value.detach())
+
+        grads, (norm, value) = differentiate(total, state.params)
+        seen = {"g_loss": value, "g_grad_norm": total_norm(grads)} if observe else {}
+        return update(state, grads, norm, _scaled(protocol.lr_g, batch.lr_share)), seen
 
     def step(state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
         opponent = state.discriminator
@@ -131,33 +168,41 @@ def make_step(
         with torch.no_grad():
             weights, _ = generator.effective(state.generator.params, state.generator.norm)
             # One pass for each batch: batch normalization must not mix them.
-            fakes = [generator(weights, batch.latents[index]) for index in range(n_dis)]
+            fakes = [generator(weights, batch.latents[index], batch.fade) for index in range(n_dis)]
         for index, fake in enumerate(fakes):
-            last = observe and index == n_dis - 1
-            noise = None if batch.noise is None else batch.noise[index]
-            opponent, seen = discriminator_update(opponent, batch.real[index], fake, noise, last)
-        made, also = generator_update(state.generator, opponent, batch.latents[n_dis], batch.real[-1], observe)
-        return State(made, opponent), {**seen, **also}
+            opponent, seen = discriminator_update(opponent, batch, index, fake, observe and index == n_dis - 1)
+        answered = state.discriminator if protocol.simultaneous else opponent
+        made, also = generator_update(state.generator, answered, batch, observe)
+        average = None if state.average is None else _averaged(state.average, made.params, protocol.ema)
+        return State(made, opponent, average), {**seen, **also}
 
     return step
 
 
-def _tracked(params: Tree) -> Tree:
-    return {
-        name: {key: value.detach().requires_grad_() for key, value in layer.items()} for name, layer in params.items()
-    }
+def clipped(grads: list[Tensor], most: float) -> list[Tensor]:
+    """Return a gradient that is no longer than ``most``, in its direction."""
+    scale = (most / (total_norm(grads) + CLIP_EPS)).clamp(max=1.0)
+    return list(torch._foreach_mul(grads, scale))
 
 
-def _total_norm(grads: list[Tensor]) -> Tensor:
+def total_norm(grads: list[Tensor]) -> Tensor:
+    """Return the length of a gradient that is given in parts, a scalar."""
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
 
 
-def _discriminator_observations(value: Tensor, on_real: Tensor, on_fake: Tensor, grads: list[Tensor]) -> Observations:
+def _scaled(lr: float, share: Tensor | None) -> float | Tensor:
+    return lr if share is None else lr * share
+
+
+def _averaged(average: Tree, params: Tree, kept: float) -> Tree:
+    return with_leaves(average, list(torch._foreach_lerp(leaves(average), leaves(params), 1 - kept)))
+
+
+def _discriminator_observations(value: Tensor, on_real: Tensor, on_fake: Tensor) -> Observations:
     real, fake = on_real.detach(), on_fake.detach()
     return {
         "d_loss": value.detach(),
         "d_real": real.mean(),
         "d_fake": fake.mean(),
         "d_accuracy": 0.5 * ((real > 0).float().mean() + (fake < 0).float().mean()),
-        "d_grad_norm": _total_norm(grads),
     }

@@ -1,0 +1,186 @@
+"""A trial's training under way: what it was, where it is, and one step further."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+
+from harness.cell import Cell, Trial
+from harness.data.dataset import Data
+from harness.metrics.metric import Evaluate
+from harness.models.build import build_networks
+from harness.models.network import Network, leaves
+from harness.models.phase import Phase, phase_at
+from harness.normalizer import Normalizer
+from harness.streams import Stream, open_streams
+from harness.training.optimizer import Optimizer
+from harness.training.protocol import Protocol, learning_rate_share
+from harness.training.step import Batch, NetworkState, Observations, State, make_step
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the trials of a cell share: loaded once per process.
+
+    Attributes:
+        data: The data set.
+        data_hash: Of its content.
+        evaluate: The metric, made ready for it.
+        generator_default: The normalizer of the generator where the cell's own is for the discriminator alone.
+    """
+
+    data: Data
+    data_hash: str
+    evaluate: Evaluate
+    generator_default: Normalizer
+
+
+class Training:
+    """One seeded training, step by step.
+
+    All that it depends on later is in :meth:`snapshot`: a training restored from one continues to the same numbers, bit
+    for bit, whatever phase of a growing network it is in.
+
+    Attributes:
+        trial: What is trained.
+        now: Steps made.
+        state: Of both networks.
+        phase: Which layers the networks have.
+        generator: The generator.
+        discriminator: The discriminator.
+        step: The step function.
+
+    Raises:
+        MethodError: The normalizer raised or broke its contract.
+    """
+
+    def __init__(self, trial: Trial, material: Material) -> None:
+        self.trial = trial
+        self.now = 0
+        self._material = material
+        self._streams = open_streams(trial.suite_seed, trial.seed)
+        self._phases = trial.cell.architecture.phases(material.data.sample_shape, trial.cell.steps)
+        self._enter(self._phases[0])
+        self.state = self._first_state()
+
+    def advance(self, observe: bool) -> Observations:
+        """Make one step.
+
+        Returns:
+            What was observed; empty unless ``observe``.
+        """
+        now = self.now + 1
+        if now > self.phase.last:
+            self._enter(phase_at(self._phases, now))
+            self.state = self._grown(self.state)
+        self.state, seen = self.step(self.state, self.draw(now), observe)
+        self.now = now
+        return seen
+
+    def draw(self, now: int) -> Batch:
+        """Draw a step's batch: examples with replacement, latents from N(0, I), and what the schedules say."""
+        cell, data, streams = self.trial.cell, self._material.data, self._streams
+        size = (cell.n_dis, cell.batch_size)
+        chosen = torch.randint(len(data.examples), size, generator=streams[Stream.DATA])
+        latents = (cell.n_dis + 1, cell.batch_size, cell.architecture.latent_size())
+        asked = cell.normalizer.noise_shape((cell.batch_size, *data.sample_shape))
+        fade = self.phase.fade(now)
+        batch = Batch(
+            data.decode(data.examples[chosen]),
+            torch.randn(latents, generator=streams[Stream.LATENT]),
+            None if asked is None else torch.rand((cell.n_dis, *asked), generator=streams[Stream.PENALTY]),
+            fade=fade,
+        )
+        if len(self._phases) > 1:
+            shown = cell.architecture.shown(batch.real.flatten(0, 1), self.phase, fade)
+            batch = replace(batch, real=shown.view_as(batch.real))
+        if cell.lr_decay_from < 1:
+            share = learning_rate_share(now, cell.steps, cell.lr_decay_from)
+            batch = replace(batch, lr_share=torch.tensor(share, dtype=torch.float64))
+        if cell.penalty_every > 1:
+            made = (now - 1) * cell.n_dis
+            batch = replace(
+                batch, penalized=tuple((made + index) % cell.penalty_every == 0 for index in range(cell.n_dis))
+            )
+        return batch
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything that changes: step, state of both networks, and the position of every stream."""
+        return {
+            "now": self.now,
+            "state": self.state,
+            "streams": {stream.value: generator.get_state() for stream, generator in self._streams.items()},
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Continue from a snapshot of the same trial."""
+        self.now = snapshot["now"]
+        self.state = snapshot["state"]
+        for name, position in snapshot["streams"].items():
+            self._streams[Stream(name)].set_state(position)
+        self._enter(phase_at(self._phases, self.now))
+
+    def _enter(self, phase: Phase) -> None:
+        cell, material = self.trial.cell, self._material
+        self.phase = phase
+        self.generator, self.discriminator = build_networks(
+            cell.architecture, cell.normalizer, material.generator_default, material.data.sample_shape, phase
+        )
+        self.step = make_step(self.generator, self.discriminator, protocol_of(cell))
+
+    def _first_state(self) -> State:
+        def start(network: Network, stream: Stream) -> NetworkState:
+            params, norm = network.init(
+                self.trial.cell.architecture.initialize, self._streams[stream], self._streams[Stream.NORMALIZER]
+            )
+            return NetworkState.start(params, norm, self.trial.cell.optimizer)
+
+        generator = start(self.generator, Stream.GENERATOR_INIT)
+        discriminator = start(self.discriminator, Stream.DISCRIMINATOR_INIT)
+        return State(generator, discriminator, generator.params if self.trial.cell.ema else None)
+
+    def _grown(self, state: State) -> State:
+        """Return the state of networks that have entered a new phase."""
+
+        def grow(network: Network, before: NetworkState, stream: Stream) -> NetworkState:
+            params, norm = network.init(
+                self.trial.cell.architecture.initialize,
+                self._streams[stream],
+                self._streams[Stream.NORMALIZER],
+                kept=(before.params, before.norm),
+            )
+            return carried(before, replace(before, params=params, norm=norm), self.trial.cell.optimizer)
+
+        generator = grow(self.generator, state.generator, Stream.GENERATOR_INIT)
+        discriminator = grow(self.discriminator, state.discriminator, Stream.DISCRIMINATOR_INIT)
+        average = state.average
+        if average is not None:
+            average = {name: average.get(name, layer) for name, layer in generator.params.items()}
+        return State(generator, discriminator, average)
+
+
+def carried(before: NetworkState, after: NetworkState, optimizer: Optimizer) -> NetworkState:
+    """Return a network's state with its optimizer's memory: kept where layers only left, else begun anew.
+
+    Karras et al. (2018) reset the optimizer whenever a resolution is added.
+    """
+    if not after.params.keys() <= before.params.keys():
+        return NetworkState.start(after.params, after.norm, optimizer)
+    names = [(name, key) for name, layer in before.params.items() for key in layer]
+    kept = [name in after.params for name, _ in names]
+    assert [pair for pair in names if pair[0] in after.params] == [
+        (name, key) for name, layer in after.params.items() for key in layer
+    ], "a phase must not change the order of layers"
+    slots = {
+        slot: [value for value, stays in zip(values, kept, strict=True) if stays]
+        for slot, values in before.slots.items()
+    }
+    assert all(len(values) == len(leaves(after.params)) for values in slots.values())
+    return replace(after, slots=slots)
+
+
+def protocol_of(cell: Cell) -> Protocol:
+    """Return the rules of a cell's step."""
+    return Protocol(**{item.name: getattr(cell, item.name) for item in fields(Protocol)})
