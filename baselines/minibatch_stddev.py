@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.models.layers import Layer
+from harness.models.statistics import group_deviation
 from harness.normalizer import Normalizer
 
 
@@ -34,7 +35,4 @@ class MinibatchStddev(Normalizer):
 
     def extend(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Append the group's mean standard deviation to each sample's features."""
-        count = next(size for size in range(min(self.group, len(x)), 0, -1) if len(x) % size == 0)
-        groups = x.view(count, len(x) // count, -1)
-        spread = (groups.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=1)
-        return torch.cat([x, spread.repeat(count)[:, None]], dim=1)
+        return torch.cat([x, group_deviation(x, self.group)[:, None]], dim=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -85,15 +86,21 @@ class Minimax(NonSaturating):
 
 
 class WGAN(Loss):
-    """The difference of means (Arjovsky et al. 2017, algorithm 1), for a discriminator that is kept Lipschitz."""
+    """The difference of means (Arjovsky et al. 2017, algorithm 1), for a discriminator that is kept Lipschitz.
+
+    ``drift`` times E D(x)^2 keeps its outputs near zero (Karras et al. 2018, appendix A.1, with 0.001).
+    """
 
     name: ClassVar[str] = "wgan"
     summary: ClassVar[str] = "Difference of means; wants a Lipschitz discriminator."
     paper: ClassVar[str] = "Arjovsky et al. 2017, arXiv:1701.07875"
 
+    drift: float = Field(0.0, ge=0, le=1, description="weight of the discriminator's squared output on real samples")
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """E D(G(z)) - E D(x)."""
-        return fake.mean() - real.mean()
+        """E D(G(z)) - E D(x) + drift E D(x)^2."""
+        value = fake.mean() - real.mean()
+        return value + self.drift * real.square().mean() if self.drift else value
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """-E D(G(z))."""

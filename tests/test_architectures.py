@@ -176,6 +176,7 @@ def test_without_a_normalizer_every_layer_has_its_bias_and_nothing_else():
         ({"name": "xiang_li_resnet", "width": 0.1}, (8, 12, 32, 48, 64, 128, 160)),
         ({"name": "xiang_li_resnet", "width": 0.1, "blocks": 2}, (8, 32, 160)),
         ({"name": "mescheder_resnet", "width": 4}, (8, 32, 64, 128)),
+        ({"name": "progressive", "base": 64, "widest": 8}, (8, 16, 32, 64, 128)),
     ],
 )
 def test_an_architecture_makes_what_it_says_it_can(spec, sides, channels):
@@ -217,6 +218,9 @@ def _empty(network: Network):
         ("mescheder_resnet", (3, 4, 4)),
         ("mescheder_resnet", (3, 48, 48)),
         ("mescheder_resnet", (2,)),
+        ("progressive", (3, 4, 4)),
+        ("progressive", (3, 48, 48)),
+        ("progressive", (2,)),
         ("mlp", (1, 8, 8)),
     ],
 )

@@ -312,6 +312,7 @@ ARCHITECTURES = {
     "xiang_li_dcgan": ({"width": 4}, (3, 16, 16)),
     "xiang_li_resnet": ({"width": 0.06, "blocks": 2}, (3, 16, 16)),
     "mescheder_resnet": ({"width": 4}, (3, 16, 16)),
+    "progressive": ({"base": 64, "widest": 8}, (3, 16, 16)),
 }
 """Every architecture, small, with the shape of its samples."""
 

@@ -54,6 +54,11 @@ def test_a_loss_equals_its_formula(name):
     assert float(loss.generator(FAKE, REAL if loss.compares else None)) == pytest.approx(EXPECTED[name][1], rel=1e-6)
 
 
+def test_wgans_drift_adds_the_mean_square_of_the_real_logits():
+    loss = CATALOG.create("loss", {"name": "wgan", "drift": 0.1})
+    assert float(loss.discriminator(REAL, FAKE)) == pytest.approx(0.1 * mean(4, 1))
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_better_discriminator_has_a_lower_loss_and_better_samples_a_lower_generators_loss(name):
     loss = CATALOG.create("loss", name)
