@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.activation_norm import ActivationNorm
+from harness.models.layers import Layer
 
 
 class GroupNorm(ActivationNorm):
@@ -16,7 +18,8 @@ class GroupNorm(ActivationNorm):
 
     y = gamma (x - mean) / sqrt(var + eps) + beta, with statistics over a group's channels and places of one example. There
     are ``groups`` groups, or the largest number below that divides the channels. One group is layer normalization, as
-    many as channels is instance normalization.
+    many as channels is instance normalization, and where a group would be a single number, in a fully connected layer of no
+    more units than groups, nothing is normalized.
     """
 
     name: ClassVar[str] = "group_norm"
@@ -25,8 +28,23 @@ class GroupNorm(ActivationNorm):
 
     groups: int = Field(32, ge=1, le=1024, description="groups of channels, at most")
 
+    def stands_after(self, layer: Layer) -> bool:
+        """Leave out layers where a group would be a single number, which its own mean would erase."""
+        return layer.normalized and layer.out_features // self._count(layer.out_features) * layer.places > 1
+
+    def has_bias(self, layer: Layer) -> bool:
+        """Drop the bias where each channel is a group, and beta takes its place as in instance normalization."""
+        return not (self.stands_after(layer) and self._count(layer.out_features) == layer.out_features)
+
+    def refuse(self, layers: Mapping[str, Layer]) -> str | None:
+        """Refuse networks in which it would do nothing."""
+        if any(self.stands_after(layer) for layer in layers.values()):
+            return None
+        return "needs groups of more than one number, and this network has none; name fewer groups"
+
     def normalize(self, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
         """Normalize by the statistics of the example's groups."""
-        channels = x.shape[1]
-        groups = next(count for count in range(min(self.groups, channels), 0, -1) if channels % count == 0)
-        return F.group_norm(x, groups, gamma, beta, eps=self.eps)
+        return F.group_norm(x, self._count(x.shape[1]), gamma, beta, eps=self.eps)
+
+    def _count(self, channels: int) -> int:
+        return next(count for count in range(min(self.groups, channels), 0, -1) if channels % count == 0)

@@ -22,7 +22,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from harness.cell import Cell, Trial
 from harness.registry import Catalog
 from harness.training.loop import train
-from harness.training.training import Material
+from harness.training.training import Material, Training
 
 NORMALIZERS = ("none", "spectral_norm")
 MOST = 1.10
@@ -87,7 +87,7 @@ def compare(catalog: Catalog, normalizer: str, steps: int, repeats: int) -> list
     data = cell.dataset.load()
     material = Material(data, "", cell.metric.prepare(data), catalog.create("normalizer", "none"))
     sides = (
-        lambda: train(Trial(cell, 0, 0), material),
+        lambda: train(Training(Trial(cell, 0, 0), material)),
         lambda: by_hand(data.examples, normalizer, steps, 64, fused=False),
         lambda: by_hand(data.examples, normalizer, steps, 64, fused=True),
     )

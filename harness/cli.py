@@ -102,6 +102,9 @@ def run(
     plugin: PluginOption = None,
     seeds: SeedsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
+    ] = False,
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
     from harness.errors import LedgerError
@@ -118,7 +121,14 @@ def run(
     with SweepDisplay(console) as display:
         try:
             report = sweep(
-                read, folder, address=address, plugins=plugin or [], seeds=seeds, limit=limit, on_event=display
+                read,
+                folder,
+                address=address,
+                plugins=plugin or [],
+                seeds=seeds,
+                limit=limit,
+                compiled=compiled,
+                on_event=display,
             )
         except (KeyboardInterrupt, LedgerError) as error:
             if not display.began:

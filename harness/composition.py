@@ -62,6 +62,10 @@ class Composite(Normalizer):
         chosen = tuple(part for part in self.parts if network in part.networks)
         return compose(chosen) if chosen else None
 
+    def runs(self, mode: str) -> bool:
+        """Run where all parts can."""
+        return all(part.runs(mode) for part in self.parts)
+
     def refuse(self, layers: Mapping[str, Layer]) -> str | None:
         """Refuse what any part refuses."""
         reasons = ((part, part.refuse(layers)) for part in self.parts)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from harness.models.layers import Layer
 
 NETWORKS = frozenset({"generator", "discriminator"})
+MODES = frozenset({"compiled", "batched"})
+"""Ways of running a step beside the plain one: compiled as a whole, and batched over seeds by ``torch.func.vmap``."""
 
 
 class Normalizer(Plugin):
@@ -41,14 +43,22 @@ class Normalizer(Plugin):
     Attributes:
         networks: The networks it is applied to. A generator to which it is not applied keeps the normalization that
             its architecture was published with (batch normalization in the DCGAN family).
+        modes: The ways of running that its hooks allow; declare those out that it cannot, and its trials run plainly
+            there. What hinders: control flow on a tensor's values, ``.item()``, changes in place, ``torch.autograd.grad``
+            (``torch.func.grad`` works everywhere).
     """
 
     kind: ClassVar[str] = "normalizer"
     networks: ClassVar[frozenset[str]] = frozenset({"discriminator"})
+    modes: ClassVar[frozenset[str]] = MODES
 
     def on(self, network: str) -> Normalizer | None:
         """Return what acts on a network, or None where the normalizer is not for it."""
         return self if network in self.networks else None
+
+    def runs(self, mode: str) -> bool:
+        """Say whether its hooks allow a way of running: ``"compiled"`` or ``"batched"``."""
+        return mode in self.modes
 
     def refuse(self, layers: Mapping[str, Layer]) -> str | None:
         """Say why the normalizer makes no sense on a network, or return None when it does.

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from harness.execution import Event, Lost, Retried
 from harness.sweep import SweepReport
+from harness.worker import Done
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -32,6 +33,7 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         self._told = time.monotonic()
+        self._noted: set[str] = set()
         self.began = False
 
     def __enter__(self) -> SweepDisplay:
@@ -55,6 +57,10 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
             self._console.print(f"{report.planned} trials{held}, {report.missing} to run")
         if isinstance(event, Retried):
             self._console.print(f"trial {event.trial_id} lost, queued again: {event.reason}", style="yellow")
+        if isinstance(event, Done):
+            for note in sorted(set(event.notes) - self._noted):
+                self._noted.add(note)
+                self._console.print(f"from trial {event.trial_id} on: {note}", style="yellow", markup=False)
         if isinstance(event, Lost):
             self._console.print(f"trial {event.trial_id} not committed: {event.reason}", style="red", markup=False)
         if self._live is not None:

@@ -75,6 +75,7 @@ def run(
     plugins: Sequence[str] = (),
     seeds: int | None = None,
     limit: int | None = None,
+    compiled: bool = False,
     on_event: OnEvent | None = None,
 ) -> SweepReport:
     """Run what a suite asks for and the ledger does not hold yet. The same call again continues.
@@ -86,6 +87,7 @@ def run(
         plugins: Files or modules with further plugins.
         seeds: Trials per cell, instead of the suite's own number.
         limit: Run at most this many trials now.
+        compiled: Compile the step; faster for long trials, equal to the plain step up to rounding.
         on_event: Progress.
 
     Raises:
@@ -99,7 +101,7 @@ def run(
     ledger = Ledger(results if results is not None else default_results(read))
     ledger.write_plan(read.plan())
     set_aside = ledger.set_damaged_aside()
-    tasks, before = _tasks(read, ledger, sources)
+    tasks, before = _tasks(read, ledger, sources, compiled)
     report = SweepReport(planned=len(tasks) + before, before=before, set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
     started = time.monotonic()
@@ -123,11 +125,12 @@ def missing_trials(suite: Suite, ledger: Ledger) -> list[Trial]:
     return [trial for trial in suite.trials() if trial.id not in committed]
 
 
-def _tasks(suite: Suite, ledger: Ledger, sources: Sequence[PluginSource]) -> tuple[list[Task], int]:
+def _tasks(suite: Suite, ledger: Ledger, sources: Sequence[PluginSource], compiled: bool) -> tuple[list[Task], int]:
     missing = missing_trials(suite, ledger)
     root = str(ledger.root.resolve())
     tasks = [
-        Task(trial.id, trial.spec(), trial.cell.setting, tuple(sources), suite.definition, root) for trial in missing
+        Task(trial.id, trial.spec(), trial.cell.setting, tuple(sources), suite.definition, root, compiled=compiled)
+        for trial in missing
     ]
     return tasks, len(suite.trials()) - len(missing)
 

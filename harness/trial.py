@@ -49,26 +49,30 @@ class Workshop:
             self._materials[key] = Material(data, data.content_hash(), cell.metric.prepare(data), normalizer)
         return self._materials[key]
 
-    def run(self, trial: Trial, definition: Definition, attempt: int = 1) -> Record:
+    def run(self, trial: Trial, definition: Definition, attempt: int = 1, *, compiled: bool = False) -> Record:
         """Train a trial, reach its verdict, and return the record to commit."""
         from harness.training.loop import train
+        from harness.training.training import Training
 
         started = time.time()
         material = self.material(trial)
+        training: Training | None = None
+        trace: Trace | None = None
         with one_thread():
-            trace: Trace | None = None
             try:
-                trace = train(trial, material)
+                training = Training(trial, material, compiled=compiled)
+                trace = train(training)
                 verdict = judge(trace, definition)
             except MethodError as error:
                 verdict = method_error(str(error), definition)
+        how = {"step": training.mode if training else "plain", "notes": training.notes if training else []}
         return Record(
             trial_id=trial.id,
             cell_id=trial.cell.id,
             spec=trial.spec(),
             verdict=verdict,
             trace_json=None if trace is None else trace.to_json(),
-            provenance=_provenance(trial, started, attempt) | {"data": material.data_hash},
+            provenance=_provenance(trial, started, attempt) | how | {"data": material.data_hash},
         )
 
 

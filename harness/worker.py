@@ -25,6 +25,7 @@ class Task:
         definition: Version of the detectors' thresholds.
         ledger: The folder to commit to.
         attempt: From 1; more than one after infrastructure was lost.
+        compiled: Whether to compile the step.
     """
 
     trial_id: str
@@ -34,6 +35,7 @@ class Task:
     definition: int
     ledger: str
     attempt: int = 1
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Done:
         modes: Its failure modes.
         seconds: How long it took.
         first: False if another attempt had committed it before.
+        notes: What a reader should know of how it ran, one line each.
     """
 
     trial_id: str
@@ -53,6 +56,7 @@ class Done:
     modes: tuple[str, ...]
     seconds: float
     first: bool
+    notes: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -77,6 +81,9 @@ def execute(task: Task) -> Done:
             raise RuntimeError(
                 f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
             )
-        record = workshop.run(trial, load_definition(task.definition), task.attempt)
+        record = workshop.run(trial, load_definition(task.definition), task.attempt, compiled=task.compiled)
         first = ledger.commit(record)
-    return Done(record.trial_id, record.verdict.outcome, record.verdict.modes, record.provenance["seconds"], first)
+    notes = tuple(record.provenance.get("notes", ()))
+    return Done(
+        record.trial_id, record.verdict.outcome, record.verdict.modes, record.provenance["seconds"], first, notes
+    )

@@ -269,6 +269,22 @@ def test_instance_norm_leaves_single_places_alone_and_refuses_a_network_that_has
     assert refusal(dcgan, normalizer, (1, 8, 8)) is None
 
 
+def test_group_norm_does_not_erase_units_that_would_be_a_group_each():
+    narrow, wide = (CATALOG.create("architecture", {"name": "mlp", "width": width}) for width in (16, 64))
+    normalizer = CATALOG.create("normalizer", "group_norm")
+    assert "groups of more than one number" in refusal(narrow, normalizer, (2,))
+    assert refusal(wide, normalizer, (2,)) is None
+    assert refusal(narrow, CATALOG.create("normalizer", {"name": "group_norm", "groups": 4}), (2,)) is None
+    x = torch.randn(5, 16, generator=generator())
+    assert torch.equal(normalizer.activate(x, {}, layer("linear", (16, 3))), x)
+
+
+def test_group_norm_drops_the_bias_only_where_every_channel_is_a_group():
+    normalizer = CATALOG.create("normalizer", {"name": "group_norm", "groups": 4})
+    assert not normalizer.has_bias(layer("conv", (4, 3, 4, 4)))
+    assert normalizer.has_bias(layer("conv", (8, 3, 4, 4)))
+
+
 @pytest.mark.parametrize(
     ("kind", "module"),
     [("linear", nn.Linear(3, 5)), ("conv", nn.Conv2d(3, 5, 4)), ("conv_transpose", nn.ConvTranspose2d(3, 5, 4))],
@@ -339,7 +355,7 @@ def test_every_allowed_pair_of_normalizer_and_architecture_is_finite_at_initiali
     assert x.shape == (8,)
 
 
-REFUSED = {("instance_norm", "mlp")}
+REFUSED = {("instance_norm", "mlp"), ("group_norm", "mlp")}
 """Pairs that make no sense, with the reason in the normalizer's `refuse`."""
 
 

@@ -6,41 +6,25 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cells import CATALOG, TOY, a_cell, a_training
 from torch import nn
 
-from harness.cell import Cell, Trial
+from harness.cell import Cell
 from harness.models.network import leaves
-from harness.registry import Catalog
 from harness.training.protocol import learning_rate_share
 from harness.training.recorder import Recorder
 from harness.training.step import clipped
-from harness.training.training import Material, Training
 
-CATALOG = Catalog()
-TOY = {
-    "dataset": "ring8",
-    "architecture": {"name": "mlp", "width": 16},
-    "metric": {"name": "mode_coverage", "samples": 100},
-    "normalizer": "none",
-    "loss": "non_saturating",
-    "optimizer": "sgd",
-}
+TOY_SGD = {**TOY, "optimizer": "sgd", "metric": {"name": "mode_coverage", "samples": 100}, "lr_g": 0.1, "lr_d": 0.1}
 
 
-def a_cell(normalizer: str = "none", **rules) -> Cell:
-    plugins = {kind: CATALOG.create(kind, value) for kind, value in {**TOY, "normalizer": normalizer}.items()}
-    budget = {"batch_size": 16, "steps": 20, "evaluations": 1, "log_points": 20}
-    return Cell(**plugins, **{"lr_g": 0.1, "lr_d": 0.1, "n_dis": 1, **budget, **rules})
-
-
-def begin(cell: Cell) -> tuple[Training, Material]:
-    material = Material(cell.dataset.load(), "", lambda samples: {}, CATALOG.create("normalizer", "none"))
-    return Training(Trial(cell, 3, 0), material), material
+def cell_with(**rules) -> Cell:
+    return a_cell(TOY_SGD, **rules)
 
 
 def moves(cell: Cell, steps: int) -> list[tuple[list[torch.Tensor], list[torch.Tensor]]]:
     """Both networks' change in each step."""
-    training, _ = begin(cell)
+    training = a_training(cell)
     found = []
     for _ in range(steps):
         before = training.state
@@ -71,8 +55,8 @@ def test_clipping_equals_torchs(length):
 
 def test_both_networks_are_clipped_each_by_its_own_length_and_what_is_logged_is_the_length_before():
     """SGD's step is the learning rate times the clipped gradient."""
-    training, _ = begin(a_cell(clip_norm=1e-3))
-    free, _ = begin(a_cell())
+    training = a_training(cell_with(clip_norm=1e-3))
+    free = a_training(cell_with())
     before = training.state
     seen, unclipped = training.advance(observe=True), free.advance(observe=True)
     assert torch.equal(seen["d_grad_norm"], unclipped["d_grad_norm"])
@@ -106,8 +90,8 @@ def test_decay_begins_where_it_is_asked_to_and_would_reach_zero_behind_the_last_
 def test_the_decayed_rate_scales_the_steps_of_every_optimizer(optimizer):
     """Same seed, same first half: in the first decayed step both networks move by the share of what they would have."""
     chosen = {"optimizer": CATALOG.create("optimizer", optimizer), "simultaneous": True}
-    plain = moves(replace(a_cell(), **chosen), 12)
-    decayed = moves(replace(a_cell(lr_decay_from=0.5), **chosen), 12)
+    plain = moves(replace(cell_with(), **chosen), 12)
+    decayed = moves(replace(cell_with(lr_decay_from=0.5), **chosen), 12)
     for step in range(11):
         for a, b in zip(plain[step], decayed[step], strict=True):
             assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
@@ -117,8 +101,8 @@ def test_the_decayed_rate_scales_the_steps_of_every_optimizer(optimizer):
 
 
 def test_the_average_is_the_exponential_one_and_does_not_disturb_training():
-    training, _ = begin(a_cell(ema=0.75))
-    plain, _ = begin(a_cell())
+    training = a_training(cell_with(ema=0.75))
+    plain = a_training(cell_with())
     expected = [value.clone() for value in leaves(training.state.generator.params)]
     for _ in range(5):
         training.advance(observe=False)
@@ -136,8 +120,9 @@ def test_the_average_is_the_exponential_one_and_does_not_disturb_training():
 def test_what_is_evaluated_is_the_average():
     seen = []
     cell = a_cell(ema=0.9)
-    training, material = begin(cell)
-    recorder = Recorder(training, replace(material, evaluate=lambda samples: seen.append(samples) or _nothing(cell)))
+    training = a_training(cell)
+    training.material = replace(training.material, evaluate=lambda samples: seen.append(samples) or _nothing(cell))
+    recorder = Recorder(training)
     for _ in range(cell.steps):
         recorder.record(training, training.advance(observe=False))
     latents = recorder._latents
@@ -154,14 +139,14 @@ def _nothing(cell: Cell) -> dict[str, float]:
 
 @pytest.mark.parametrize("n_dis", [1, 2, 3])
 def test_lazy_penalties_enter_every_so_many_discriminator_updates_across_steps(n_dis):
-    training, _ = begin(a_cell("r1", penalty_every=4, n_dis=n_dis))
+    training = a_training(cell_with(normalizer="r1", penalty_every=4, n_dis=n_dis))
     flags = [flag for now in range(1, 9) for flag in training.draw(now).penalized]
     assert flags == [index % 4 == 0 for index in range(8 * n_dis)]
-    assert begin(a_cell("r1"))[0].draw(1).penalized is None
+    assert a_training(cell_with(normalizer="r1")).draw(1).penalized is None
 
 
 def test_a_penalty_that_is_due_another_time_is_observed_all_the_same_and_changes_nothing():
-    training, _ = begin(a_cell("r1", penalty_every=4))
+    training = a_training(cell_with(normalizer="r1", penalty_every=4))
     training.advance(observe=True)
     state, batch = training.state, training.draw(2)
     after, seen = training.step(state, batch, True)
@@ -184,15 +169,15 @@ def test_a_penalty_that_is_due_another_time_is_observed_all_the_same_and_changes
     ],
 )
 def test_training_restored_from_a_snapshot_equals_uninterrupted_training_bitwise(rules, tmp_path):
-    cell = a_cell("spectral_norm + gradient_penalty", **rules)
-    straight, material = begin(cell)
+    cell = cell_with(normalizer="spectral_norm + gradient_penalty", **rules)
+    straight = a_training(cell)
     for _ in range(cell.steps):
         straight.advance(observe=False)
-    first, _ = begin(cell)
+    first = a_training(cell)
     for _ in range(7):
         first.advance(observe=False)
     torch.save(first.snapshot(), tmp_path / "snapshot.pt")
-    resumed = Training(Trial(cell, 3, 0), material)
+    resumed = a_training(cell)
     resumed.restore(torch.load(tmp_path / "snapshot.pt", weights_only=False))
     while resumed.now < cell.steps:
         resumed.advance(observe=False)

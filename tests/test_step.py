@@ -6,34 +6,20 @@ import copy
 
 import pytest
 import torch
+from cells import CATALOG, IMAGES, TOY, a_cell, a_training
 from torch import nn
 from torch.nn import functional as F
 
-from harness.cell import Cell, Trial
 from harness.models.network import leaves
-from harness.registry import Catalog
 from harness.training.step import State
-from harness.training.training import Material, Training
 
-CATALOG = Catalog()
 NORMALIZERS = CATALOG.names("normalizer")
 
 
 def make(normalizer: str, dataset: str = "ring8", n_dis: int = 1, loss: str = "non_saturating"):
-    toy = dataset == "ring8"
-    spec = {
-        "dataset": dataset,
-        "architecture": {"name": "mlp", "width": 16} if toy else {"name": "dcgan", "width": 4, "latent": 8},
-        "metric": "mode_coverage" if toy else "fidelity",
-        "normalizer": normalizer,
-        "loss": loss,
-        "optimizer": {"name": "adam", "beta1": 0.5, "beta2": 0.9},
-    }
-    plugins = {kind: CATALOG.create(kind, value) for kind, value in spec.items()}
-    cell = Cell(**plugins, lr_g=1e-3, lr_d=2e-3, n_dis=n_dis, batch_size=16, steps=20, evaluations=1, log_points=20)
-    default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
-    material = Material(cell.dataset.load(), "", lambda samples: {}, default)
-    training = Training(Trial(cell, 3, 0), material)
+    adam = {"name": "adam", "beta1": 0.5, "beta2": 0.9}
+    base = TOY if dataset == "ring8" else IMAGES
+    training = a_training(a_cell(base, normalizer=normalizer, n_dis=n_dis, loss=loss, optimizer=adam))
     return training.step, training.state, lambda: training.draw(1)
 
 

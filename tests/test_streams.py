@@ -7,12 +7,12 @@ import sys
 
 import pytest
 import torch
+from cells import IMAGES, TOY, a_cell, a_training
 
-from harness.cell import Cell, Trial
 from harness.normalizer import Normalizer
 from harness.registry import Catalog
 from harness.streams import Stream, open_stream, stream_seed
-from harness.training.training import Material, Training
+from harness.training.training import Training
 
 CODE = "from harness.streams import Stream, stream_seed; print([stream_seed(2021, 3, s) for s in Stream])"
 
@@ -53,26 +53,17 @@ def test_seed_zero_is_legal_and_not_special():
     assert not torch.equal(first, torch.randn(4, generator=open_stream(0, 1, Stream.LATENT)))
 
 
-def _trial(normalizer: str, architecture: dict) -> tuple[Trial, Material]:
-    catalog = Catalog()
-    toy = architecture["name"] == "mlp"
-    dataset, metric = ("ring8", "mode_coverage") if toy else ("digits", "fidelity")
-    spec = {"dataset": dataset, "architecture": architecture, "normalizer": normalizer, "metric": metric}
-    spec |= {"loss": "hinge", "optimizer": "adam"}
-    plugins = {kind: catalog.create(kind, value) for kind, value in spec.items()}
-    cell = Cell(**plugins, lr_g=1e-3, lr_d=1e-3, n_dis=2, batch_size=8, steps=5, evaluations=1, log_points=5)
-    default = catalog.create("normalizer", cell.architecture.generator_normalizer)
-    return Trial(cell, 1, 0), Material(cell.dataset.load(), "", lambda samples: {}, default)
+def _training(normalizer: str, base: dict) -> Training:
+    return a_training(a_cell(base, normalizer=normalizer, loss="hinge", n_dis=2, batch_size=8, steps=5))
 
 
-@pytest.mark.parametrize("architecture", [{"name": "mlp", "width": 8}, {"name": "dcgan", "width": 4}])
-def test_the_same_seed_under_two_normalizers_sees_the_same_weights_data_and_latents(architecture):
+@pytest.mark.parametrize("base", [TOY, IMAGES], ids=["toy", "images"])
+def test_the_same_seed_under_two_normalizers_sees_the_same_weights_data_and_latents(base):
     seen = []
     for normalizer in ("none", *Catalog().names("normalizer")):
-        trial, material = _trial(normalizer, architecture)
-        if type(trial.cell.normalizer).initialize is not Normalizer.initialize:
+        training = _training(normalizer, base)
+        if type(training.trial.cell.normalizer).initialize is not Normalizer.initialize:
             continue  # it is there to draw other weights; the next test is for it
-        training = Training(trial, material)
         state = training.state
         raw = [
             layer["weight"] for network in (state.generator, state.discriminator) for layer in network.params.values()
@@ -88,8 +79,7 @@ def test_the_same_seed_under_two_normalizers_sees_the_same_weights_data_and_late
 def test_a_normalizer_with_an_initialisation_of_its_own_sees_the_same_data_and_latents():
     seen = []
     for normalizer in ("none", "lecun", "orthogonal", "gradient_penalty"):
-        trial, material = _trial(normalizer, {"name": "mlp", "width": 8})
-        batch = Training(trial, material).draw(1)
+        batch = _training(normalizer, TOY).draw(1)
         assert (batch.noise is not None) == (normalizer == "gradient_penalty")
         seen.append((batch.real, batch.latents))
     assert all(torch.equal(a, b) for other in seen[1:] for a, b in zip(seen[0], other, strict=True))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -38,7 +37,7 @@ class Network:
     normalizer: Normalizer
     phase: Phase | None = None
 
-    @cached_property
+    @property
     def weighted(self) -> dict[str, Layer]:
         """The layers that have a weight, by name."""
         return {name: layer for name, layer in self.layers.items() if layer.has_weight}

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.training.lists import foreach
 from harness.training.optimizer import Optimizer, Slots
 
 
@@ -34,12 +35,10 @@ class Adam(Optimizer):
         self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Make one step."""
-        first = torch._foreach_lerp(slots["first"], grads, 1 - self.beta1)
-        second = torch._foreach_mul(slots["second"], self.beta2)
-        torch._foreach_addcmul_(second, grads, grads, 1 - self.beta2)
-        # A scalar tensor, not a Python number: nothing has to be read back from the device.
-        root = torch._foreach_sqrt(second)
-        torch._foreach_div_(root, (1 - self.beta2**count).sqrt())
-        torch._foreach_add_(root, self.eps)
-        step = torch._foreach_mul(first, -lr / (1 - self.beta1**count))
-        return list(torch._foreach_addcdiv(params, step, root)), {"first": list(first), "second": list(second)}
+        first = foreach("lerp", slots["first"], grads, 1 - self.beta1)
+        square = foreach("mul", grads, grads)
+        second = foreach("lerp", slots["second"], square, 1 - self.beta2)
+        # Scalar tensors, not Python numbers: nothing has to be read back from the device.
+        root = foreach("div", foreach("sqrt", second), (1 - self.beta2**count).sqrt())
+        step = foreach("mul", first, -lr / (1 - self.beta1**count))
+        return foreach("addcdiv", params, step, foreach("add", root, self.eps)), {"first": first, "second": second}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from harness.cell import Trial
 from harness.trace import Trace
 from harness.training.recorder import Recorder
-from harness.training.training import Material, Training
+from harness.training.training import Training
 
 
-def train(trial: Trial, material: Material) -> Trace:
-    """Train one seed of a cell to the end of its budget, or to the first value that is not finite.
+def train(training: Training) -> Trace:
+    """Train to the end of the budget, or to the first value that is not finite.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
     """
-    training = Training(trial, material)
-    recorder = Recorder(training, material)
-    while training.now < trial.cell.steps and recorder.finite:
+    recorder = Recorder(training)
+    while training.now < training.trial.cell.steps and recorder.finite:
         seen = training.advance(observe=training.now + 1 in recorder.log_points)
         recorder.record(training, seen)
     return recorder.trace(training.now)

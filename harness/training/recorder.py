@@ -14,7 +14,7 @@ from harness.models.layers import Layer
 from harness.streams import Stream, open_stream
 from harness.telemetry import weight_telemetry
 from harness.trace import LayerTrace, Samples, Trace, single_precision
-from harness.training.training import Material, Training
+from harness.training.training import Training
 
 WEIGHTS_EVERY = 5
 """Weights are measured at every fifth logged step: singular values cost as much as half a step of a small network."""
@@ -31,14 +31,14 @@ class Recorder:
         finite: Whether all values so far were finite.
     """
 
-    def __init__(self, training: Training, material: Material) -> None:
+    def __init__(self, training: Training) -> None:
         trial, cell = training.trial, training.trial.cell
         points = even_points(cell.steps, cell.log_points)
         self.log_points = frozenset(points)
         self.finite = True
         self._weight_points = frozenset(points[WEIGHTS_EVERY - 1 :: WEIGHTS_EVERY]) | {cell.steps}
         self._evaluation_points = frozenset(even_points(cell.steps, cell.evaluations))
-        self._cell, self._material = cell, material
+        self._cell, self._material = cell, training.material
         stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
         self._latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()), generator=stream)
         self._steps: list[int] = []

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.training.lists import foreach
 from harness.training.optimizer import Optimizer, Slots
 
 
@@ -32,9 +33,6 @@ class RMSProp(Optimizer):
         self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Make one step."""
-        square = torch._foreach_mul(slots["square"], self.alpha)
-        torch._foreach_addcmul_(square, grads, grads, 1 - self.alpha)
-        root = torch._foreach_sqrt(square)
-        torch._foreach_add_(root, self.eps)
-        step = torch._foreach_mul(grads, -lr)
-        return list(torch._foreach_addcdiv(params, step, root)), {"square": list(square)}
+        square = foreach("lerp", slots["square"], foreach("mul", grads, grads), 1 - self.alpha)
+        root = foreach("add", foreach("sqrt", square), self.eps)
+        return foreach("addcdiv", params, foreach("mul", grads, -lr), root), {"square": square}

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from harness.training.lists import foreach
 from harness.training.optimizer import Optimizer, Slots
 
 
@@ -28,6 +29,5 @@ class SGD(Optimizer):
         self, params: list[Tensor], grads: list[Tensor], slots: Slots, count: Tensor, lr: float | Tensor
     ) -> tuple[list[Tensor], Slots]:
         """Make one step."""
-        velocity = torch._foreach_add(torch._foreach_mul(slots["velocity"], self.momentum), grads)
-        step = torch._foreach_mul(velocity, -lr)
-        return list(torch._foreach_add(params, step)), {"velocity": list(velocity)}
+        velocity = foreach("add", foreach("mul", slots["velocity"], self.momentum), grads)
+        return foreach("add", params, foreach("mul", velocity, -lr)), {"velocity": velocity}

@@ -15,6 +15,7 @@ from torch import Tensor
 from harness.models.network import Network, leaves, with_leaves
 from harness.models.operations import Tree
 from harness.training.gradients import Differentiate, eager_gradients
+from harness.training.lists import foreach
 from harness.training.optimizer import Optimizer, Slots
 from harness.training.protocol import Protocol
 
@@ -182,12 +183,12 @@ def make_step(
 def clipped(grads: list[Tensor], most: float) -> list[Tensor]:
     """Return a gradient that is no longer than ``most``, in its direction."""
     scale = (most / (total_norm(grads) + CLIP_EPS)).clamp(max=1.0)
-    return list(torch._foreach_mul(grads, scale))
+    return foreach("mul", grads, scale)
 
 
 def total_norm(grads: list[Tensor]) -> Tensor:
     """Return the length of a gradient that is given in parts, a scalar."""
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+    return torch.linalg.vector_norm(torch.stack(foreach("norm", grads)))
 
 
 def _scaled(lr: float, share: Tensor | None) -> float | Tensor:
@@ -195,7 +196,7 @@ def _scaled(lr: float, share: Tensor | None) -> float | Tensor:
 
 
 def _averaged(average: Tree, params: Tree, kept: float) -> Tree:
-    return with_leaves(average, list(torch._foreach_lerp(leaves(average), leaves(params), 1 - kept)))
+    return with_leaves(average, foreach("lerp", leaves(average), leaves(params), 1 - kept))
 
 
 def _discriminator_observations(value: Tensor, on_real: Tensor, on_fake: Tensor) -> Observations:

@@ -15,9 +15,10 @@ from harness.models.network import Network, leaves
 from harness.models.phase import Phase, phase_at
 from harness.normalizer import Normalizer
 from harness.streams import Stream, open_streams
+from harness.training.compiled import CompiledStep
 from harness.training.optimizer import Optimizer
 from harness.training.protocol import Protocol, learning_rate_share
-from harness.training.step import Batch, NetworkState, Observations, State, make_step
+from harness.training.step import Batch, NetworkState, Observations, State, StepFunction, make_step
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,23 @@ class Training:
         generator: The generator.
         discriminator: The discriminator.
         step: The step function.
+        notes: What a reader of the results should know of how it ran, one line each.
+
+    Args:
+        trial: What to train.
+        material: Its data and metric.
+        compiled: Whether to compile the step.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
     """
 
-    def __init__(self, trial: Trial, material: Material) -> None:
+    def __init__(self, trial: Trial, material: Material, *, compiled: bool = False) -> None:
         self.trial = trial
+        self.material = material
         self.now = 0
-        self._material = material
+        self.notes: list[str] = []
+        self._compiled = compiled
         self._streams = open_streams(trial.suite_seed, trial.seed)
         self._phases = trial.cell.architecture.phases(material.data.sample_shape, trial.cell.steps)
         self._enter(self._phases[0])
@@ -81,7 +90,7 @@ class Training:
 
     def draw(self, now: int) -> Batch:
         """Draw a step's batch: examples with replacement, latents from N(0, I), and what the schedules say."""
-        cell, data, streams = self.trial.cell, self._material.data, self._streams
+        cell, data, streams = self.trial.cell, self.material.data, self._streams
         size = (cell.n_dis, cell.batch_size)
         chosen = torch.randint(len(data.examples), size, generator=streams[Stream.DATA])
         latents = (cell.n_dis + 1, cell.batch_size, cell.architecture.latent_size())
@@ -106,6 +115,11 @@ class Training:
             )
         return batch
 
+    @property
+    def mode(self) -> str:
+        """How steps are run now: ``"plain"`` or ``"compiled"``."""
+        return self.step.mode if isinstance(self.step, CompiledStep) else "plain"
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything that changes: step, state of both networks, and the position of every stream."""
         return {
@@ -123,12 +137,21 @@ class Training:
         self._enter(phase_at(self._phases, self.now))
 
     def _enter(self, phase: Phase) -> None:
-        cell, material = self.trial.cell, self._material
+        cell, material = self.trial.cell, self.material
         self.phase = phase
+        protocol = protocol_of(cell)
         self.generator, self.discriminator = build_networks(
             cell.architecture, cell.normalizer, material.generator_default, material.data.sample_shape, phase
         )
-        self.step = make_step(self.generator, self.discriminator, protocol_of(cell))
+        self.step: StepFunction = (
+            CompiledStep(self.generator, self.discriminator, protocol, self._note)
+            if self._compiled
+            else make_step(self.generator, self.discriminator, protocol)
+        )
+
+    def _note(self, line: str) -> None:
+        if line not in self.notes:
+            self.notes.append(line)
 
     def _first_state(self) -> State:
         def start(network: Network, stream: Stream) -> NetworkState:

@@ -1,0 +1,35 @@
+"""Small cells, and trainings of them, for tests of the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.cell import Cell, Trial
+from harness.registry import Catalog
+from harness.training.training import Material, Training
+
+CATALOG = Catalog()
+
+TOY = {"dataset": "ring8", "architecture": {"name": "mlp", "width": 16}, "metric": "mode_coverage"}
+IMAGES = {"dataset": "digits", "architecture": {"name": "dcgan", "width": 4, "latent": 8}, "metric": "fidelity"}
+PLUGINS = {"normalizer": "none", "loss": "non_saturating", "optimizer": "adam"}
+NUMBERS = {"lr_g": 1e-3, "lr_d": 2e-3, "n_dis": 1, "batch_size": 16, "steps": 20, "evaluations": 1, "log_points": 20}
+
+
+def a_cell(base: dict[str, Any] = TOY, **changes: Any) -> Cell:
+    """A cell on a toy or on images; plugins by name or mapping, numbers as they are."""
+    chosen = {**PLUGINS, **NUMBERS, **base, **changes}
+    kinds = ("dataset", "architecture", "metric", *PLUGINS)
+    plugins = {kind: CATALOG.create(kind, chosen.pop(kind)) for kind in kinds}
+    return Cell(**plugins, **chosen)
+
+
+def material_of(cell: Cell) -> Material:
+    """A cell's data, with a metric that measures nothing."""
+    default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
+    return Material(cell.dataset.load(), "", lambda samples: {}, default)
+
+
+def a_training(cell: Cell, seed: int = 0, *, compiled: bool = False) -> Training:
+    """A training of a cell's seed, before its first step."""
+    return Training(Trial(cell, 3, seed), material_of(cell), compiled=compiled)
