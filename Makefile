@@ -2,6 +2,7 @@
 #
 #   make leaderboard   set up, run suites/quick.yaml, write the leaderboard and say where it is
 #   make test          set up, check style and types, run the tests
+#   make test-long     the tests that take minutes: every normalizer trained on every architecture
 #   make benchmark     what the harness costs against a hand-written loop
 #
 # The set-up runs once; afterwards both work offline.
@@ -16,7 +17,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test lint benchmark clean
+.PHONY: leaderboard test test-long lint benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -25,6 +26,9 @@ leaderboard: $(VENV)/installed
 
 test: lint
 	$(BIN)/python -m pytest -q
+
+test-long: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q -m long
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

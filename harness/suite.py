@@ -56,11 +56,12 @@ class Hyperparameters(_Model):
 
 
 class Block(_Model):
-    """One data set and architecture, with the settings that are tried on it."""
+    """One data set and architecture, with the settings that are tried on it, ``without`` some of the normalizers."""
 
     dataset: Named
     architecture: Named
     metric: Named
+    without: list[str] = Field(default_factory=list)
     common: dict[str, Any] = Field(default_factory=dict)
     settings: dict[Name, dict[str, Any]] = Field(min_length=1)
 
@@ -228,8 +229,13 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
 
     cells: list[Cell] = []
     normalizers = [create("normalizer", spec, "normalizers", index) for index, spec in enumerate(read.normalizers)]
+    problems += _named_twice(source, normalizers)
     for index, block in enumerate(read.grid):
         here = ("grid", index)
+        here_normalizers: list[Any] = [
+            item if item and item.label() not in block.without else None for item in normalizers
+        ]
+        problems += _unknown_without(source, here, block, normalizers)
         shared = {
             "dataset": create("dataset", block.dataset, *here, "dataset"),
             "architecture": create("architecture", block.architecture, *here, "architecture"),
@@ -242,7 +248,7 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
                 if reason:
                     problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
                     shared[kind] = None
-            problems += _refused(source, shared["architecture"], normalizers, shape)
+            problems += _refused(source, shared["architecture"], here_normalizers, shape)
         if shared["architecture"] is not None:
             create("normalizer", shared["architecture"].generator_normalizer, *here, "architecture")
         for setting, values in block.settings.items():
@@ -257,10 +263,36 @@ def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list
             rest = chosen.model_dump(exclude={"loss", "optimizer"})
             cells += [
                 Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest)
-                for normalizer in normalizers
+                for normalizer in here_normalizers
                 if None not in (normalizer, loss, optimizer, *shared.values())
             ]
     return cells, list(dict.fromkeys(problems))
+
+
+def _named_twice(source: YamlSource, normalizers: list[Any]) -> list[str]:
+    """Return the normalizers that the list has a second time, and take them out of it."""
+    first: dict[str, int] = {}
+    problems = []
+    for index, normalizer in enumerate(normalizers):
+        if normalizer is None:
+            continue
+        before = first.setdefault(canonical_json(normalizer.spec()), index)
+        if before != index:
+            place = source.place(("normalizers", index))
+            problems.append(f"{place}: {normalizer.label()!r} is the same as normalizers.{before}")
+            normalizers[index] = None
+    return problems
+
+
+def _unknown_without(
+    source: YamlSource, here: tuple[str | int, ...], block: Block, normalizers: Sequence[Any]
+) -> list[str]:
+    labels = [item.label() for item in normalizers if item is not None]
+    return [
+        f"{source.place((*here, 'without'))}: {label!r} is not among the normalizers{did_you_mean(label, labels)}"
+        for label in block.without
+        if label not in labels
+    ]
 
 
 def _refused(

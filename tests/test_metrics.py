@@ -149,3 +149,13 @@ def test_the_ring_itself_has_all_modes_and_997_permille_quality():
 def test_the_data_sets_are_the_same_at_every_load():
     assert Ring8().load().content_hash() == Ring8().load().content_hash()
     assert Digits().load().examples.shape == (1797, 1, 8, 8)
+
+
+def test_enlarged_digits_are_to_the_extractor_the_digits_that_they_are(evaluate):
+    small, large = Digits().load(), Digits(side=32).load()
+    assert large.examples.shape == (1797, 1, 32, 32)
+    measured, expected = evaluate(large.examples), evaluate(small.examples)
+    assert measured == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    assert Fidelity().check((1, 32, 32)) is None
+    for shape in ((1, 12, 12), (3, 8, 8), (1, 8, 16), (2,)):
+        assert "of 8x8 or a multiple" in Fidelity().check(shape)

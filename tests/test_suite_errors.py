@@ -80,11 +80,27 @@ BAD = {
     ),
     "a metric that cannot judge the data": (
         GOOD.replace("metric: mode_coverage", "metric: fidelity"),
-        ["bad.yaml:10: grid.0.metric: metric 'fidelity' extractor 'digits-cnn' takes images"],
+        ["bad.yaml:10: grid.0.metric: metric 'fidelity' extractor 'digits-cnn' takes square images"],
     ),
     "a normalizer that would do nothing": (
         GOOD.replace("- bssn", "- instance_norm"),
         ["bad.yaml:6: normalizers.1: normalizer 'instance_norm' needs feature maps", "(architecture mlp)"],
+    ),
+    "a normalizer twice": (
+        GOOD.replace("- bssn", "- {name: none}"),
+        ["bad.yaml:6: normalizers.1: 'none' is the same as normalizers.0"],
+    ),
+    "leaving out what is not there": (
+        GOOD.replace("    common:", "    without: [bsn]\n    common:"),
+        ["bad.yaml:11: grid.0.without: 'bsn' is not among the normalizers; did you mean 'bssn'?"],
+    ),
+    "a generator's normalizer that does not exist": (
+        GOOD.replace("architecture: mlp", "architecture: {name: mlp, generator_normalizer: batch_nrom}"),
+        ["bad.yaml:9: grid.0.architecture", "unknown normalizer 'batch_nrom'; did you mean 'batch_norm'?"],
+    ),
+    "a decay that begins after the end": (
+        GOOD.replace("{steps: 10}", "{steps: 10, lr_decay_from: 2}"),
+        ["bad.yaml:11: grid.0.common.lr_decay_from: expected less than or equal to 1, found 2"],
     ),
     "a baseline that is not run": (
         GOOD.replace("seeds: 2", "seeds: 2\nbaseline: bsn"),
@@ -106,6 +122,11 @@ def bad(tmp_path):
 
 def test_the_good_suite_is_good(bad):
     assert len(load_suite(bad(GOOD)).cells) == 2
+
+
+def test_a_block_can_leave_normalizers_out(bad):
+    text = GOOD.replace("- bssn", "- instance_norm").replace("    common:", "    without: [instance_norm]\n    common:")
+    assert [cell.normalizer.name for cell in load_suite(bad(text)).cells] == ["none"]
 
 
 @pytest.mark.parametrize("case", BAD)

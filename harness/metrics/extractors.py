@@ -9,8 +9,12 @@ from pathlib import Path
 import torch
 import torch_fidelity
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 DIGITS_CNN = "digits-cnn"
+SIDE = 8
+"""Of the images that ``digits-cnn`` was trained on."""
+
 WEIGHTS = Path(__file__).parent / "weights" / f"{DIGITS_CNN}.pt"
 
 
@@ -30,15 +34,17 @@ class DigitsCNN(nn.Module):
         self.output = nn.Linear(32, 10)
 
     def features(self, images: Tensor) -> Tensor:
-        """Turn uint8 images [N, 1, 8, 8] into features [N, 32]."""
+        """Turn uint8 images [N, 1, S, S], S a multiple of 8, into features [N, 32]; larger ones are averaged to 8x8."""
         x = images.float() / 127.5 - 1
+        if x.shape[2] != SIDE:
+            x = F.avg_pool2d(x, x.shape[2] // SIDE)
         x = torch.relu(self.conv1(x))
         x = torch.relu(self.conv2(x))
         x = torch.relu(self.conv3(x))
         return torch.relu(self.hidden(x.flatten(1)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Turn uint8 images [N, 1, 8, 8] into class logits [N, 10]."""
+        """Turn uint8 images [N, 1, S, S] into class logits [N, 10]."""
         return self.output(self.features(images))
 
 
@@ -73,7 +79,7 @@ class DigitsExtractor(torch_fidelity.FeatureExtractorBase):
         return torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Turn uint8 images [N, 1, 8, 8] into the requested outputs, in the requested order."""
+        """Turn uint8 images [N, 1, S, S] into the requested outputs, in the requested order."""
         features = self.classifier.features(images)
         outputs = {"features": features, "logits": self.classifier.output(features)}
         return tuple(outputs[name] for name in self.features_list)
@@ -85,14 +91,22 @@ class ExtractorEntry:
 
     Attributes:
         make: Its class, called as torch-fidelity calls it.
-        sample_shape: The shape of the images it takes.
+        takes: Says whether it takes images of a shape.
+        wants: The images that it takes, in words.
     """
 
     make: Callable[[str, list[str]], torch_fidelity.FeatureExtractorBase]
-    sample_shape: tuple[int, ...]
+    takes: Callable[[tuple[int, ...]], bool]
+    wants: str
 
 
-EXTRACTORS = {DIGITS_CNN: ExtractorEntry(DigitsExtractor, (1, 8, 8))}
+def _square_grey(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[0] == 1 and shape[1] == shape[2] and shape[1] % SIDE == 0
+
+
+EXTRACTORS = {
+    DIGITS_CNN: ExtractorEntry(DigitsExtractor, _square_grey, "square images of one channel, of 8x8 or a multiple")
+}
 
 
 def register_with_torch_fidelity() -> None:

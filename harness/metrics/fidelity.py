@@ -60,10 +60,10 @@ class Fidelity(Metric):
         """Accept what the extractor takes."""
         from harness.metrics.extractors import EXTRACTORS
 
-        expected = EXTRACTORS[self.extractor].sample_shape
-        if sample_shape == expected:
+        entry = EXTRACTORS[self.extractor]
+        if entry.takes(sample_shape):
             return None
-        return f"extractor {self.extractor!r} takes images of {list(expected)}, and the data are {list(sample_shape)}"
+        return f"extractor {self.extractor!r} takes {entry.wants}, and the data are {list(sample_shape)}"
 
     def prepare(self, data: Data) -> Evaluate:
         """Extract the features of all real examples, once."""
