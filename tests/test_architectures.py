@@ -60,6 +60,16 @@ def test_sngan_cnn_has_the_published_number_of_parameters(widths, side, generato
     assert published_count(made[1], batch_norm=False) == discriminator
 
 
+def test_radfords_generator_for_images_of_64_has_the_published_maps():
+    """Figure 1 of the paper: 100 numbers, 4x4x1024, 8x8x512, 16x16x256, 32x32x128, 64x64x3."""
+    published = {"name": "dcgan", "width": 128, "latent": 100, "smallest": 4}
+    generator, _ = networks(published, (3, 64, 64))
+    layers = list(generator.layers.values())
+    assert layers[0].shape == (1024 * 4 * 4, 100)
+    maps = [(layer.output_size[0], layer.out_features) for layer in layers[1:]]
+    assert maps == [(8, 512), (16, 256), (32, 128), (64, 3)]
+
+
 @pytest.mark.parametrize(
     ("side", "generator", "discriminator"),
     [
@@ -170,6 +180,7 @@ def test_without_a_normalizer_every_layer_has_its_bias_and_nothing_else():
     ("spec", "sides"),
     [
         ({"name": "dcgan", "width": 4}, (4, 8, 16, 32, 64)),
+        ({"name": "dcgan", "width": 4, "smallest": 4}, (8, 16, 32, 64, 128)),
         ("sngan_cnn", (8, 32, 48, 64)),
         ({"name": "sngan_resnet", "width": 0.1}, (32, 48, 64, 128)),
         ({"name": "xiang_li_dcgan", "width": 4}, (8, 10, 16, 28, 32, 48, 50, 64, 128, 160)),
@@ -201,6 +212,7 @@ def _empty(network: Network):
     ("spec", "shape"),
     [
         ("dcgan", (1, 12, 12)),
+        ({"name": "dcgan", "smallest": 4}, (1, 4, 4)),
         ("dcgan", (1, 2, 2)),
         ("dcgan", (1, 8, 16)),
         ("dcgan", (2,)),

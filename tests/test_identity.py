@@ -10,7 +10,7 @@ from harness.cell import Trial, even_points
 from harness.registry import Catalog
 from harness.suite import load_suite
 
-GOLDEN_HASH = "a57026155ade23400d9e"
+GOLDEN_HASH = "b1b3ffcba30c8cba16d8"
 GOLDEN_FIRST_TRIAL = "33d942fc203c58b5ad43"
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, TOY, a_cell, a_training
+from cells import CATALOG, IMAGES, RESIDUAL, TOY, a_cell, a_training
 from torch.utils import _pytree as pytree
 
 from harness.composition import compose
@@ -18,7 +18,6 @@ from harness.training.packing import packed, stacked, unstacked
 from harness.training.step import make_step
 from harness.training.training import Training, protocol_of
 
-RESIDUAL = {**IMAGES, "architecture": {"name": "xiang_li_resnet", "width": 0.06, "latent": 8}}
 GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}
 
 

@@ -6,11 +6,12 @@ import copy
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, TOY, a_cell, a_training
+from cells import CATALOG, IMAGES, RESIDUAL, TOY, a_cell, a_training
 from torch import nn
 from torch.nn import functional as F
 
-from harness.models.network import leaves
+from harness.models.network import leaves, with_leaves
+from harness.training.gradients import eager_gradients
 from harness.training.step import State
 
 NORMALIZERS = CATALOG.names("normalizer")
@@ -150,3 +151,43 @@ def test_adam_is_right_for_gradients_that_are_not_contiguous():
     (plain,), _ = adam.update([param], [grad.contiguous()], slots, torch.ones(()), 1.0)
     (strided,), _ = adam.update([param], [grad], slots, torch.ones(()), 1.0)
     assert torch.equal(plain, strided)
+
+
+@pytest.mark.parametrize("base", [IMAGES, RESIDUAL], ids=["plain", "residual"])
+@pytest.mark.parametrize("name", NORMALIZERS)
+def test_the_gradient_of_the_discriminators_whole_loss_equals_the_finite_difference(name, base):
+    """Through reparametrization, activations, joins, features of the batch and penalties, along a random direction.
+
+    In float64, and at a fixed point of the power iterations, where holding their vectors constant is exact.
+    """
+    training = a_training(a_cell(base, normalizer=name, batch_size=4))
+    network, loss = training.discriminator, training.trial.cell.loss
+    params, norm = (_double(tree) for tree in (training.state.discriminator.params, training.state.discriminator.norm))
+    for _ in range(300):
+        _, norm = network.effective(params, norm)
+    batch = training.draw(1)
+    draws = torch.Generator().manual_seed(0)
+    real = batch.real[0].double()
+    fake = torch.randn(real.shape, generator=draws, dtype=torch.float64)
+    noise = None if batch.noise is None else batch.noise[0].double()
+
+    def total(at):
+        weights, _ = network.effective(at, norm)
+        value = loss.discriminator(network(weights, real), network(weights, fake))
+        penalty = network.penalty(weights, real, fake, noise)
+        return value if penalty is None else value + penalty, ()
+
+    grads, _ = eager_gradients(total, params)
+    direction = [torch.randn(grad.shape, generator=draws, dtype=torch.float64) for grad in grads]
+    slope = sum(float((grad * along).sum()) for grad, along in zip(grads, direction, strict=True))
+    size = 1e-6
+
+    def moved(by: float) -> float:
+        pairs = zip(leaves(params), direction, strict=True)
+        return float(total(with_leaves(params, [param + by * along for param, along in pairs]))[0])
+
+    assert slope == pytest.approx((moved(size) - moved(-size)) / (2 * size), rel=1e-3, abs=1e-6)
+
+
+def _double(tree):
+    return {name: {key: value.double() for key, value in layer.items()} for name, layer in tree.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -12,16 +12,15 @@ from harness.models.architecture import Architecture
 from harness.models.layers import LEAKY_RELU_02, RELU, TANH, Layer
 from harness.models.operations import Layers
 
-SMALLEST = 2
-"""Side of the feature map between the dense and the convolutional part."""
-
 
 class DCGAN(Architecture):
     """Strided convolutions down, strided transposed convolutions up, kernels of 4.
 
     Radford et al. 2016, arXiv:1511.06434, section 3: batch normalization everywhere but at the generator's output and
     the discriminator's input, ReLU and tanh in the generator, leaky ReLU of slope 0.2 in the discriminator, weights from
-    N(0, 0.02). Scaled down to small images: the narrowest feature map is 2x2, and ``width`` channels double per level.
+    N(0, 0.02). ``width`` channels double per level. The published generator for images of 64 is ``width: 128``, ``latent:
+    100`` and ``smallest: 4``, but for its kernels of 5; kernels of 4 are those of the widely used reimplementations. The
+    default ends in maps of 2x2, for small images.
     """
 
     name: ClassVar[str] = "dcgan"
@@ -30,6 +29,7 @@ class DCGAN(Architecture):
 
     generator_normalizer: str = "batch_norm"
     width: int = Field(64, ge=1, le=1024, description="channels of the level nearest to the image; doubles per level")
+    smallest: Literal[2, 4] = Field(2, description="side of the map between the dense and the convolutional part")
     latent: int = Field(64, ge=1, le=4096, description="length of the latent vector")
 
     def latent_size(self) -> int:
@@ -37,20 +37,20 @@ class DCGAN(Architecture):
         return self.latent
 
     def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images whose side is 2 times a power of two."""
+        """Accept square images whose side is a power of two above the smallest map's."""
         if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
             return f"makes square images, and the data are of shape {list(sample_shape)}"
         side = sample_shape[1]
-        if side < 2 * SMALLEST or side & (side - 1):
-            return f"makes images whose side is a power of two from 4, and the data's side is {side}"
+        if side < 2 * self.smallest or side & (side - 1):
+            return f"makes images whose side is a power of two from {2 * self.smallest}, and the data's side is {side}"
         return None
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""
-        levels = _levels(sample_shape[1])
+        levels = self._levels(sample_shape[1])
         channels = self.width * 2 ** (levels - 1)
-        x = net.linear("dense", z, channels * SMALLEST * SMALLEST, RELU, normalized=True)
-        x = x.view(-1, channels, SMALLEST, SMALLEST)
+        x = net.linear("dense", z, channels * self.smallest**2, RELU, normalized=True)
+        x = x.view(-1, channels, self.smallest, self.smallest)
         for level in range(1, levels):
             channels //= 2
             x = net.conv_transpose(f"up{level}", x, channels, 4, RELU, stride=2, padding=1, normalized=True)
@@ -59,7 +59,7 @@ class DCGAN(Architecture):
     def discriminator(self, net: Layers, x: Tensor) -> Tensor:
         """Turn images [N, C, S, S] into logits [N]."""
         channels = self.width
-        for level in range(_levels(x.shape[2])):
+        for level in range(self._levels(x.shape[2])):
             x = net.conv(f"down{level + 1}", x, channels, 4, LEAKY_RELU_02, stride=2, padding=1, normalized=level > 0)
             channels *= 2
         return net.linear("output", x.flatten(1), 1, last=True).squeeze(1)
@@ -68,6 +68,5 @@ class DCGAN(Architecture):
         """Draw from N(0, 0.02), as section 3 of the paper says."""
         return 0.02 * torch.randn(layer.shape, generator=generator)
 
-
-def _levels(side: int) -> int:
-    return (side // SMALLEST).bit_length() - 1
+    def _levels(self, side: int) -> int:
+        return (side // self.smallest).bit_length() - 1
