@@ -53,7 +53,7 @@ class _Timer:
         training = Training(trial, material)
         state = training.state
         stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
-        latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()), generator=stream)
+        latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent), generator=stream)
         with one_thread():
             for _ in range(3):
                 state, _ = training.step(state, training.draw(1), False)

@@ -196,7 +196,7 @@ def test_an_architecture_makes_what_it_says_it_can(spec, sides, channels):
         shape = (channels, side, side)
         assert architecture.check(shape) is None
         generator, discriminator = networks(spec, shape)
-        z = torch.empty(2, architecture.latent_size(), device="meta")
+        z = torch.empty(2, architecture.latent, device="meta")
         made = generator(_empty(generator), z)
         assert made.shape == (2, *shape)
         assert discriminator(_empty(discriminator), made).shape == (2,)

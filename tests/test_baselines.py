@@ -347,7 +347,7 @@ def test_every_allowed_pair_of_normalizer_and_architecture_is_finite_at_initiali
         assert (name, spec["name"]) in REFUSED
         return
     default = CATALOG.create("normalizer", plugin.generator_normalizer)
-    x = torch.randn(8, plugin.latent_size(), generator=generator())
+    x = torch.randn(8, plugin.latent, generator=generator())
     for network in build_networks(plugin, normalizer, default, shape):
         weights, _ = network.effective(*network.init(plugin.initialize, generator(), generator()))
         x = network(weights, x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from harness.models.layers import Layer
@@ -19,15 +20,13 @@ class Architecture(Plugin):
     Attributes:
         generator_normalizer: The generator's own normalizer, used where the cell's is for the discriminator alone. By
             default that of the published generator; a suite can name another.
+        latent: Length of the generator's input vector.
     """
 
     kind: ClassVar[str] = "architecture"
 
     generator_normalizer: str = "none"
-
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        raise NotImplementedError
+    latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
 
     def check(self, sample_shape: tuple[int, ...]) -> str | None:
         """Say why this architecture cannot make samples of that shape, or return None when it can."""
@@ -45,7 +44,7 @@ class Architecture(Plugin):
         return real
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
-        """Turn latents [N, latent_size] into samples [N, *sample_shape]."""
+        """Turn latents [N, latent] into samples [N, *sample_shape]."""
         raise NotImplementedError
 
     def discriminator(self, net: Layers, x: Tensor) -> Tensor:
@@ -55,3 +54,28 @@ class Architecture(Plugin):
     def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor:
         """Draw a layer's raw weight, on the CPU in float32."""
         raise NotImplementedError
+
+
+class ImageArchitecture(Architecture):
+    """Base of the architectures that make square images of some sides."""
+
+    def check(self, sample_shape: tuple[int, ...]) -> str | None:
+        """Accept square images of the sides that :meth:`fits` accepts."""
+        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
+            return f"makes square images, and the data are of shape {list(sample_shape)}"
+        if not self.fits(sample_shape[1]):
+            return f"makes images whose side is {self.sides()}, and the data's side is {sample_shape[1]}"
+        return None
+
+    def fits(self, side: int) -> bool:
+        """Say whether images of a side can be made."""
+        raise NotImplementedError
+
+    def sides(self) -> str:
+        """Return in words what sides fit."""
+        raise NotImplementedError
+
+
+def power_of_two_from(least: int, side: int) -> bool:
+    """Say whether a side is a power of two and at least ``least``."""
+    return side >= least and side & (side - 1) == 0

@@ -29,7 +29,7 @@ def build_networks(
     generator = Network.build(
         "generator",
         lambda net, z: architecture.generator(net, z, sample_shape),
-        (architecture.latent_size(),),
+        (architecture.latent,),
         normalizer.on("generator") or generator_default,
         phase,
     )

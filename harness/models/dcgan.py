@@ -8,12 +8,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture, power_of_two_from
 from harness.models.layers import LEAKY_RELU_02, RELU, TANH, Layer
 from harness.models.operations import Layers
 
 
-class DCGAN(Architecture):
+class DCGAN(ImageArchitecture):
     """Strided convolutions down, strided transposed convolutions up, kernels of 4.
 
     Radford et al. 2016, arXiv:1511.06434, section 3: batch normalization everywhere but at the generator's output and
@@ -32,18 +32,13 @@ class DCGAN(Architecture):
     smallest: Literal[2, 4] = Field(2, description="side of the map between the dense and the convolutional part")
     latent: int = Field(64, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
+    def fits(self, side: int) -> bool:
+        """Accept powers of two above the smallest map's side."""
+        return power_of_two_from(2 * self.smallest, side)
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images whose side is a power of two above the smallest map's."""
-        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
-            return f"makes square images, and the data are of shape {list(sample_shape)}"
-        side = sample_shape[1]
-        if side < 2 * self.smallest or side & (side - 1):
-            return f"makes images whose side is a power of two from {2 * self.smallest}, and the data's side is {side}"
-        return None
+    def sides(self) -> str:
+        """Say so."""
+        return f"a power of two from {2 * self.smallest}"
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture, power_of_two_from
 from harness.models.layers import LEAKY_RELU_02, TANH, Layer
 from harness.models.operations import Layers
 
@@ -20,7 +20,7 @@ RESIDUAL = 0.1
 """Factor of every residual branch: blocks start near the identity."""
 
 
-class MeschederResNet(Architecture):
+class MeschederResNet(ImageArchitecture):
     """Residual networks that train without normalization, for sides that are a power of two from 8.
 
     Mescheder et al. 2018, appendix H: blocks of leaky ReLU (slope 0.2), a convolution of kernel 3 to the narrower of both
@@ -38,18 +38,13 @@ class MeschederResNet(Architecture):
     widest: int = Field(512, ge=1, le=4096, description="channels at most")
     latent: int = Field(256, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
+    def fits(self, side: int) -> bool:
+        """Accept powers of two from 8."""
+        return power_of_two_from(2 * SMALLEST, side)
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images whose side is a power of two from 8."""
-        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
-            return f"makes square images, and the data are of shape {list(sample_shape)}"
-        side = sample_shape[1]
-        if side < 2 * SMALLEST or side & (side - 1):
-            return f"makes images whose side is a power of two from 8, and the data's side is {side}"
-        return None
+    def sides(self) -> str:
+        """Say so."""
+        return f"a power of two from {2 * SMALLEST}"
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""

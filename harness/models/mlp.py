@@ -29,10 +29,6 @@ class MLP(Architecture):
     depth: int = Field(2, ge=1, le=16, description="hidden layers")
     latent: int = Field(2, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
-
     def check(self, sample_shape: tuple[int, ...]) -> str | None:
         """Accept vectors only."""
         return None if len(sample_shape) == 1 else f"makes vectors, and the data are of shape {list(sample_shape)}"

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture, power_of_two_from
 from harness.models.layers import LEAKY_RELU_02, Layer
 from harness.models.operations import Layers
 from harness.models.phase import Phase
@@ -22,7 +22,7 @@ EPS = 1e-8
 """Added to the mean square in pixel normalization."""
 
 
-class Progressive(Architecture):
+class Progressive(ImageArchitecture):
     """A GAN that is trained on images of 4x4 first, and grows to twice the side, fading each new level in.
 
     Karras et al. 2018: equal phases, one for level 0 and two for every further one, fading in and steady. While level r
@@ -46,20 +46,14 @@ class Progressive(Architecture):
     generator_normalizer: str = "equalized_learning_rate"
     base: int = Field(1024, ge=2, le=65536, description="channels at stage 0, halved by every stage")
     widest: int = Field(128, ge=1, le=4096, description="channels at most")
-    latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
+    def fits(self, side: int) -> bool:
+        """Accept powers of two from 8."""
+        return power_of_two_from(2 * SMALLEST, side)
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images whose side is a power of two from 8."""
-        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
-            return f"makes square images, and the data are of shape {list(sample_shape)}"
-        side = sample_shape[1]
-        if side < 2 * SMALLEST or side & (side - 1):
-            return f"makes images whose side is a power of two from 8, and the data's side is {side}"
-        return None
+    def sides(self) -> str:
+        """Say so."""
+        return f"a power of two from {2 * SMALLEST}"
 
     def phases(self, sample_shape: tuple[int, ...], steps: int) -> tuple[Phase, ...]:
         """Return phases of equal length: level 0, then fading and steady for each; too few steps leave out the first."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture
 from harness.models.layers import LEAKY_RELU_01, RELU, TANH, Layer
 from harness.models.operations import Layers
 
@@ -22,7 +22,7 @@ TRUNCATED_AT = 2.0
 """Standard deviations beyond which the discriminator's initial weights are drawn again, as in the authors' code."""
 
 
-class SNGANCNN(Architecture):
+class SNGANCNN(ImageArchitecture):
     """The CNN that spectral normalization and BSSN were published with, for images of 32, 48 or 64 (and multiples of 8).
 
     Generator: a dense layer to 512 maps of an eighth of the side, three transposed convolutions of kernel 4 that double it,
@@ -38,17 +38,14 @@ class SNGANCNN(Architecture):
 
     generator_normalizer: str = "batch_norm"
     widths: Literal["paper", "code"] = Field("paper", description="which of the two published discriminators")
-    latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
+    def fits(self, side: int) -> bool:
+        """Accept multiples of 8."""
+        return side % 8 == 0
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images whose side is a multiple of 8."""
-        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2] or sample_shape[1] % 8:
-            return f"makes square images whose side is a multiple of 8, and the data are of shape {list(sample_shape)}"
-        return None
+    def sides(self) -> str:
+        """Say so."""
+        return "a multiple of 8"
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture
 from harness.models.layers import RELU, TANH, Layer
 from harness.models.operations import Layers
 
@@ -41,7 +41,7 @@ SIZES = {
 """The networks by the side of the images, from the authors' code."""
 
 
-class SNGANResNet(Architecture):
+class SNGANResNet(ImageArchitecture):
     """The residual networks that spectral normalization was published with, for images of 32, 48, 64 or 128.
 
     Generator blocks: normalization, ReLU, nearest upsampling, a convolution of kernel 3, normalization, ReLU, another
@@ -57,19 +57,14 @@ class SNGANResNet(Architecture):
 
     generator_normalizer: str = "batch_norm"
     width: float = Field(1.0, gt=0, le=4, description="channels as a share of the published")
-    latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
+    def fits(self, side: int) -> bool:
+        """Accept the four published sides."""
+        return side in SIZES
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images of the four published sides."""
-        if len(sample_shape) == 3 and sample_shape[1] == sample_shape[2] and sample_shape[1] in SIZES:
-            return None
-        return (
-            f"makes square images of side {', '.join(map(str, SIZES))}, and the data are of shape {list(sample_shape)}"
-        )
+    def sides(self) -> str:
+        """Name them."""
+        return "one of " + ", ".join(map(str, SIZES))
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture
 from harness.models.layers import PRELU, Layer, stretched_sigmoid
 from harness.models.operations import Layers
 
@@ -16,7 +16,7 @@ SMALLEST = 8
 """Levels are added while the side is at least this."""
 
 
-class XiangLiDCGAN(Architecture):
+class XiangLiDCGAN(ImageArchitecture):
     """Strided convolutions of kernel 4 with learned PReLUs, as many levels as bring the side below 8.
 
     Xiang & Li 2017, section 4, in the authors' n-level form: ``width`` channels at the first level, doubling; the last map
@@ -33,21 +33,16 @@ class XiangLiDCGAN(Architecture):
     paper: ClassVar[str] = "Xiang & Li 2017, arXiv:1704.03971"
 
     width: int = Field(64, ge=1, le=1024, description="channels of the level nearest to the image; doubles per level")
-    latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
     dense_scale: float = Field(1.0, gt=0, le=10, description="factor of the generator's first weights at the start")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
+    def fits(self, side: int) -> bool:
+        """Accept sides that stay even from level to level."""
+        sides = _sides(side)
+        return len(sides) > 1 and all(value % 2 == 0 for value in sides[:-1])
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images of an even side from 8 that stays even from level to level."""
-        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
-            return f"makes square images, and the data are of shape {list(sample_shape)}"
-        sides = _sides(sample_shape[1])
-        if len(sides) == 1 or any(side % 2 for side in sides[:-1]):
-            return f"makes images of an even side from 8, and the data's side is {sample_shape[1]}"
-        return None
+    def sides(self) -> str:
+        """Say so."""
+        return "even from level to level, and at least 8"
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""

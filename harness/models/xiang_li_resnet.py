@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import Architecture
+from harness.models.architecture import ImageArchitecture
 from harness.models.layers import PRELU, Layer, identity, stretched_sigmoid
 from harness.models.operations import Layers
 
@@ -20,7 +20,7 @@ SMALLEST = 8
 """Levels are added while the side is at least this."""
 
 
-class XiangLiResNet(Architecture):
+class XiangLiResNet(ImageArchitecture):
     """Residual networks whose blocks begin as their shortcuts under strict weight normalization.
 
     Xiang & Li 2017, section 4, and the authors' code: ``blocks`` per level, levels until the side is below 8. A
@@ -39,23 +39,15 @@ class XiangLiResNet(Architecture):
 
     blocks: int = Field(1, ge=1, le=16, description="residual blocks per level; 2 for the 21-layer form")
     width: float = Field(1.0, gt=0, le=4, description="channels as a share of the published")
-    latent: int = Field(128, ge=1, le=4096, description="length of the latent vector")
 
-    def latent_size(self) -> int:
-        """Return the length of the generator's input vector."""
-        return self.latent
-
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept square images whose side halves evenly, at most five times, to below 8."""
-        if len(sample_shape) != 3 or sample_shape[1] != sample_shape[2]:
-            return f"makes square images, and the data are of shape {list(sample_shape)}"
-        side = sample_shape[1]
+    def fits(self, side: int) -> bool:
+        """Accept sides that halve evenly, one to five times, to below 8."""
         levels = _levels(side)
-        if not 1 <= levels <= len(CHANNELS) or side % 2**levels:
-            return (
-                f"makes images whose side halves evenly, one to five times, to below 8, and the data's side is {side}"
-            )
-        return None
+        return 1 <= levels <= len(CHANNELS) and side % 2**levels == 0
+
+    def sides(self) -> str:
+        """Say so."""
+        return f"halved evenly, one to {len(CHANNELS)} times, to below {SMALLEST}"
 
     def generator(self, net: Layers, z: Tensor, sample_shape: tuple[int, ...]) -> Tensor:
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""

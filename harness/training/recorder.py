@@ -40,7 +40,7 @@ class Recorder:
         self._evaluation_points = frozenset(even_points(cell.steps, cell.evaluations))
         self._cell, self._material = cell, training.material
         stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
-        self._latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent_size()), generator=stream)
+        self._latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent), generator=stream)
         self._steps: list[int] = []
         self._scalars: defaultdict[str, list[float]] = defaultdict(list)
         self._weight_steps: list[int] = []

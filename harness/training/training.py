@@ -93,7 +93,7 @@ class Training:
         cell, data, streams = self.trial.cell, self.material.data, self._streams
         size = (cell.n_dis, cell.batch_size)
         chosen = torch.randint(len(data.examples), size, generator=streams[Stream.DATA])
-        latents = (cell.n_dis + 1, cell.batch_size, cell.architecture.latent_size())
+        latents = (cell.n_dis + 1, cell.batch_size, cell.architecture.latent)
         asked = cell.normalizer.noise_shape((cell.batch_size, *data.sample_shape))
         fade = self.phase.fade(now)
         batch = Batch(
