@@ -6,78 +6,19 @@ reported at once, each with its line, what was expected, what was found, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from harness.cell import Cell, Trial, canonical_json, digest
-from harness.errors import InputError, SuiteError, describe, did_you_mean
+from harness.cell import Cell, Trial, digest
+from harness.errors import InputError, SuiteError, did_you_mean
+from harness.expansion import expand
 from harness.registry import Catalog, PluginSource
-from harness.yaml_source import YamlSource, read_yaml
-
-Named = str | dict[str, Any]
-"""A plugin as a suite writes it: its name, or a mapping of ``name`` and parameters."""
-
-Combined = Named | list[Named]
-"""A normalizer, which can be a combination: ``"a + b"``, or a list of plugins."""
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-"""A name that is safe in a file's path."""
-
-
-PYDANTIC = ("str", "dict[str,any]", "list[union[str,dict[str,any]]]", "[key]")
-"""Parts of pydantic's locations that name branches of a union, not places in a file."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Hyperparameters(_Model):
-    """What a setting may say. A block's ``common`` gives values to all of its settings."""
-
-    loss: Named = "non_saturating"
-    optimizer: Named = "adam"
-    lr_g: float = Field(gt=0, le=10)
-    lr_d: float = Field(gt=0, le=10)
-    n_dis: int = Field(1, ge=1, le=100)
-    simultaneous: bool = False
-    lr_decay_from: float = Field(1.0, ge=0, le=1)
-    clip_norm: float | None = Field(None, gt=0)
-    penalty_every: int = Field(1, ge=1, le=1000)
-    ema: float = Field(0.0, ge=0, lt=1)
-    batch_size: int = Field(64, ge=2, le=65536)
-    steps: int = Field(ge=1)
-    evaluations: int = Field(25, ge=1, le=1000)
-    log_points: int = Field(200, ge=1, le=10000)
-
-
-class Block(_Model):
-    """One data set and architecture, with the settings that are tried on it, ``without`` some of the normalizers."""
-
-    dataset: Named
-    architecture: Named
-    metric: Named
-    without: list[str] = Field(default_factory=list)
-    common: dict[str, Any] = Field(default_factory=dict)
-    settings: dict[Name, dict[str, Any]] = Field(min_length=1)
-
-
-class SuiteFile(_Model):
-    """The keys of a suite file."""
-
-    suite: Name
-    version: int = Field(ge=1)
-    description: str = ""
-    seed: int = Field(0, ge=0, lt=2**63)
-    seeds: int = Field(ge=1, le=100_000)
-    definition: Literal[1] = 1
-    baseline: str | None = None
-    normalizers: list[Combined] = Field(min_length=1)
-    grid: list[Block] = Field(min_length=1)
+from harness.suite_file import SuiteFile, explain_file
+from harness.yaml_source import read_yaml
 
 
 @dataclass(frozen=True)
@@ -195,13 +136,12 @@ def load_suite(
     try:
         read = SuiteFile.model_validate(source.content)
     except ValidationError as error:
-        raise SuiteError(_explain_file(source, error)) from error
-    cells, problems = _expand(read, source, catalog)
+        raise SuiteError(explain_file(source, error)) from error
+    cells, problems = expand(read, source, catalog)
     labels = list(dict.fromkeys(cell.normalizer.label() for cell in cells))
     if not problems and read.baseline is not None and read.baseline not in labels:
         place = source.place(("baseline",))
         problems.append(f"{place}: {read.baseline!r} is not among the normalizers{did_you_mean(read.baseline, labels)}")
-    problems += _same_identity(cells, source)
     if problems:
         raise SuiteError(problems)
     return Suite(
@@ -215,138 +155,3 @@ def load_suite(
         cells=tuple(cells),
         text=source.path.read_text(encoding="utf-8"),
     )
-
-
-def _expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[Cell], list[str]]:
-    problems: list[str] = []
-
-    def create(kind: str, spec: Combined, *key: str | int) -> Any:
-        try:
-            return catalog.create(kind, spec)
-        except InputError as error:
-            problems.extend(f"{source.place(key)}: {line}" for line in error.problems)
-        return None
-
-    cells: list[Cell] = []
-    normalizers = [create("normalizer", spec, "normalizers", index) for index, spec in enumerate(read.normalizers)]
-    problems += _named_twice(source, normalizers)
-    for index, block in enumerate(read.grid):
-        here = ("grid", index)
-        here_normalizers: list[Any] = [
-            item if item and item.label() not in block.without else None for item in normalizers
-        ]
-        problems += _unknown_without(source, here, block, normalizers)
-        shared = {
-            "dataset": create("dataset", block.dataset, *here, "dataset"),
-            "architecture": create("architecture", block.architecture, *here, "architecture"),
-            "metric": create("metric", block.metric, *here, "metric"),
-        }
-        if shared["dataset"] is not None:
-            shape = shared["dataset"].sample_shape()
-            for kind in ("architecture", "metric"):
-                reason = shared[kind] and shared[kind].check(shape)
-                if reason:
-                    problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
-                    shared[kind] = None
-            problems += _refused(source, shared["architecture"], here_normalizers, shape)
-        if shared["architecture"] is not None:
-            create("normalizer", shared["architecture"].generator_normalizer, *here, "architecture")
-        for setting, values in block.settings.items():
-            where = (*here, "settings", setting)
-            try:
-                chosen = Hyperparameters.model_validate({**block.common, **values})
-            except ValidationError as error:
-                problems += _explain_setting(source, here, setting, values, error)
-                continue
-            loss = create("loss", chosen.loss, *where, "loss")
-            optimizer = create("optimizer", chosen.optimizer, *where, "optimizer")
-            rest = chosen.model_dump(exclude={"loss", "optimizer"})
-            cells += [
-                Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest)
-                for normalizer in here_normalizers
-                if None not in (normalizer, loss, optimizer, *shared.values())
-            ]
-    return cells, list(dict.fromkeys(problems))
-
-
-def _named_twice(source: YamlSource, normalizers: list[Any]) -> list[str]:
-    """Return the normalizers that the list has a second time, and take them out of it."""
-    first: dict[str, int] = {}
-    problems = []
-    for index, normalizer in enumerate(normalizers):
-        if normalizer is None:
-            continue
-        before = first.setdefault(canonical_json(normalizer.spec()), index)
-        if before != index:
-            place = source.place(("normalizers", index))
-            problems.append(f"{place}: {normalizer.label()!r} is the same as normalizers.{before}")
-            normalizers[index] = None
-    return problems
-
-
-def _unknown_without(
-    source: YamlSource, here: tuple[str | int, ...], block: Block, normalizers: Sequence[Any]
-) -> list[str]:
-    labels = [item.label() for item in normalizers if item is not None]
-    return [
-        f"{source.place((*here, 'without'))}: {label!r} is not among the normalizers{did_you_mean(label, labels)}"
-        for label in block.without
-        if label not in labels
-    ]
-
-
-def _refused(
-    source: YamlSource, architecture: Any, normalizers: Sequence[Any], sample_shape: tuple[int, ...]
-) -> list[str]:
-    """Return the normalizers that make no sense on an architecture, with the reason."""
-    from harness.models.build import refusal
-
-    if architecture is None:
-        return []
-    reasons = {
-        index: refusal(architecture, normalizer, sample_shape)
-        for index, normalizer in enumerate(normalizers)
-        if normalizer is not None
-    }
-    return [
-        f"{source.place(('normalizers', index))}: normalizer {normalizers[index].label()!r} {reason}"
-        f" (architecture {architecture.label()})"
-        for index, reason in reasons.items()
-        if reason
-    ]
-
-
-def _explain_file(source: YamlSource, error: ValidationError) -> list[str]:
-    def known(key: tuple[Any, ...]) -> Iterable[str]:
-        return Block.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
-
-    lines = []
-    for key, text in describe(error.errors(include_url=False), known):
-        # Pydantic names the branch of a union in the location; only what stands in the file is of use to a reader.
-        place = source.place(tuple(part for part in key if part not in PYDANTIC))
-        lines.append(f"{place}: {text}")
-    return list(dict.fromkeys(lines))
-
-
-def _explain_setting(
-    source: YamlSource, here: tuple[str | int, ...], setting: str, values: dict[str, Any], error: ValidationError
-) -> list[str]:
-    lines = []
-    for (key, *_), text in describe(error.errors(include_url=False), lambda _: Hyperparameters.model_fields):
-        common = (*here, "common", key)
-        place = common if key not in values and common in source.lines else (*here, "settings", setting, key)
-        lines.append(f"{source.place(place)}: {text}")
-    return lines
-
-
-def _same_identity(cells: Sequence[Cell], source: YamlSource) -> list[str]:
-    first: dict[str, Cell] = {}
-    problems = []
-    for cell in cells:
-        if cell.id in first:
-            problems.append(
-                f"{source.path}: two cells are the same: {first[cell.id].title()!r} and {cell.title()!r}"
-                f" (both {canonical_json(cell.normalizer.spec())} with equal hyperparameters)"
-            )
-        first.setdefault(cell.id, cell)
-    return problems

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.registry import Catalog
-from harness.suite import Hyperparameters, shipped_suites
+from harness.suite import shipped_suites
+from harness.suite_file import Hyperparameters
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))

@@ -1,0 +1,133 @@
+"""From a suite file to its cells: every combination that it asks for, each checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.cell import Cell, canonical_json
+from harness.errors import InputError, did_you_mean
+from harness.registry import Catalog
+from harness.suite_file import Block, Combined, Hyperparameters, SuiteFile, explain_setting
+from harness.yaml_source import YamlSource
+
+
+def expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[Cell], list[str]]:
+    """Return a suite file's cells, in the file's order, and everything that is wrong with it, one line each.
+
+    Args:
+        read: The file's content.
+        source: Where its keys stand, for messages.
+        catalog: What it may name.
+    """
+    problems: list[str] = []
+
+    def create(kind: str, spec: Combined, *key: str | int) -> Any:
+        try:
+            return catalog.create(kind, spec)
+        except InputError as error:
+            problems.extend(f"{source.place(key)}: {line}" for line in error.problems)
+        return None
+
+    cells: list[Cell] = []
+    normalizers = [create("normalizer", spec, "normalizers", index) for index, spec in enumerate(read.normalizers)]
+    problems += _named_twice(source, normalizers)
+    for index, block in enumerate(read.grid):
+        here = ("grid", index)
+        here_normalizers: list[Any] = [
+            item if item and item.label() not in block.without else None for item in normalizers
+        ]
+        problems += _unknown_without(source, here, block, normalizers)
+        shared = {
+            "dataset": create("dataset", block.dataset, *here, "dataset"),
+            "architecture": create("architecture", block.architecture, *here, "architecture"),
+            "metric": create("metric", block.metric, *here, "metric"),
+        }
+        if shared["dataset"] is not None:
+            shape = shared["dataset"].sample_shape()
+            for kind in ("architecture", "metric"):
+                reason = shared[kind] and shared[kind].check(shape)
+                if reason:
+                    problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
+                    shared[kind] = None
+            problems += _refused(source, shared["architecture"], here_normalizers, shape)
+        if shared["architecture"] is not None:
+            create("normalizer", shared["architecture"].generator_normalizer, *here, "architecture")
+        for setting, values in block.settings.items():
+            where = (*here, "settings", setting)
+            try:
+                chosen = Hyperparameters.model_validate({**block.common, **values})
+            except ValidationError as error:
+                problems += explain_setting(source, here, setting, values, error)
+                continue
+            loss = create("loss", chosen.loss, *where, "loss")
+            optimizer = create("optimizer", chosen.optimizer, *where, "optimizer")
+            rest = chosen.model_dump(exclude={"loss", "optimizer"})
+            cells += [
+                Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest)
+                for normalizer in here_normalizers
+                if None not in (normalizer, loss, optimizer, *shared.values())
+            ]
+    return cells, list(dict.fromkeys(problems + _same_identity(cells, source)))
+
+
+def _named_twice(source: YamlSource, normalizers: list[Any]) -> list[str]:
+    """Return the normalizers that the list has a second time, and take them out of it."""
+    first: dict[str, int] = {}
+    problems = []
+    for index, normalizer in enumerate(normalizers):
+        if normalizer is None:
+            continue
+        before = first.setdefault(canonical_json(normalizer.spec()), index)
+        if before != index:
+            place = source.place(("normalizers", index))
+            problems.append(f"{place}: {normalizer.label()!r} is the same as normalizers.{before}")
+            normalizers[index] = None
+    return problems
+
+
+def _unknown_without(
+    source: YamlSource, here: tuple[str | int, ...], block: Block, normalizers: Sequence[Any]
+) -> list[str]:
+    labels = [item.label() for item in normalizers if item is not None]
+    return [
+        f"{source.place((*here, 'without'))}: {label!r} is not among the normalizers{did_you_mean(label, labels)}"
+        for label in block.without
+        if label not in labels
+    ]
+
+
+def _refused(
+    source: YamlSource, architecture: Any, normalizers: Sequence[Any], sample_shape: tuple[int, ...]
+) -> list[str]:
+    """Return the normalizers that make no sense on an architecture, with the reason."""
+    from harness.models.build import refusal
+
+    if architecture is None:
+        return []
+    reasons = {
+        index: refusal(architecture, normalizer, sample_shape)
+        for index, normalizer in enumerate(normalizers)
+        if normalizer is not None
+    }
+    return [
+        f"{source.place(('normalizers', index))}: normalizer {normalizers[index].label()!r} {reason}"
+        f" (architecture {architecture.label()})"
+        for index, reason in reasons.items()
+        if reason
+    ]
+
+
+def _same_identity(cells: Sequence[Cell], source: YamlSource) -> list[str]:
+    first: dict[str, Cell] = {}
+    problems = []
+    for cell in cells:
+        if cell.id in first:
+            problems.append(
+                f"{source.path}: two cells are the same: {first[cell.id].title()!r} and {cell.title()!r}"
+                f" (both {canonical_json(cell.normalizer.spec())} with equal hyperparameters)"
+            )
+        first.setdefault(cell.id, cell)
+    return problems

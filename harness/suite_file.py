@@ -1,0 +1,106 @@
+"""What a suite file may say: its keys, their types and ranges, and how mistakes in them are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import describe
+from harness.yaml_source import YamlSource
+
+Named = str | dict[str, Any]
+"""A plugin as a suite writes it: its name, or a mapping of ``name`` and parameters."""
+
+Combined = Named | list[Named]
+"""A normalizer, which can be a combination: ``"a + b"``, or a list of plugins."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+"""A name that is safe in a file's path."""
+
+
+PYDANTIC = ("str", "dict[str,any]", "list[union[str,dict[str,any]]]", "[key]")
+"""Parts of pydantic's locations that name branches of a union, not places in a file."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Hyperparameters(_Model):
+    """What a setting may say. A block's ``common`` gives values to all of its settings."""
+
+    loss: Named = "non_saturating"
+    optimizer: Named = "adam"
+    lr_g: float = Field(gt=0, le=10)
+    lr_d: float = Field(gt=0, le=10)
+    n_dis: int = Field(1, ge=1, le=100)
+    simultaneous: bool = False
+    lr_decay_from: float = Field(1.0, ge=0, le=1)
+    clip_norm: float | None = Field(None, gt=0)
+    penalty_every: int = Field(1, ge=1, le=1000)
+    ema: float = Field(0.0, ge=0, lt=1)
+    batch_size: int = Field(64, ge=2, le=65536)
+    steps: int = Field(ge=1)
+    evaluations: int = Field(25, ge=1, le=1000)
+    log_points: int = Field(200, ge=1, le=10000)
+
+
+class Block(_Model):
+    """One data set and architecture, with the settings that are tried on it, ``without`` some of the normalizers."""
+
+    dataset: Named
+    architecture: Named
+    metric: Named
+    without: list[str] = Field(default_factory=list)
+    common: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[Name, dict[str, Any]] = Field(min_length=1)
+
+
+class SuiteFile(_Model):
+    """The keys of a suite file."""
+
+    suite: Name
+    version: int = Field(ge=1)
+    description: str = ""
+    seed: int = Field(0, ge=0, lt=2**63)
+    seeds: int = Field(ge=1, le=100_000)
+    definition: Literal[1] = 1
+    baseline: str | None = None
+    normalizers: list[Combined] = Field(min_length=1)
+    grid: list[Block] = Field(min_length=1)
+
+
+def explain_file(source: YamlSource, error: ValidationError) -> list[str]:
+    """Return a line for everything that pydantic found wrong with a file."""
+
+    def known(key: tuple[Any, ...]) -> Iterable[str]:
+        return Block.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
+
+    lines = []
+    for key, text in describe(error.errors(include_url=False), known):
+        # Pydantic names the branch of a union in the location; only what stands in the file is of use to a reader.
+        place = source.place(tuple(part for part in key if part not in PYDANTIC))
+        lines.append(f"{place}: {text}")
+    return list(dict.fromkeys(lines))
+
+
+def explain_setting(
+    source: YamlSource, here: tuple[str | int, ...], setting: str, values: dict[str, Any], error: ValidationError
+) -> list[str]:
+    """Return a line for everything that is wrong with a setting, at its own place or at its block's ``common``.
+
+    Args:
+        source: Where keys stand.
+        here: The block's place.
+        setting: The setting's name.
+        values: What it says itself.
+        error: What pydantic found.
+    """
+    lines = []
+    for (key, *_), text in describe(error.errors(include_url=False), lambda _: Hyperparameters.model_fields):
+        common = (*here, "common", key)
+        place = common if key not in values and common in source.lines else (*here, "settings", setting, key)
+        lines.append(f"{source.place(place)}: {text}")
+    return lines
