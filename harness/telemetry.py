@@ -1,4 +1,4 @@
-"""What is observed of a network's weights while it trains."""
+"""What is observed of networks while they train, beside what a step reports of itself."""
 
 from __future__ import annotations
 
@@ -20,16 +20,22 @@ def weight_telemetry(network: Network, params: Tree, norm: Tree) -> dict[str, di
         norm: Its normalizer's state, which is not advanced.
 
     Returns:
-        For each layer the ``variance`` of the effective weight's entries and ``sigma``, the largest singular value of
-        its matrix M1. NaN where the weight is not finite.
+        For each layer the ``variance`` of the effective weight's entries; ``sigma``, the largest singular value of its
+        matrix M1; and ``stable_rank``, ||W||_F^2 / sigma^2, which is 1 for a matrix of rank one and the number of rows
+        for an orthogonal one. NaN where the weight is not finite.
     """
     weights, _ = network.effective(params, norm)
+    return {name: _measured(weights[name]["weight"], output_matrix(weights[name]["weight"], layer))
+            for name, layer in network.weighted.items()}  # fmt: skip
+
+
+def _measured(weight: Tensor, matrix: Tensor) -> dict[str, float]:
+    sigma = largest_singular_value(matrix)
+    length = float(weight.double().square().sum())
     return {
-        name: {
-            "variance": float(weights[name]["weight"].double().var(correction=0)),
-            "sigma": largest_singular_value(output_matrix(weights[name]["weight"], layer)),
-        }
-        for name, layer in network.weighted.items()
+        "variance": float(weight.double().var(correction=0)),
+        "sigma": sigma,
+        "stable_rank": length / sigma**2 if sigma > 0 else float("nan"),
     }
 
 
@@ -47,3 +53,23 @@ def largest_singular_value(matrix: Tensor) -> float:
     if not bool(torch.isfinite(gram).all()):
         return float("nan")
     return float(torch.linalg.eigvalsh(gram)[-1].clamp_min(0).sqrt())
+
+
+def input_gradient(discriminator: Network, weights: Tree, x: Tensor, fade: Tensor | None) -> float:
+    """Return the mean over samples of ||grad_x D(x)||: what a generator can learn from, and what penalties hold.
+
+    Args:
+        discriminator: The network.
+        weights: Its effective weights.
+        x: Samples, [N, ...].
+        fade: How far a growing network has faded its newest level in.
+    """
+    x = x.detach().requires_grad_()
+    weights = {name: {key: value.detach() for key, value in layer.items()} for name, layer in weights.items()}
+    (gradient,) = torch.autograd.grad(discriminator(weights, x, fade).sum(), x)
+    return float(torch.linalg.vector_norm(gradient.flatten(1), dim=1).mean())
+
+
+def mean_pairwise_distance(x: Tensor) -> float:
+    """Return the mean Euclidean distance between two different samples, [N, ...], in float64."""
+    return float(torch.nn.functional.pdist(x.flatten(1).double()).mean())

@@ -19,20 +19,35 @@ class LayerTrace:
 
     Attributes:
         matrix_shape: (m, n) of the weight as the matrix M1.
-        variance: Of its entries, at consecutive ones of the trace's weight steps.
+        variance: Of its entries, at consecutive ones of the trace's probe steps.
         sigma: Its largest singular value, at the same.
-        first: Index of the weight step that they begin at: 0, but for layers that a growing network adds later.
+        first: Index of the probe step that they begin at: 0, but for layers that a growing network adds later.
+        stable_rank: ||W||_F^2 / sigma^2, at the same; empty where it was not measured.
     """
 
     matrix_shape: tuple[int, int]
     variance: Column
     sigma: Column
     first: int = 0
+    stable_rank: Column = field(default_factory=lambda: np.empty(0))
 
     @property
     def bound(self) -> float:
         """1 / max(m, n): near which spectral normalization keeps the variance (Lin, Sekar & Fanti 2021, theorem 2)."""
         return 1.0 / max(self.matrix_shape)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Something that was measured now and then.
+
+    Attributes:
+        values: At consecutive ones of the trace's probe steps.
+        first: Index of the probe step that they begin at.
+    """
+
+    values: Column
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,8 +71,12 @@ class Trace:
         steps: The steps at which ``scalars`` were logged.
         scalars: Losses, logits, accuracy and gradient norms, by name: d_loss, d_real, d_fake, d_accuracy, d_grad_norm,
             g_loss, g_grad_norm.
-        weight_steps: The steps at which ``layers`` were measured, from 0.
+        probe_steps: The steps at which ``layers`` and ``probes`` were measured, from 0.
         layers: The discriminator's effective weights, by layer.
+        probes: By name: ``input_gradient.real`` and ``.fake`` (mean norm of the discriminator's gradient at samples),
+            ``diversity`` (mean distance between samples from fixed latents, over that between real ones),
+            ``update.generator`` and ``.discriminator`` (length of a step over that of the parameters),
+            ``gradient.generator.LAYER`` and ``gradient.discriminator.LAYER``.
         evaluation_steps: The steps of evaluations, from 0, the untrained generator.
         evaluations: Numbers by measure.
         better: For each measure ``"lower"`` or ``"higher"``; the first is the one that trials are ranked by.
@@ -68,16 +87,18 @@ class Trace:
     stopped: int
     steps: Column
     scalars: dict[str, Column]
-    weight_steps: Column
+    probe_steps: Column
     layers: dict[str, LayerTrace]
     evaluation_steps: Column
     evaluations: dict[str, Column]
     better: dict[str, str] = field(default_factory=dict)
     samples: Samples | None = None
+    probes: dict[str, Probe] = field(default_factory=dict)
 
-    def steps_of(self, layer: LayerTrace) -> Column:
-        """Return the steps at which one of the layers was measured."""
-        return self.weight_steps[layer.first : layer.first + len(layer.sigma)]
+    def steps_of(self, item: LayerTrace | Probe) -> Column:
+        """Return the steps at which a layer or a probe was measured."""
+        values = item.sigma if isinstance(item, LayerTrace) else item.values
+        return self.probe_steps[item.first : item.first + len(values)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the trace as JSON values; numbers that are not finite become strings."""
@@ -86,15 +107,19 @@ class Trace:
             "stopped": self.stopped,
             "steps": _encode(self.steps),
             "scalars": {key: _encode(column) for key, column in self.scalars.items()},
-            "weight_steps": _encode(self.weight_steps),
+            "probe_steps": _encode(self.probe_steps),
             "layers": {
                 name: {
                     "matrix_shape": list(layer.matrix_shape),
                     "variance": _encode(layer.variance),
                     "sigma": _encode(layer.sigma),
                     "first": layer.first,
+                    "stable_rank": _encode(layer.stable_rank),
                 }
                 for name, layer in self.layers.items()
+            },
+            "probes": {
+                name: {"values": _encode(probe.values), "first": probe.first} for name, probe in self.probes.items()
             },
             "evaluation_steps": _encode(self.evaluation_steps),
             "evaluations": {key: _encode(column) for key, column in self.evaluations.items()},
@@ -110,13 +135,14 @@ class Trace:
             stopped=value["stopped"],
             steps=_decode(value["steps"]),
             scalars={key: _decode(column) for key, column in value["scalars"].items()},
-            weight_steps=_decode(value["weight_steps"]),
+            probe_steps=_decode(value["probe_steps"]),
             layers={
                 name: LayerTrace(
                     (layer["matrix_shape"][0], layer["matrix_shape"][1]),
                     _decode(layer["variance"]),
                     _decode(layer["sigma"]),
                     layer["first"],
+                    _decode(layer["stable_rank"]),
                 )
                 for name, layer in value["layers"].items()
             },
@@ -124,6 +150,7 @@ class Trace:
             evaluations={key: _decode(column) for key, column in value["evaluations"].items()},
             better=dict(value["better"]),
             samples=None if value["samples"] is None else Samples(_decode_array(value["samples"])),
+            probes={name: Probe(_decode(probe["values"]), probe["first"]) for name, probe in value["probes"].items()},
         )
 
 

@@ -43,7 +43,7 @@ def trace(**changes) -> Trace:
         stopped=parts["stopped"],
         steps=STEPS[: len(parts["d_loss"])],
         scalars=scalars,
-        weight_steps=np.linspace(0, BUDGET, len(sigma)),
+        probe_steps=np.linspace(0, BUDGET, len(sigma)),
         layers={"conv1": LayerTrace((16, 64), np.full_like(sigma, 0.01), sigma)},
         evaluation_steps=EVALUATIONS,
         evaluations=evaluations,

@@ -24,7 +24,7 @@ def record(trial: str = TRIAL, loss: float = 0.1) -> Record:
         stopped=20,
         steps=steps,
         scalars={"d_loss": np.array([loss, np.nan])},
-        weight_steps=np.array([0.0]),
+        probe_steps=np.array([0.0]),
         layers={"conv1": LayerTrace((4, 9), np.array([0.25]), np.array([np.inf]))},
         evaluation_steps=steps,
         evaluations={"fid[x]": np.array([1 / 3, 1e-300])},

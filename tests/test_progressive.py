@@ -176,7 +176,7 @@ def test_the_trace_of_a_growing_network_says_when_each_layer_was_there():
     there = {name: (trace.steps_of(layer)[0], trace.steps_of(layer)[-1]) for name, layer in trace.layers.items()}
     assert there["conv4"] == (0, 30)
     assert there["read4"] == (0, 20)
-    assert there["conv8_1"] == (15, 30)
+    assert there["conv8_1"] == (20, 30)
     assert all(len(trace.steps_of(layer)) == len(layer.variance) for layer in trace.layers.values())
     assert judge(trace, load_definition(1)).outcome in ("stable", "unstable")
 

@@ -119,13 +119,13 @@ def test_the_average_is_the_exponential_one_and_does_not_disturb_training():
 
 def test_what_is_evaluated_is_the_average():
     seen = []
-    cell = a_cell(ema=0.9)
+    cell = cell_with(ema=0.9)
     training = a_training(cell)
     training.material = replace(training.material, evaluate=lambda samples: seen.append(samples) or _nothing(cell))
     recorder = Recorder(training)
     for _ in range(cell.steps):
         recorder.record(training, training.advance(observe=False))
-    latents = recorder._latents
+    latents = recorder._latents[:100]
     network, state = training.generator, training.state
     averaged = network(network.effective(state.average, state.generator.norm)[0], latents)
     raw = network(network.effective(state.generator.params, state.generator.norm)[0], latents)

@@ -69,7 +69,7 @@ def make_trace(points: int = 100, evaluations: int = 30) -> Trace:
         stopped=points,
         steps=steps,
         scalars={"d_loss": steps * 0.5, "d_grad_norm": steps * 0.1, "g_grad_norm": steps * 0.2},
-        weight_steps=steps,
+        probe_steps=steps,
         layers={"hidden0": LayerTrace((4, 4), steps * 0.01, steps * 0.02)},
         evaluation_steps=evaluation_steps,
         # The untrained generator has the best value of all.

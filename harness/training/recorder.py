@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +12,21 @@ from torch import Tensor
 
 from harness.cell import even_points
 from harness.models.layers import Layer
+from harness.models.network import Network
+from harness.models.operations import Tree
 from harness.streams import Stream, open_stream
-from harness.telemetry import weight_telemetry
-from harness.trace import LayerTrace, Samples, Trace, single_precision
+from harness.telemetry import input_gradient, mean_pairwise_distance, weight_telemetry
+from harness.trace import LayerTrace, Probe, Samples, Trace, single_precision
 from harness.training.training import Training
 
-WEIGHTS_EVERY = 5
-"""Weights are measured at every fifth logged step: singular values cost as much as half a step of a small network."""
+PROBE_EVERY = 10
+"""Probes are taken at every tenth logged step: singular values cost as much as half a step of a small network."""
+
+PROBED = 32
+"""Real and generated samples at which the discriminator's gradient is measured."""
+
+VARIED = 64
+"""Samples from fixed latents whose distances are measured."""
 
 KEPT_IMAGES = 64
 KEPT_POINTS = 512
@@ -36,91 +45,153 @@ class Recorder:
         points = even_points(cell.steps, cell.log_points)
         self.log_points = frozenset(points)
         self.finite = True
-        self._weight_points = frozenset(points[WEIGHTS_EVERY - 1 :: WEIGHTS_EVERY]) | {cell.steps}
+        self._probe_points = frozenset(points[PROBE_EVERY - 1 :: PROBE_EVERY]) | {cell.steps}
         self._evaluation_points = frozenset(even_points(cell.steps, cell.evaluations))
         self._cell, self._material = cell, training.material
         stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
-        self._latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent), generator=stream)
-        self._steps: list[int] = []
-        self._scalars: defaultdict[str, list[float]] = defaultdict(list)
-        self._weight_steps: list[int] = []
+        count = max(cell.metric.sample_count(), VARIED)
+        self._latents = torch.randn((count, cell.architecture.latent), generator=stream)
+        data = self._material.data
+        self._real = data.decode(data.examples[torch.linspace(0, len(data.examples) - 1, VARIED).long()])
+        self._real_distance = mean_pairwise_distance(self._real)
         self._layers: dict[str, Layer] = {}
-        self._first: dict[str, int] = {}
-        self._weights: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-        self._evaluation_steps: list[int] = []
-        self._evaluations: defaultdict[str, list[float]] = defaultdict(list)
-        self._samples: Samples | None = None
-        self._measure_weights(training)
+        self._gathered: dict[str, Any] = {
+            "steps": [],
+            "scalars": defaultdict(list),
+            "probe_steps": [],
+            "probes": defaultdict(list),
+            "first": {},
+            "evaluation_steps": [],
+            "evaluations": defaultdict(list),
+            "samples": None,
+        }
+        self._probe(training, {})
         self._evaluate(training)
 
     def record(self, training: Training, seen: dict[str, Tensor]) -> None:
         """Write down what is due after a step."""
+        values = _transferred(seen)
         if seen:
-            self._log(training.now, seen)
-        if training.now in self._weight_points:
-            self._measure_weights(training)
+            self._log(training.now, values)
+        if training.now in self._probe_points:
+            self._probe(training, values)
         if training.now in self._evaluation_points or not self.finite:
             self._evaluate(training)
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything that was gathered so far, to go on from after an interruption."""
+        return {"gathered": self._gathered, "layers": self._layers, "finite": self.finite}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go on from a snapshot of the same trial."""
+        self._gathered, self._layers = snapshot["gathered"], snapshot["layers"]
+        self.finite = snapshot["finite"]
+
     def trace(self, stopped: int) -> Trace:
         """Return what was gathered."""
+        kept = self._gathered
 
         def column(values: list[float]) -> np.ndarray:
             return np.array(single_precision(values), dtype=np.float64)
 
+        def layer_trace(name: str, layer: Layer) -> LayerTrace:
+            shape = (layer.out_features, math.prod(layer.shape) // layer.out_features)
+            series = [column(kept["probes"][f"weight.{name}.{key}"]) for key in ("variance", "sigma", "stable_rank")]
+            return LayerTrace(shape, series[0], series[1], kept["first"][f"weight.{name}.sigma"], series[2])
+
         return Trace(
             budget=self._cell.steps,
             stopped=stopped,
-            steps=np.array(self._steps, dtype=np.float64),
-            scalars={key: column(values) for key, values in self._scalars.items()},
-            weight_steps=np.array(self._weight_steps, dtype=np.float64),
-            layers={
-                name: LayerTrace(
-                    (layer.out_features, math.prod(layer.shape) // layer.out_features),
-                    column(self._weights[name, "variance"]),
-                    column(self._weights[name, "sigma"]),
-                    self._first[name],
-                )
-                for name, layer in self._layers.items()
-            },
-            evaluation_steps=np.array(self._evaluation_steps, dtype=np.float64),
-            evaluations={key: np.array(values, dtype=np.float64) for key, values in self._evaluations.items()},
+            steps=np.array(kept["steps"], dtype=np.float64),
+            scalars={key: column(values) for key, values in kept["scalars"].items()},
+            probe_steps=np.array(kept["probe_steps"], dtype=np.float64),
+            layers={name: layer_trace(name, layer) for name, layer in self._layers.items()},
+            evaluation_steps=np.array(kept["evaluation_steps"], dtype=np.float64),
+            evaluations={key: np.array(values, dtype=np.float64) for key, values in kept["evaluations"].items()},
             better={measure.key: measure.better for measure in self._cell.metric.measures()},
-            samples=self._samples,
+            samples=kept["samples"],
+            probes={
+                name: Probe(column(values), kept["first"][name])
+                for name, values in kept["probes"].items()
+                if not name.startswith("weight.")
+            },
         )
 
-    def _log(self, now: int, seen: dict[str, Tensor]) -> None:
-        """Keep one step's observations; one transfer from the device."""
-        self._steps.append(now)
-        for key, value in zip(seen, torch.stack(list(seen.values())).tolist(), strict=True):
-            self._scalars[key].append(value)
-            self.finite = self.finite and math.isfinite(value)
+    def _log(self, now: int, values: dict[str, list[float]]) -> None:
+        """Keep one step's scalars."""
+        self._gathered["steps"].append(now)
+        for key, numbers in values.items():
+            if key not in ONLY_PROBED:
+                self._gathered["scalars"][key].append(numbers[0])
+            self.finite = self.finite and all(map(math.isfinite, numbers))
 
-    def _measure_weights(self, training: Training) -> None:
-        """Measure the discriminator's effective weights, of the layers that it has now."""
+    def _probe(self, training: Training, values: dict[str, list[float]]) -> None:
+        """Measure what is too dear for every logged step."""
         network, state = training.discriminator, training.state.discriminator
-        for name, values in weight_telemetry(network, state.params, state.norm).items():
+        for name, measured in weight_telemetry(network, state.params, state.norm).items():
             self._layers.setdefault(name, network.layers[name])
-            self._first.setdefault(name, len(self._weight_steps))
-            for key, value in values.items():
-                self._weights[name, key].append(value)
-        self._weight_steps.append(training.now)
+            for key, value in measured.items():
+                self._keep(f"weight.{name}.{key}", value)
+        with torch.no_grad():
+            weights, _ = network.effective(state.params, state.norm)
+            samples = self._made(training, VARIED)
+        fade = training.phase.fade(training.now)
+        self._keep("diversity", mean_pairwise_distance(samples) / self._real_distance)
+        self._keep("input_gradient.real", input_gradient(network, weights, self._real[:PROBED], fade))
+        self._keep("input_gradient.fake", input_gradient(network, weights, samples[:PROBED], fade))
+        for who, key, of, tree in (
+            ("generator", "g", training.generator, training.state.generator.params),
+            ("discriminator", "d", network, state.params),
+        ):
+            if values:
+                self._keep(f"update.{who}", values[f"{key}_update"][0])
+                for name, norm in _by_layer(of, tree, values[f"{key}_gradients"]).items():
+                    self._keep(f"gradient.{who}.{name}", norm)
+        self._gathered["probe_steps"].append(training.now)
+
+    def _keep(self, name: str, value: float) -> None:
+        self._gathered["first"].setdefault(name, len(self._gathered["probe_steps"]))
+        self._gathered["probes"][name].append(value)
 
     @torch.no_grad()
-    def _evaluate(self, training: Training) -> None:
-        """Judge samples from the trial's fixed latents; batch statistics are those of all of them."""
+    def _made(self, training: Training, count: int) -> Tensor:
+        """Make samples from the trial's fixed latents; batch statistics are those of all of them."""
         network, state = training.generator, training.state
         weights, _ = network.effective(state.shown, state.generator.norm)
-        samples = network(weights, self._latents, training.phase.fade(training.now))
+        return network(weights, self._latents[:count], training.phase.fade(training.now))
+
+    def _evaluate(self, training: Training) -> None:
+        """Judge samples from the trial's fixed latents."""
+        kept = self._gathered
+        samples = self._made(training, self._cell.metric.sample_count())
         measures = [measure.key for measure in self._cell.metric.measures()]
         if bool(torch.isfinite(samples).all()):
             encoded = self._material.data.encode(samples)
             values = self._material.evaluate(encoded)
-            kept = KEPT_IMAGES if encoded.dtype == torch.uint8 else KEPT_POINTS
-            self._samples = Samples(encoded[:kept].numpy().copy())
+            count = KEPT_IMAGES if encoded.dtype == torch.uint8 else KEPT_POINTS
+            kept["samples"] = Samples(encoded[:count].numpy().copy())
         else:
             self.finite = False
             values = dict.fromkeys(measures, math.nan)
-        self._evaluation_steps.append(training.now)
+        kept["evaluation_steps"].append(training.now)
         for key in measures:
-            self._evaluations[key].append(values[key])
+            kept["evaluations"][key].append(values[key])
+
+
+ONLY_PROBED = frozenset({"d_gradients", "g_gradients", "d_update", "g_update"})
+"""Observations that are kept at probes only."""
+
+
+def _transferred(seen: dict[str, Tensor]) -> dict[str, list[float]]:
+    """Read all observations from the device in one transfer."""
+    if not seen:
+        return {}
+    flat = iter(torch.cat([value.flatten() for value in seen.values()]).tolist())
+    return {key: [next(flat) for _ in range(value.numel())] for key, value in seen.items()}
+
+
+def _by_layer(network: Network, params: Tree, norms: list[float]) -> dict[str, float]:
+    """Join the gradient norms of a layer's parameters, which stand in the order of the tree."""
+    numbers = iter(norms)
+    joined = {name: math.sqrt(sum(next(numbers) ** 2 for _ in layer)) for name, layer in params.items()}
+    return {name: joined[name] for name in network.weighted}

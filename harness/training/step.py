@@ -20,7 +20,7 @@ from harness.training.optimizer import Optimizer, Slots
 from harness.training.protocol import Protocol
 
 Observations = dict[str, Tensor]
-"""Scalars of one step, by name."""
+"""What was seen of one step, by name: scalars, and under ``d_gradients`` and ``g_gradients`` a norm per parameter."""
 
 CLIP_EPS = 1e-6
 """Added to a gradient's norm before it divides, as in ``torch.nn.utils.clip_grad_norm_``."""
@@ -105,8 +105,9 @@ def make_step(
         differentiate: How gradients are taken; the default is the fastest for plain runs.
 
     Returns:
-        ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy and gradient norms
-        (before clipping) of the last discriminator update and of the generator update; without, an empty dictionary.
+        ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy, gradient norms (before
+        clipping, in all and per parameter) and the length of the step over that of the parameters, of the last
+        discriminator update and of the generator update; without, an empty dictionary.
         The discriminator's loss is without the normalizer's penalty, which is observed apart.
     """
     loss, n_dis = protocol.loss, protocol.n_dis
@@ -140,10 +141,10 @@ def make_step(
             return value, (norm, seen)
 
         grads, (norm, seen) = differentiate(total, state.params)
-        if observe:
-            seen["d_grad_norm"] = total_norm(grads)
         updated = update(state, grads, norm, _scaled(protocol.lr_d, batch.lr_share))
-        return (replace(updated, params=discriminator.project(updated.params)) if projects else updated), seen
+        if projects:
+            updated = replace(updated, params=discriminator.project(updated.params))
+        return updated, {**seen, **_update_observations("d", state, updated, grads)} if observe else {}
 
     def generator_update(
         state: NetworkState, opponent: NetworkState, batch: Batch, observe: bool
@@ -160,8 +161,8 @@ def make_step(
             return value, (norm, value.detach())
 
         grads, (norm, value) = differentiate(total, state.params)
-        seen = {"g_loss": value, "g_grad_norm": total_norm(grads)} if observe else {}
-        return update(state, grads, norm, _scaled(protocol.lr_g, batch.lr_share)), seen
+        updated = update(state, grads, norm, _scaled(protocol.lr_g, batch.lr_share))
+        return updated, {"g_loss": value, **_update_observations("g", state, updated, grads)} if observe else {}
 
     def step(state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
         opponent = state.discriminator
@@ -178,6 +179,16 @@ def make_step(
         return State(made, opponent, average), {**seen, **also}
 
     return step
+
+
+def _update_observations(who: str, before: NetworkState, after: NetworkState, grads: list[Tensor]) -> Observations:
+    old, new = leaves(before.params), leaves(after.params)
+    norms = torch.stack(foreach("norm", grads))
+    return {
+        f"{who}_grad_norm": torch.linalg.vector_norm(norms),
+        f"{who}_gradients": norms,
+        f"{who}_update": total_norm(foreach("sub", new, old)) / total_norm(old),
+    }
 
 
 def clipped(grads: list[Tensor], most: float) -> list[Tensor]:

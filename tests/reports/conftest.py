@@ -156,7 +156,7 @@ def _trace(seed: int, letter: str, kind: tuple[Any, ...], points: int, final: fl
         stopped=100,
         steps=steps,
         scalars={"d_grad_norm": gradient, "g_grad_norm": np.ones(points)},
-        weight_steps=evaluated,
+        probe_steps=evaluated,
         layers={name: LayerTrace((4, 8), 0.1 + random.random(6), np.ones(6)) for name in ("first", "last")},
         evaluation_steps=evaluated,
         evaluations=values,
