@@ -160,6 +160,69 @@ def report(
 
 
 @app.command()
+def relabel(
+    directory: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    definition: Annotated[int, typer.Option(help="Version of the definition of instability.")],
+) -> None:
+    """Judge a ledger's trials by another definition; nothing is trained, and the records stay as they are."""
+    from rich.table import Table
+
+    from harness.ledger import read_ledger
+    from harness.relabelling import relabel as again
+
+    changes = again(read_ledger(directory), definition)
+    console = _console()
+    table = Table("before", "by definition " + str(definition), "trials", box=None)
+    for (before, after), trials in sorted(changes.moved.items()):
+        table.add_row(before, after, str(trials))
+    if changes.moved:
+        console.print(table)
+    console.print(
+        f"{changes.trials} trials judged by definition {definition}, {sum(changes.moved.values())} of them differently;"
+        f" next: ganbench report {directory}"
+    )
+
+
+@app.command()
+def label(
+    traces: Annotated[
+        Path, typer.Argument(help="Logs of trainings, .parquet or .csv: columns run, step and measures.")
+    ],
+    definition: Annotated[
+        int | None, typer.Option(help="Version of the definition of instability. [default: the newest]")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Planned steps. [default: each run's last]")] = None,
+    fid_ceiling: Annotated[
+        float | None, typer.Option(min=0, help="A Frechet distance that a training must get below.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per run instead of a table.")] = False,
+) -> None:
+    """Judge anybody's training logs: verdict, failure modes, the step of the first, and the figure that decided."""
+    import json
+
+    from rich.table import Table
+
+    from harness.labelling import label_file, rows
+
+    labelled = label_file(traces, definition, budget=budget, fid_ceiling=fid_ceiling)
+    if as_json:
+        for row in rows(labelled):
+            print(json.dumps(row))
+        return
+    console = _console()
+    table = Table("run", "verdict", "first", "what decided", box=None)
+    for row in rows(labelled):
+        first = "" if row["failed_at"] is None else f"step {row['failed_at']}"
+        reasons = "; ".join(f"{item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["findings"])
+        reasons += "".join(f" (warning: {item['reason']})" for item in row["warnings"])
+        table.add_row(_escaped(row["run"]), row["verdict"], first, _escaped(reasons.strip()))
+    console.print(table)
+    for note in labelled.notes:
+        console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
+    console.print(labelled.summary(), highlight=False, soft_wrap=True)
+
+
+@app.command()
 def sync(
     directory: Annotated[Path, typer.Argument(help="The ledger's folder.")], tracking_uri: TrackingOption = None
 ) -> None:

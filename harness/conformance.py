@@ -178,7 +178,7 @@ def _is_finite(normalizer: Normalizer) -> None:
 
 def _trains(normalizer: Normalizer, catalog: Catalog) -> None:
     from harness.cell import Cell, Trial
-    from harness.stability import METHOD_ERROR, load_definition
+    from harness.stability import METHOD_ERROR, known_definitions, load_definition
     from harness.trial import Workshop
 
     toy = {
@@ -192,6 +192,6 @@ def _trains(normalizer: Normalizer, catalog: Catalog) -> None:
     numbers = {"lr_g": 1e-3, "lr_d": 1e-3, "n_dis": 1, "batch_size": 64}
     budget = {"steps": 50, "evaluations": 5, "log_points": 50}
     cell = Cell(normalizer=normalizer, **plugins, **numbers, **budget)  # type: ignore[arg-type]
-    record = Workshop(catalog).run(Trial(cell, 0, 0), load_definition(1))
+    record = Workshop(catalog).run(Trial(cell, 0, 0), load_definition(known_definitions()[-1]))
     if record.verdict.outcome == METHOD_ERROR:
         raise _CheckError(record.verdict.message)

@@ -25,7 +25,7 @@ from typing import Any
 
 from harness.cell import canonical_json, digest
 from harness.errors import LedgerError
-from harness.stability.verdict import Verdict
+from harness.stability import Definition, Verdict, judge
 from harness.trace import Trace
 
 SCHEMA = 1
@@ -61,6 +61,15 @@ class Record:
     def trace(self) -> Trace | None:
         """What the trial logged, or None for a method error."""
         return None if self.trace_json is None else Trace.from_json(self.trace_json)
+
+    def judged_by(self, definition: Definition) -> Verdict:
+        """Return the verdict by a definition, from the stored trace where the record's is by another one.
+
+        What has no trace, because its method could not run, cannot be judged anew.
+        """
+        if self.verdict.definition == definition.version or self.trace is None:
+            return self.verdict
+        return judge(self.trace, definition)
 
     def result(self) -> dict[str, Any]:
         """Return what a repetition of the trial must reproduce bit for bit."""
@@ -138,7 +147,7 @@ class Ledger:
             raise LedgerError(f"{self.root}: cannot be written ({error})") from error
 
     def plan(self) -> dict[str, Any]:
-        """Return the plan.
+        """Return the plan, with the definition of instability that :meth:`relabel` chose, if it did.
 
         Raises:
             LedgerError: There is none, or it cannot be read.
@@ -150,7 +159,27 @@ class Ledger:
             raise LedgerError(f"{self.root}: is no results folder (it has no suite.json)") from error
         except (OSError, ValueError) as error:
             raise LedgerError(f"{path}: cannot be read ({error}); run the suite again to write it anew") from error
-        return plan
+        return plan | self._chosen()
+
+    def relabel(self, definition: int) -> None:
+        """Have readers judge all trials by another definition. The records stay as they are; only the choice is kept.
+
+        Raises:
+            LedgerError: The folder cannot be written.
+        """
+        try:
+            _write_atomically(self.root / "definition.json", canonical_json({"definition": definition}) + "\n")
+        except OSError as error:
+            raise LedgerError(f"{self.root}: cannot be written ({error})") from error
+
+    def _chosen(self) -> dict[str, int]:
+        path = self.root / "definition.json"
+        try:
+            return {"definition": int(json.loads(path.read_text(encoding="utf-8"))["definition"])}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LedgerError(f"{path}: cannot be read ({error}); `ganbench relabel` writes it anew") from error
 
     # --- trials ---------------------------------------------------------------------------------------------------
 
@@ -272,11 +301,14 @@ def _encodable(value: Any) -> Any:
 
 def _decodable(verdict: dict[str, Any]) -> dict[str, Any]:
     """Undo :func:`_encodable` where a verdict holds numbers."""
-    findings = [
-        {**finding, "value": float(finding["value"]), "threshold": float(finding["threshold"])}
-        for finding in verdict["findings"]
-    ]
-    return {**verdict, "findings": findings}
+    numbers = {
+        key: [
+            {**finding, "value": float(finding["value"]), "threshold": float(finding["threshold"])}
+            for finding in verdict[key]
+        ]
+        for key in ("findings", "warnings")
+    }
+    return {**verdict, **numbers}
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import describe
+from harness.stability import known_definitions
 from harness.yaml_source import YamlSource
 
 Named = str | dict[str, Any]
@@ -66,10 +67,17 @@ class SuiteFile(_Model):
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)
     seeds: int = Field(ge=1, le=100_000)
-    definition: Literal[1] = 1
+    definition: int = Field(default_factory=lambda: known_definitions()[-1])
     baseline: str | None = None
     normalizers: list[Combined] = Field(min_length=1)
     grid: list[Block] = Field(min_length=1)
+
+    @field_validator("definition")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value not in known_definitions():
+            raise ValueError(f"a version of the definition of instability: {', '.join(map(str, known_definitions()))}")
+        return value
 
 
 def explain_file(source: YamlSource, error: ValidationError) -> list[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.cell import canonical_json
 from harness.ledger import Ledger, Record
-from harness.stability import METHOD_ERROR, Definition, Verdict, judge, load_definition
+from harness.stability import Definition, Verdict, load_definition
 from harness.trace import Column, Trace
 
 CURVE_POINTS = 100
@@ -167,7 +167,7 @@ def gather(ledger: Ledger) -> Evidence:
         planned = 0 <= record.seed < plan["seeds"] and record.spec.get("suite_seed") == plan["seed"]
         if not planned or record.cell_id not in measures:
             continue
-        verdict = _verdict(record, definition)
+        verdict = record.judged_by(definition)
         relabelled += verdict is not record.verdict
         results[record.cell_id][record.seed] = _result(record, verdict, measures[record.cell_id])
         software[_software(record.provenance)] += 1
@@ -238,12 +238,6 @@ def _unique(names: Iterable[list[str]]) -> list[str]:
         seen[title] += 1
         titles[index] = title if seen[title] == 1 else f"{title} · {seen[title]}"
     return titles
-
-
-def _verdict(record: Record, definition: Definition) -> Verdict:
-    """Return the verdict by the plan's definition; what has no trace cannot be judged anew."""
-    known = record.verdict.definition == definition.version or record.verdict.outcome == METHOD_ERROR
-    return record.verdict if known or record.trace is None else judge(record.trace, definition)
 
 
 def _result(record: Record, verdict: Verdict, measure: str) -> Result:

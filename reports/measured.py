@@ -54,6 +54,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
         )),
         Fact("Missing trials", _missing(board)),
         Fact("Detectors that had nothing to look at", _blind(evidence)),
+        Fact("Warnings, which make no failure", _warnings(evidence)),
         Fact("Judged anew", _relabelled(evidence)),
         Fact("Changed plugins", tuple(
             f"The source of {kind} {name} changed between trials while its version stayed the same."
@@ -67,10 +68,16 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
 
 def _thresholds(evidence: Evidence) -> list[str]:
     limits = evidence.definition.model_dump(exclude={"version"})
-    return [
-        f"{mode(name)}: " + (", ".join(f"{mode(key)} {value:g}" for key, value in values.items()) or "no threshold")
-        for name, values in limits.items()
+    return [f"{mode(name)}: {_limits(values)}" for name, values in limits.items() if values is not None]
+
+
+def _limits(values: dict[str, float | str | None]) -> str:
+    said = [
+        f"{mode(key)} {value if isinstance(value, str) else format(value, 'g')}"
+        for key, value in values.items()
+        if value is not None
     ]
+    return ", ".join(said) or "no threshold"
 
 
 def _statistics() -> tuple[str, ...]:
@@ -102,6 +109,12 @@ def _blind(evidence: Evidence) -> tuple[str, ...]:
     return (
         (listing([f"{mode(name)} in {count(blind[name], 'trial')}" for name in MODES if blind[name]]),) if blind else ()
     )
+
+
+def _warnings(evidence: Evidence) -> tuple[str, ...]:
+    warned = Counter(item.mode for results in evidence.results.values() for result in results.values()
+                     for item in result.verdict.warnings)  # fmt: skip
+    return (listing([f"{mode(name)} in {count(warned[name], 'trial')}" for name in sorted(warned)]),) if warned else ()
 
 
 def _relabelled(evidence: Evidence) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """From a trace to a verdict: pure functions over plain arrays, with versioned thresholds, and no torch."""
 
-from harness.stability.definition import Definition, load_definition
+from harness.stability.definition import Definition, known_definitions, load_definition
 from harness.stability.judge import judge, method_error
 from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict
 
@@ -12,6 +12,7 @@ __all__ = [
     "Finding",
     "Verdict",
     "judge",
+    "known_definitions",
     "load_definition",
     "method_error",
 ]

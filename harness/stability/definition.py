@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +18,9 @@ class _Thresholds(BaseModel):
 
 
 class Diverged(_Thresholds):
-    """No threshold: a value is finite or it is not."""
+    """No threshold: a value is finite or it is not. What an evaluation that could not be computed means is said."""
+
+    nan_evaluation: Literal["diverged", "absent"] = "diverged"
 
 
 class Reference(_Thresholds):
@@ -44,6 +47,7 @@ class VanishingGradient(Reference):
     absolute: float
     share: float
     saturated_accuracy: float
+    input_gradient: float | None = None
 
 
 class Tail(_Thresholds):
@@ -59,6 +63,8 @@ class ModeCollapse(Tail):
     coverage: float
     largest_ratio: float
     diversity: float
+    recall: float | None = None
+    data_coverage: float | None = None
 
 
 class LateDeterioration(Tail):
@@ -73,6 +79,16 @@ class NeverConverged(_Thresholds):
 
     of_untrained: float
     share: float
+    ceiling: float | None = None
+
+
+class Oscillation(_Thresholds):
+    """See the definition file."""
+
+    roughness: float
+    swing: float
+    turns: int
+    least: int
 
 
 class Definition(_Thresholds):
@@ -85,6 +101,12 @@ class Definition(_Thresholds):
     mode_collapse: ModeCollapse
     late_deterioration: LateDeterioration
     never_converged: NeverConverged
+    oscillation: Oscillation | None = None
+
+
+def known_definitions() -> list[int]:
+    """Return the versions of the shipped definitions, the newest last."""
+    return sorted(int(path.stem) for path in FOLDER.glob("*.yaml"))
 
 
 def load_definition(version: int) -> Definition:

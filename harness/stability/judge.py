@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.stability.definition import Definition
-from harness.stability.detectors import DETECTORS
+from harness.stability.detectors import DETECTORS, WARNINGS
 from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Verdict
 from harness.trace import Trace
 
@@ -18,7 +18,14 @@ def judge(trace: Trace, definition: Definition) -> Verdict:
     looks = {name: detector(trace, definition) for name, detector in DETECTORS.items()}
     findings = tuple(look.finding for look in looks.values() if look.finding is not None)
     blind = tuple(name for name, look in looks.items() if not look.seen)
-    return Verdict(UNSTABLE if findings else STABLE, definition.version, findings, blind)
+    warned = (warning(trace, definition).finding for warning in WARNINGS.values())
+    return Verdict(
+        UNSTABLE if findings else STABLE,
+        definition.version,
+        findings,
+        blind,
+        warnings=tuple(finding for finding in warned if finding is not None),
+    )
 
 
 def method_error(message: str, definition: Definition) -> Verdict:

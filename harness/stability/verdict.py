@@ -40,6 +40,7 @@ class Verdict:
         findings: The failure modes, in the order of the detectors.
         blind: Detectors that had nothing to look at in this trace.
         message: What a method error said.
+        warnings: What else is worth knowing; it makes no failure.
     """
 
     outcome: str
@@ -47,6 +48,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     blind: tuple[str, ...] = ()
     message: str = ""
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -70,5 +72,5 @@ class Verdict:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """Rebuild a verdict from :meth:`to_json`."""
-        findings = tuple(Finding(**finding) for finding in value["findings"])
-        return cls(value["outcome"], value["definition"], findings, tuple(value["blind"]), value["message"])
+        findings, warnings = (tuple(Finding(**item) for item in value[key]) for key in ("findings", "warnings"))
+        return cls(value["outcome"], value["definition"], findings, tuple(value["blind"]), value["message"], warnings)

@@ -172,7 +172,11 @@ class Recorder:
             kept["samples"] = Samples(encoded[:count].numpy().copy())
         else:
             self.finite = False
-            values = dict.fromkeys(measures, math.nan)
+            # An infinity says that samples were not finite; NaN is left to metrics that could not be computed.
+            values = {
+                measure.key: math.inf if measure.better == "lower" else -math.inf
+                for measure in self._cell.metric.measures()
+            }
         kept["evaluation_steps"].append(training.now)
         for key in measures:
             kept["evaluations"][key].append(values[key])
