@@ -50,7 +50,8 @@ class Labelled:
         blind = Counter(name for verdict in self.verdicts.values() for name in verdict.blind)
         for name in DETECTORS:
             if blind[name]:
-                where = "any run" if blind[name] == len(self.verdicts) else f"{blind[name]} runs"
+                some = "1 run" if blind[name] == 1 else f"{blind[name]} runs"
+                where = "any run" if blind[name] == len(self.verdicts) else some
                 text += f"\n{name.replace('_', ' ')}: nothing to look at in {where}"
         return text
 

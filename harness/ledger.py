@@ -18,7 +18,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,11 @@ class Record:
         if self.verdict.definition == definition.version or self.trace is None:
             return self.verdict
         return judge(self.trace, definition)
+
+    def under(self, definition: Definition) -> Record:
+        """Return the record with the verdict by a definition; itself where that is its own."""
+        verdict = self.judged_by(definition)
+        return self if verdict is self.verdict else replace(self, verdict=verdict)
 
     def result(self) -> dict[str, Any]:
         """Return what a repetition of the trial must reproduce bit for bit."""

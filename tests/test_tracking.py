@@ -58,7 +58,16 @@ def make_plan(**changes: object) -> dict:
         }
         for cell_id, normalizer in zip(CELLS, ("none", "bssn"), strict=True)
     ]
-    return {"suite": "toy", "version": 1, "hash": "0" * 20, "seed": 7, "seeds": 2, "cells": cells, **changes}
+    return {
+        "suite": "toy",
+        "version": 1,
+        "hash": "0" * 20,
+        "seed": 7,
+        "seeds": 2,
+        "definition": 1,
+        "cells": cells,
+        **changes,
+    }
 
 
 def make_trace(points: int = 100, evaluations: int = 30) -> Trace:
@@ -496,3 +505,25 @@ def answers(url: str) -> bool:
     with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as reply:
         return reply.status == 200
     return False
+
+
+def test_a_relabelled_ledger_brings_its_new_verdicts_and_no_second_run(tmp_path):
+    """By definition 1 an evaluation that could not be computed is a divergence, by definition 2 it is absent."""
+    trace = make_trace()
+    trace.evaluations["fid[digits-cnn]"] = np.where(trace.evaluation_steps == 10, np.nan, 5.0)
+    diverged = replace(
+        make_record(0, 0, trace=trace),
+        verdict=Verdict("unstable", 1, (Finding("diverged", 10, float("nan"), float("nan"), "fid is not finite"),)),
+    )
+    ledger = make_ledger(tmp_path / "ledger", diverged)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert sync(ledger, uri).trials_created == 1
+    ledger.relabel(2)
+    assert sync(ledger, uri).trials_created == 1
+    assert sync(ledger, uri).trials_unchanged == 1
+    with connected(uri) as client:
+        experiment = client.get_experiment_by_name("toy v1")
+        runs = [run for run in client.search_runs([experiment.experiment_id]) if "ganbench.trial" in run.data.tags]
+    assert len(runs) == 1
+    assert runs[0].data.tags["ganbench.definition"] == "2"
+    assert "diverged" not in runs[0].data.tags.get("ganbench.modes", "")

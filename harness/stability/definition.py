@@ -48,6 +48,7 @@ class VanishingGradient(Reference):
     share: float
     saturated_accuracy: float
     input_gradient: float | None = None
+    reference_first: bool = False
 
 
 class Tail(_Thresholds):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.ledger import Ledger, Record
+from harness.stability import load_definition
 from harness.tracking.connection import connected, is_database, one_writer, public
 from harness.tracking.projection import (
     CELL,
@@ -85,8 +86,10 @@ def sync(
     Raises:
         TrackingError: The server cannot be reached or refuses a request, or another sync of this ledger is under way.
         LedgerError: The ledger cannot be read.
+        InputError: Its definition of instability is not known here.
     """
     plan = ledger.plan()
+    definition = load_definition(plan["definition"])
     uri = tracking_uri or default_uri(ledger)
     total = len(ledger.committed())
     cells = {cell["id"]: cell for cell in plan["cells"]}
@@ -95,7 +98,8 @@ def sync(
     with one_writer(ledger.root), connected(uri) as client:
         experiment = _experiment(client, plan, _artifact_folder(ledger) if is_database(uri) else None)
         mirror = _Mirror(client, experiment)
-        for done, record in enumerate(ledger.records(), start=1):
+        for done, committed in enumerate(ledger.records(), start=1):
+            record = committed.under(definition)
             if _is_planned(record, plan, cells):
                 mirror.bring_trial(record, plan, cells[record.cell_id])
                 tallies[record.cell_id].add(record)

@@ -43,7 +43,7 @@ class Recorder:
     def __init__(self, training: Training) -> None:
         trial, cell = training.trial, training.trial.cell
         points = even_points(cell.steps, cell.log_points)
-        self.log_points = frozenset(points)
+        self.log_points = frozenset(points) | {1}  # what gradients were before either network could win
         self.finite = True
         self._probe_points = frozenset(points[PROBE_EVERY - 1 :: PROBE_EVERY]) | {cell.steps}
         self._evaluation_points = frozenset(even_points(cell.steps, cell.evaluations))
@@ -136,7 +136,8 @@ class Recorder:
             weights, _ = network.effective(state.params, state.norm)
             samples = self._made(training, VARIED)
         fade = training.phase.fade(training.now)
-        self._keep("diversity", mean_pairwise_distance(samples) / self._real_distance)
+        real = self._real_distance
+        self._keep("diversity", mean_pairwise_distance(samples) / real if real > 0 else math.nan)
         self._keep("input_gradient.real", input_gradient(network, weights, self._real[:PROBED], fade))
         self._keep("input_gradient.fake", input_gradient(network, weights, samples[:PROBED], fade))
         for who, key, of, tree in (

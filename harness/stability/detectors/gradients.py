@@ -65,6 +65,9 @@ def vanishing_gradient(trace: Trace, definition: Definition) -> Look:
     smoothed = _smoothed(trace, "g_grad_norm", limits)
     if smoothed is not None:
         steps, values, reference = smoothed
+        if limits.reference_first:
+            first = float(trace.scalars["g_grad_norm"][0])
+            reference = max(reference, first if math.isfinite(first) else 0.0)
         limit = max(limits.factor * reference, limits.absolute)
         start = first_run(values < limit, max(1, math.ceil(limits.share * _points_per_budget(trace))))
         if start is not None:

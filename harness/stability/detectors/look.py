@@ -60,8 +60,8 @@ class Series:
         return self.values[1:] if self.untrained else self.values
 
     def tail(self, share: float, least: int) -> float:
-        """Return the median of the last ``share`` of the evaluations, of at least ``least`` of them."""
-        return float(np.median(self.values[-max(least, math.ceil(share * len(self.values))) :]))
+        """Return the median of the last ``share`` of all evaluations of the trained generator, of at least ``least``."""
+        return float(np.median(self.trained[-max(least, math.ceil(share * len(self.values))) :]))
 
     def since(self, bad: Mask) -> float:
         """Return the step from which evaluations were bad to the end.

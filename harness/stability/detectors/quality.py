@@ -24,8 +24,8 @@ def mode_collapse(trace: Trace, definition: Definition) -> Look:
     seen = False
     for measure, limit, side, words in rules:
         series = series_of(trace, measure)
-        if series is None or limit is None:
-            continue
+        if series is None or limit is None or not len(series.trained):
+            continue  # an untrained generator is collapsed by construction
         seen = True
         value = series.tail(limits.tail, limits.tail_least)
         if side * (value - limit) > 0:
@@ -45,7 +45,7 @@ def late_deterioration(trace: Trace, definition: Definition) -> Look:
             continue  # the untrained generator has nothing to lose
         seen = True
         values, trained = series.values, series.trained
-        tail = float(np.median(trained[-max(limits.tail_least, math.ceil(limits.tail * len(trained))) :]))
+        tail = series.tail(limits.tail, limits.tail_least)
         if measure == "fid":
             best, limit = float(trained.min()), limits.ratio
             value, worse = tail / best if best > 0 else math.inf, values >= limit * best
