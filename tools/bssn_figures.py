@@ -1,0 +1,171 @@
+"""Draw the three figures of "Why Spectral Normalization Stabilizes GANs" from runs of our own, for docs/stability.md.
+
+    python tools/bssn_figures.py [--results results/figures]
+
+Runs suites/figures.yaml (what is missing of it; minutes on two cores), then draws gradient norms beside quality, weight
+variances beside their bound, and quality late in training, and writes what was measured as a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import load_suite, read_ledger, run
+from harness.stability import load_definition
+from harness.trace import Trace
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "figures"
+PAGE = ROOT / "docs" / "stability.md"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+COLOURS = ("#0072b2", "#d98c00", "#009e73")
+
+Traces = dict[tuple[str, str], list[tuple[Trace, bool]]]
+"""Traces of all seeds, and whether each failed, by setting and normalizer."""
+
+
+def traces(results: Path) -> Traces:
+    """Run what is missing and return every trace."""
+    suite = load_suite("figures")
+    run(suite, results)
+    ledger = read_ledger(results)
+    names = {cell.id: (cell.setting, cell.normalizer.label()) for cell in suite.cells}
+    definition = load_definition(suite.definition)
+    found: Traces = defaultdict(list)
+    for record in sorted(ledger.records(), key=lambda record: record.seed):
+        if record.trace is not None:
+            found[names[record.cell_id]].append((record.trace, record.judged_by(definition).failed))
+    return found
+
+
+def fid_of(trace: Trace) -> np.ndarray:
+    """Return the Frechet distances of a trace."""
+    return next(column for key, column in trace.evaluations.items() if key.startswith("fid"))
+
+
+def draw(found: Traces) -> None:
+    """Draw the three figures."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    settings = list(dict.fromkeys(setting for setting, _ in found))
+    normalizers = list(dict.fromkeys(normalizer for _, normalizer in found))
+    with mpl.rc_context({"svg.hashsalt": "ganbench", "svg.fonttype": "none", "font.size": 9}):
+        _gradients(found, settings, normalizers)
+        _variances(found, settings[-1], normalizers)
+        _late(found, settings, normalizers)
+
+
+def _gradients(found: Traces, settings: list[str], normalizers: list[str]) -> None:
+    figure, grid = _figure(2, len(settings), 6.4, 4.6)
+    for column, setting in enumerate(settings):
+        for index, normalizer in enumerate(normalizers):
+            for trace, _ in found[setting, normalizer]:
+                grid[0][column].plot(trace.steps, trace.scalars["d_grad_norm"], color=COLOURS[index], lw=0.7, alpha=0.7)
+                grid[1][column].plot(trace.evaluation_steps, fid_of(trace), color=COLOURS[index], lw=0.9, alpha=0.8)
+        grid[0][column].set_title(setting, loc="left")
+        grid[1][column].set_xlabel("step")
+    for row, words in enumerate(("gradient norm of the discriminator", "Frechet distance")):
+        for axes in grid[row]:
+            axes.set_yscale("log")
+        grid[row][0].set_ylabel(words)
+    _save(figure, normalizers, "bssn-gradients.svg")
+
+
+def _variances(found: Traces, setting: str, normalizers: list[str]) -> None:
+    layers = found[setting, normalizers[0]][0][0].layers
+    figure, grid = _figure(1, len(layers), 2.6 * len(layers), 2.7)
+    for axes, name in zip(grid[0], layers, strict=True):
+        for index, normalizer in enumerate(normalizers):
+            for trace, _ in found[setting, normalizer]:
+                layer = trace.layers[name]
+                axes.plot(trace.steps_of(layer), layer.variance, color=COLOURS[index], lw=0.9, alpha=0.8)
+        axes.axhline(layers[name].bound, color="#444", lw=1, ls=(0, (4, 3)))
+        axes.set_yscale("log")
+        axes.set_title(f"{name}: 1 / max(m, n) = {layers[name].bound:.2g}", loc="left", fontsize=8)
+        axes.set_xlabel("step")
+    grid[0][0].set_ylabel(f"variance of weights ({setting})")
+    _save(figure, normalizers, "bssn-variances.svg")
+
+
+def _late(found: Traces, settings: list[str], normalizers: list[str]) -> None:
+    figure, grid = _figure(1, len(settings), 6.4, 2.9)
+    for axes, setting in zip(grid[0], settings, strict=True):
+        for index, normalizer in enumerate(normalizers):
+            for trace, _ in found[setting, normalizer]:
+                best = np.minimum.accumulate(fid_of(trace)[1:])
+                axes.plot(trace.evaluation_steps[1:], fid_of(trace)[1:] / best, color=COLOURS[index], lw=0.9, alpha=0.8)
+        axes.axhline(1.5, color="#444", lw=1, ls=(0, (4, 3)))
+        axes.set_yscale("log")
+        axes.set_title(setting, loc="left")
+        axes.set_xlabel("step")
+    grid[0][0].set_ylabel("Frechet distance over the best so far")
+    _save(figure, normalizers, "bssn-late.svg")
+
+
+def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    import matplotlib.pyplot as plt
+
+    figure, grid = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+    for axes in grid.flat:
+        axes.grid(color="#ddd", lw=0.5)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    return figure, grid
+
+
+def _save(figure: Any, normalizers: list[str], name: str) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=colour, label=label) for colour, label in zip(COLOURS, normalizers, strict=True)]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    FOLDER.mkdir(exist_ok=True)
+    figure.savefig(FOLDER / name, metadata={"Date": None, "Creator": None})
+
+
+def table(found: Traces) -> str:
+    """Return what was measured: medians over seeds."""
+    lines = [
+        "| setting | normalizer | unstable | gradient norm, end / reference | largest variance / bound | best FID |"
+        " tail / best FID |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (setting, normalizer), seeds in found.items():
+        grown, spread, best, tails = [], [], [], []
+        for trace, _ in seeds:
+            gradient = trace.scalars["d_grad_norm"]
+            early = (trace.steps >= 0.005 * trace.budget) & (trace.steps <= 0.02 * trace.budget)
+            grown.append(np.median(gradient[-20:]) / np.median(gradient[early]))
+            spread.append(max(layer.variance[-1] / layer.bound for layer in trace.layers.values()))
+            fid = fid_of(trace)[1:]
+            best.append(fid.min())
+            tails.append(np.median(fid[-4:]) / fid.min())
+        middle = [f"{np.median(values):.2g}" for values in (grown, spread, best)]
+        failed = sum(bad for _, bad in seeds)
+        lines.append(
+            f"| {setting} | `{normalizer}` | {failed}/{len(seeds)} | {' | '.join(middle)} |"
+            f" {np.median(tails):.2f} ({min(tails):.2f} to {max(tails):.2f}) |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run, draw, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=ROOT / "results" / "figures")
+    found = traces(parser.parse_args().results)
+    draw(found)
+    page = PAGE.read_text(encoding="utf-8")
+    head, rest = page.split(BEGIN)
+    PAGE.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
