@@ -67,17 +67,19 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
 
 
 def _thresholds(evidence: Evidence) -> list[str]:
-    limits = evidence.definition.model_dump(exclude={"version"})
+    limits = evidence.definition.model_dump(exclude={"version"}, exclude_unset=True)
     return [f"{mode(name)}: {_limits(values)}" for name, values in limits.items() if values is not None]
 
 
-def _limits(values: dict[str, float | str | None]) -> str:
-    said = [
-        f"{mode(key)} {value if isinstance(value, str) else format(value, 'g')}"
-        for key, value in values.items()
-        if value is not None
-    ]
+def _limits(values: dict[str, float | bool | str | None]) -> str:
+    said = [f"{mode(key)} {_limit(value)}" for key, value in values.items() if value is not None]
     return ", ".join(said) or "no threshold"
+
+
+def _limit(value: float | bool | str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else format(value, "g")
 
 
 def _statistics() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ class _Thresholds(BaseModel):
 class Diverged(_Thresholds):
     """No threshold: a value is finite or it is not. What an evaluation that could not be computed means is said."""
 
-    nan_evaluation: Literal["diverged", "absent"] = "diverged"
+    uncomputed_evaluation: Literal["diverged", "absent"] = "diverged"
 
 
 class Reference(_Thresholds):

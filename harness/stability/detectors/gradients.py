@@ -17,7 +17,7 @@ def diverged(trace: Trace, definition: Definition) -> Look:
     In evaluations an infinity stands for samples that are not finite; NaN for a metric that could not be computed, which
     is divergence in definition 1 only.
     """
-    absent = definition.diverged.nan_evaluation == "absent"
+    absent = definition.diverged.uncomputed_evaluation == "absent"
     columns = [(trace.steps, name, ~np.isfinite(column)) for name, column in trace.scalars.items()]
     columns += [
         (trace.evaluation_steps, name, np.isinf(column) if absent else ~np.isfinite(column))
