@@ -122,7 +122,8 @@ def _means(failed: NDArray[np.float64], trials: NDArray[np.float64]) -> NDArray[
     ran = trials > 0
     shares = np.where(ran, failed / np.where(ran, trials, 1), 0.0)
     groups = ran.sum(-1)
-    return np.round(np.where(groups > 0, shares.sum(-1) / np.maximum(groups, 1), np.nan), 12)
+    means: NDArray[np.float64] = np.where(groups > 0, shares.sum(-1) / np.maximum(groups, 1), np.nan)
+    return means.round(12)
 
 
 def _quantiles(sampled: NDArray[np.float64], levels: list[float]) -> NDArray[np.float64]:

@@ -92,7 +92,7 @@ def risk_difference(both: int, only_first: int, only_second: int, neither: int, 
     p1, p2 = k1 / pairs, k2 / pairs
     (low1, high1), (low2, high2) = rate_interval(k1, pairs, alpha), rate_interval(k2, pairs, alpha)
     margins = k1 * (pairs - k1) * k2 * (pairs - k2)
-    covariance = both * neither - only_first * only_second
+    covariance = float(both * neither - only_first * only_second)
     if covariance > 0:  # the continuity correction of method 10
         covariance = max(covariance - pairs / 2, 0)
     phi = covariance / math.sqrt(margins) if margins else 0.0
