@@ -159,10 +159,7 @@ def compare(outcomes: ArrayLike, rule: Rule) -> list[Comparison]:
     differences = np.where(
         complete, np.nan_to_num(np.where(shared, values[first] - values[second], 0)).sum(axis=1), 0
     ).astype(np.int64)
-    levels = [rule.alpha / (index + 1) for index in range(len(names))]
-    times = crossings(differences, levels, rule.most) if rule.test == "spending" else _bets(differences, levels)
-    times[times > seeds[:, None]] = 0
-    separated = _holm(times)
+    separated = _holm(differences, seeds, rule)
     level = rule.alpha / max(1, len(names) - len(separated))
     found = []
     for index, (a, b) in enumerate(names):
@@ -289,18 +286,20 @@ def always_valid_p(differences: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(1 / np.maximum(e_values(values).max(axis=-1), 1.0))
 
 
-def _bets(differences: NDArray[np.int64], levels: Sequence[float]) -> NDArray[np.int64]:
-    """Return after how many seeds the fortune first reached 1 / level, [pairs, levels]; 0 where it has not."""
-    reached = e_values(differences)[:, None, :] >= 1 / np.asarray(levels)[None, :, None]
-    return np.where(reached.any(axis=2), reached.argmax(axis=2) + 1, 0) if differences.size else reached.sum(axis=2)
-
-
-def _holm(times: NDArray[np.int64]) -> dict[int, int]:
-    """Return which pairs are separated and when, from the times of rejection at alpha / 1, alpha / 2, and so on."""
+def _holm(differences: NDArray[np.int64], seeds: NDArray[np.int64], rule: Rule) -> dict[int, int]:
+    """Return which pairs are separated and since when: at alpha over the number of pairs that are not, until none is."""
     separated: dict[int, int] = {}
-    while len(separated) < len(times):
-        column = times[:, len(times) - len(separated) - 1]
-        more = {index: int(time) for index, time in enumerate(column) if time and index not in separated}
+    while len(separated) < len(differences):
+        left = [index for index in range(len(differences)) if index not in separated]
+        level = rule.alpha / len(left)
+        if rule.test == "spending":
+            times = crossings(differences[left], [level], rule.most)[:, 0]
+        else:
+            reached = e_values(differences[left]) >= 1 / level
+            times = (
+                np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, 0) if reached.size else reached.sum(axis=1)
+            )
+        more = {index: int(time) for index, time in zip(left, times, strict=True) if 0 < time <= seeds[index]}
         if not more:
             break
         separated |= more

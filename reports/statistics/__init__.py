@@ -19,8 +19,8 @@ from reports.statistics.bootstrap import MacroBootstrap, macro_bootstrap, suite_
 from reports.statistics.constants import ALPHA
 from reports.statistics.multiplicity import holm, least_discordant
 from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, risk_difference
-from reports.statistics.permutation import sign_flip
-from reports.statistics.power import discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics.permutation import sign_flip, sign_flip_many
+from reports.statistics.power import claim_power, discordant_chances, mcnemar_power, seeds_needed
 from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
 from reports.statistics.ranks import rank_intervals, tiers
 from reports.statistics.rates import mean_rate
@@ -33,6 +33,7 @@ __all__ = [
     "Survival",
     "boschloo",
     "claim_p",
+    "claim_power",
     "discordant_chances",
     "holm",
     "kaplan_meier",
@@ -49,6 +50,7 @@ __all__ = [
     "risk_difference",
     "seeds_needed",
     "sign_flip",
+    "sign_flip_many",
     "suite_generator",
     "tiers",
 ]

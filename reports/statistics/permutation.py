@@ -62,6 +62,31 @@ def sign_flip(
     return float((1 + _extreme(signs, values).sum()) / (1 + draws))
 
 
+def sign_flip_many(differences: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the p-values of :func:`sign_flip` for many rows of whole numbers at once, to about twelve digits.
+
+    The chance of every sum comes from its characteristic function, the product of the cosines of the blocks
+    (Pagano & Tritchler 1983).
+
+    Args:
+        differences: [tests, blocks] Whole numbers.
+
+    Returns:
+        [tests], in (0, 1].
+    """
+    sizes = np.abs(differences)
+    observed = np.abs(differences.sum(axis=1))
+    reach = int(sizes.sum(axis=1).max(initial=0))
+    angles = 2 * np.pi * np.arange(reach + 1) / (2 * reach + 1)
+    spectrum = np.ones((len(sizes), reach + 1))
+    for size in range(1, int(sizes.max(initial=0)) + 1):
+        spectrum *= np.cos(size * angles) ** (sizes == size).sum(axis=1)[:, None]
+    chances = np.fft.irfft(spectrum, 2 * reach + 1, axis=1)[:, : reach + 1]  # of the sums 0, 1, ..., reach
+    tails = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
+    p = 2 * np.take_along_axis(tails, observed[:, None], axis=1)[:, 0]
+    return np.where(observed == 0, 1.0, np.clip(p, 1e-12, 1.0))
+
+
 def _extreme(signs: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which choices of signs give a sum at least as far from 0; rounding must not make ties unequal."""
     observed = abs(values.sum())
