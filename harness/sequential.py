@@ -45,12 +45,13 @@ class Rule:
     Attributes:
         least: Every cell gets so many seeds before anything is decided.
         most: No cell gets more.
-        alpha: Chance of any false claim of a difference, over all pairs and all looks.
+        alpha: Chance of any false claim of a difference, over all comparisons and all looks.
         half_width: A cell whose normalizer's rate has an interval of at most this half-width needs no more seeds; None
             if only comparisons count.
         futility: A pair is given up when its chance of being separated within ``most`` seeds, if its true difference is
             what is seen so far, is below this; 0 never gives up.
         test: ``"spending"`` or ``"betting"``.
+        baseline: Index of the normalizer that the others are compared with; None compares all pairs.
     """
 
     least: int = 8
@@ -59,6 +60,7 @@ class Rule:
     half_width: float | None = None
     futility: float = 0.3
     test: Literal["spending", "betting"] = "spending"
+    baseline: int | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -115,7 +117,7 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
         (normalizer, group) of each open cell; empty when all is settled.
 
     Raises:
-        ValueError: The array has another number of dimensions, or values other than 0, 1 and nan.
+        ValueError: The array has another number of dimensions, or values other than 0, 1 and nan, or lacks the baseline.
     """
     values = _checked(outcomes)
     run = np.isfinite(values).sum(axis=2)
@@ -133,20 +135,22 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
 
 
 def compare(outcomes: ArrayLike, rule: Rule) -> list[Comparison]:
-    """Compare all pairs of normalizers, after any seed and as often as wanted.
+    """Compare normalizers in pairs, after any seed and as often as wanted.
 
     Args:
         outcomes: As in :func:`open_cells`. Groups in which one of a pair has no trial are left out of its comparison.
         rule: Which test, at what level, and when to give up.
 
     Returns:
-        One comparison for each pair, in the order of ``itertools.combinations``.
+        One comparison for each pair, or for each with the baseline, in the order of ``itertools.combinations``.
 
     Raises:
-        ValueError: The array has another number of dimensions, or values other than 0, 1 and nan.
+        ValueError: The array has another number of dimensions, or values other than 0, 1 and nan, or lacks the baseline.
     """
     values = _checked(outcomes)[..., : rule.most]
-    names = list(combinations(range(len(values)), 2))
+    if rule.baseline is not None and not 0 <= rule.baseline < len(values):
+        raise ValueError(f"there is no normalizer {rule.baseline} among {len(values)}")
+    names = [pair for pair in combinations(range(len(values)), 2) if rule.baseline is None or rule.baseline in pair]
     if not names:
         return []
     first, second = ([pair[side] for pair in names] for side in (0, 1))

@@ -150,6 +150,18 @@ def test_a_group_that_a_normalizer_lacks_is_left_out():
     assert pair.separated
 
 
+def test_with_a_baseline_only_its_comparisons_count():
+    values = outcomes(0.98, 0.3, 0.3)
+    values[:, :, 24:] = np.nan
+    found = compare(values, Rule(futility=0, baseline=0))
+    assert [(pair.first, pair.second) for pair in found] == [(0, 1), (0, 2)]
+    assert all(pair.worse == 0 and pair.separated for pair in found)
+    assert open_cells(values, Rule(futility=0, baseline=0)) == set()
+    assert {item for item, _ in open_cells(values, Rule(futility=0))} == {1, 2}
+    with pytest.raises(ValueError, match="no normalizer 3 among 3"):
+        open_cells(values, Rule(baseline=3))
+
+
 def test_one_normalizer_has_nothing_to_decide():
     assert compare(outcomes(0.3), Rule()) == []
     assert open_cells(outcomes(0.3), Rule()) == set()

@@ -23,7 +23,7 @@ from reports.statistics.permutation import sign_flip, sign_flip_many
 from reports.statistics.power import claim_power, discordant_chances, mcnemar_power, seeds_needed
 from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
 from reports.statistics.ranks import rank_intervals, tiers
-from reports.statistics.rates import mean_rate
+from reports.statistics.rates import blocked_rate, mean_rate
 from reports.statistics.survival import Survival, kaplan_meier, log_rank
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "MacroBootstrap",
     "RiskDifference",
     "Survival",
+    "blocked_rate",
     "boschloo",
     "claim_p",
     "claim_power",

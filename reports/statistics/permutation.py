@@ -78,9 +78,13 @@ def sign_flip_many(differences: NDArray[np.integer]) -> NDArray[np.float64]:
     observed = np.abs(differences.sum(axis=1))
     reach = int(sizes.sum(axis=1).max(initial=0))
     angles = 2 * np.pi * np.arange(reach + 1) / (2 * reach + 1)
-    spectrum = np.ones((len(sizes), reach + 1))
-    for size in range(1, int(sizes.max(initial=0)) + 1):
-        spectrum *= np.cos(size * angles) ** (sizes == size).sum(axis=1)[:, None]
+    distinct = np.unique(sizes[sizes > 0])
+    counts = (
+        np.array([(sizes == size).sum(axis=1) for size in distinct], dtype=float).reshape(len(distinct), len(sizes)).T
+    )
+    cosines = np.cos(distinct[:, None] * angles)  # never 0, as the number of angles is odd
+    sign = 1 - 2 * (counts @ (cosines < 0) % 2)
+    spectrum = sign * np.exp(counts @ np.log(np.abs(cosines)))
     chances = np.fft.irfft(spectrum, 2 * reach + 1, axis=1)[:, : reach + 1]  # of the sums 0, 1, ..., reach
     tails = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
     p = 2 * np.take_along_axis(tails, observed[:, None], axis=1)[:, 0]
