@@ -283,6 +283,28 @@ def check(
 
 
 @app.command()
+def power(
+    first: Annotated[float, typer.Argument(min=0, max=1, help="Failure rate of one normalizer, from 0 to 1.")],
+    second: Annotated[float, typer.Argument(min=0, max=1, help="Failure rate of another.")],
+    cells: Annotated[int, typer.Option(min=1, help="Cells of each normalizer, which are pooled.")] = 1,
+    normalizers: Annotated[int, typer.Option(min=2, help="How many normalizers are compared.")] = 2,
+    baseline_only: Annotated[
+        bool, typer.Option("--baseline-only", help="Count comparisons with a baseline only, instead of all pairs.")
+    ] = False,
+    alpha: Annotated[float, typer.Option(help="Chance of a false claim in all comparisons together.")] = 0.05,
+    chance: Annotated[float, typer.Option("--power", help="Wanted chance of telling the two apart.")] = 0.8,
+) -> None:
+    """Say how many seeds per cell it takes to tell two normalizers apart."""
+    from reports.power import seeds_in_words
+
+    console = _console()
+    for line in seeds_in_words(
+        first, second, cells=cells, normalizers=normalizers, baseline_only=baseline_only, alpha=alpha, power=chance
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def doctor() -> None:
     """Look at versions, devices, Ray, MLflow, free disk and data sets."""
     from harness.doctor import examine

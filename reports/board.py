@@ -7,15 +7,18 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.intervals import rate_interval
 from harness.stability import METHOD_ERROR
 from harness.stability.detectors import DETECTORS
 from reports.evidence import Evidence, Group, Protocol, Result
 from reports.statistics import (
     ALPHA,
+    claim_p,
     holm,
     least_discordant,
-    mcnemar,
     mean_rate,
     median_failures_worst,
     rank_intervals,
@@ -97,9 +100,13 @@ class Pair:
         shared: Pairs of trials with the same seed and everything else equal.
         only_first: Pairs in which only the first failed.
         only_second: Pairs in which only the second failed.
-        p: McNemar's exact p-value.
+        seeds: Seeds of which they share a trial.
+        seeds_first: Seeds with which the first failed in more cells.
+        seeds_second: Seeds with which the second did.
+        p: Of both exact tests that a claim must pass, see ``reports.statistics.claim_p``.
         holm_p: The same, corrected for all pairs of normalizers.
-        needed: Discordant pairs, all one way, that could separate the two.
+        baseline_p: The same, corrected for the comparisons with the baseline; None where neither is the baseline.
+        needed: Seeds that differ, all one way, that could separate the two.
         groups_first: In how many groups of cells the first failed more often.
         groups_second: In how many the second did.
     """
@@ -109,16 +116,25 @@ class Pair:
     shared: int
     only_first: int
     only_second: int
+    seeds: int
+    seeds_first: int
+    seeds_second: int
     p: float
     holm_p: float
+    baseline_p: float | None
     needed: int
     groups_first: int
     groups_second: int
 
     @property
     def significant(self) -> bool:
-        """Whether the two are separated."""
+        """Whether the two are separated, among all pairs."""
         return self.holm_p <= ALPHA
+
+    @property
+    def significant_to_baseline(self) -> bool:
+        """Whether the two are separated among the comparisons with the baseline, a family that the suite declares."""
+        return self.baseline_p is not None and self.baseline_p <= ALPHA
 
     @property
     def better(self) -> str:
@@ -213,32 +229,50 @@ def _median(results: list[Result], protocol: Protocol) -> float:
     return median_failures_worst(values, sum(item.verdict.failed for item in results), protocol.better)
 
 
+def outcomes(evidence: Evidence, normalizers: list[str]) -> NDArray[np.float64]:
+    """Return who failed: [normalizers, groups, seeds], 1 failed, 0 stable, nan missing."""
+    found = np.full((len(normalizers), len(evidence.groups), evidence.seeds), np.nan)
+    for row, normalizer in enumerate(normalizers):
+        for column, group in enumerate(evidence.groups):
+            for result in evidence.of(group, normalizer):
+                found[row, column, result.seed] = result.verdict.failed
+    return found
+
+
 def _pairs(evidence: Evidence, order: list[str]) -> list[Pair]:
-    tables = [(first, second, _discordant(evidence, first, second)) for first, second in combinations(order, 2)]
-    raw = [mcnemar(sum(b for _, b, _ in table), sum(c for _, _, c in table)) for _, _, table in tables]
+    failed = dict(zip(order, outcomes(evidence, order), strict=True))
+    names = list(combinations(order, 2))
+    raw = [claim_p(failed[first], failed[second]) for first, second in names]
+    family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
+    to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
     return [
         Pair(
             first=first,
             second=second,
-            shared=sum(shared for shared, _, _ in table),
-            only_first=sum(b for _, b, _ in table),
-            only_second=sum(c for _, _, c in table),
+            **_discordant(failed[first], failed[second]),
             p=raw[index],
             holm_p=holm_p,
+            baseline_p=to_baseline.get(index),
             needed=least_discordant(raw, index),
-            groups_first=sum(b > c for _, b, c in table),
-            groups_second=sum(c > b for _, b, c in table),
         )
-        for index, ((first, second, table), holm_p) in enumerate(zip(tables, holm(raw), strict=True))
+        for index, ((first, second), holm_p) in enumerate(zip(names, holm(raw), strict=True))
     ]
 
 
-def _discordant(evidence: Evidence, first: str, second: str) -> list[tuple[int, int, int]]:
-    """Return for each group: shared pairs, those in which only the first failed, those in which only the second did."""
-    table = []
-    for group in evidence.groups:
-        a, b = ({item.seed: item.verdict.failed for item in evidence.of(group, name)} for name in (first, second))
-        shared = a.keys() & b.keys()
-        table.append((len(shared), sum(a[seed] and not b[seed] for seed in shared),
-                      sum(b[seed] and not a[seed] for seed in shared)))  # fmt: skip
-    return table
+def _discordant(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, int]:
+    """Return the counts of :class:`Pair` for outcomes [groups, seeds]; a pair with a missing half is no pair."""
+    difference = first - second
+    shared = np.isfinite(difference)
+    difference = np.where(shared, difference, 0)
+    groups, seeds = difference.sum(axis=1), difference.sum(axis=0)
+    counts = {
+        "shared": shared.sum(),
+        "only_first": (difference > 0).sum(),
+        "only_second": (difference < 0).sum(),
+        "seeds": shared.any(axis=0).sum(),
+        "seeds_first": (seeds > 0).sum(),
+        "seeds_second": (seeds < 0).sum(),
+        "groups_first": (groups > 0).sum(),
+        "groups_second": (groups < 0).sum(),
+    }
+    return {name: int(number) for name, number in counts.items()}

@@ -70,10 +70,17 @@ def conclusion(pair: Pair) -> str:
     if not pair.shared:
         return f"{first} and {second} share no trials yet."
     if not pair.significant:
+        missing = (
+            f"not enough seeds to separate {first} and {second}:"
+            f" at least {count(pair.needed, 'seed')} that differ are needed, all one way;"
+            f" of {count(pair.seeds, 'shared seed')}, {first} failed in more cells with {pair.seeds_first}"
+            f" and {second} with {pair.seeds_second}."
+        )
+        if not pair.significant_to_baseline:
+            return missing[0].upper() + missing[1:]
         return (
-            f"Not enough seeds to separate {first} and {second}:"
-            f" at least {count(pair.needed, 'discordant pair')} are needed, all one way;"
-            f" there are {pair.only_first} against {pair.only_second} among {pair.shared}."
+            f"Among the comparisons with the baseline alone, {better} failed significantly less often than {worse}"
+            f" (Holm {p_value(pair.baseline_p or 0)}); among all pairs there are {missing}"
         )
     text = (
         f"{better} failed significantly less often than {worse}: of {count(pair.shared, 'shared pair')},"

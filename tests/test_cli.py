@@ -13,7 +13,7 @@ from harness.errors import LedgerError
 from harness.ledger import Ledger
 from harness.worker import execute
 
-VERBS = ["plan", "run", "report", "sync", "list", "check", "doctor"]
+VERBS = ["plan", "run", "report", "sync", "list", "check", "power", "doctor"]
 
 
 def test_help_names_every_verb_and_imports_nothing_heavy():
@@ -133,3 +133,18 @@ def test_doctor_says_what_this_machine_has(ganbench):
     assert done.returncode == 0, done.stdout
     for subject in ("torch", "ray", "mlflow", "free disk", "CPU cores", "dataset digits", "1,797 examples of 1x8x8"):
         assert subject in done.stdout
+
+
+def test_power_says_how_many_seeds_and_what_it_takes_as_given():
+    told = CliRunner().invoke(app, ["power", "0.5", "0.2", "--normalizers", "5"])
+    assert told.exit_code == 0
+    assert "50 % and 20 %, 1 cell of each normalizer, 10 comparisons at 5 % in all" in told.output
+    assert [line.split()[0] for line in told.output.splitlines()[2:]] == ["37", "74"]
+    pooled = CliRunner().invoke(app, ["power", "0.5", "0.2", "--cells", "5", "--normalizers", "5"]).output
+    assert "independent; where a seed fails in many cells at once it takes more" in " ".join(pooled.split())
+
+
+def test_power_refuses_equal_rates_and_rates_beyond_one():
+    equal = CliRunner().invoke(app, ["power", "0.5", "0.5"])
+    assert "no number of seeds" in str(equal.exception)
+    assert CliRunner().invoke(app, ["power", "0.5", "1.2"]).exit_code == 2

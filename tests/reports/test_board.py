@@ -87,6 +87,37 @@ def test_rank_intervals_part_when_seeds_suffice(ledgers):
     assert (found["a"].rank, found["b"].rank, found["c"].rank) == ((1, 1), (2, 3), (2, 3))
 
 
+def test_a_seed_that_fails_in_every_cell_counts_once(ledgers):
+    found = pair(ledgers({"a": ("cccc....", "cccc...."), "b": ("........", "........")}), "a", "b")
+    assert max(found.only_first, found.only_second) == 8  # enough for McNemar's test
+    assert {found.seeds_first, found.seeds_second} == {4, 0}
+    assert found.p == 2 / 2**4
+    assert not found.significant
+
+
+def test_comparisons_with_the_baseline_are_a_family_of_their_own(ledgers):
+    texts = {"a": "........", "base": "cccccccc", "c": "c.......", "d": ".c......", "e": "..c....."}
+    outcomes = {name: (text,) for name, text in texts.items()}
+    found = pair(ledgers(outcomes, baseline="base"), "a", "base")
+    assert found.holm_p == pytest.approx(10 * 2 / 2**8)
+    assert found.baseline_p == pytest.approx(4 * 2 / 2**8)
+    assert found.significant_to_baseline
+    assert not found.significant
+    assert pair(ledgers(outcomes, baseline="base"), "a", "c").baseline_p is None
+    assert pair(ledgers(outcomes), "a", "base").baseline_p is None
+
+
+def test_a_claim_about_the_baseline_alone_says_so(ledgers):
+    texts = {"a": "........", "base": "cccccccc", "c": "c.......", "d": ".c......", "e": "..c....."}
+    text = leaderboard(ledgers({name: (text,) for name, text in texts.items()}, baseline="base")).markdown()
+    assert (
+        "Among the comparisons with the baseline alone, **a** failed significantly less often than **base**"
+        " (Holm p = 0.031); among all pairs there are not enough seeds to separate **a** and **base**" in text
+    )
+    assert "No other" not in text
+    assert "no difference" not in text
+
+
 def test_the_most_stable_comes_first_and_ties_go_by_name(ledgers):
     ledger = ledgers({"z": ("....",), "none": ("    ",), "b": ("c...",), "a": ("c...",)})
     assert [row.normalizer for row in leaderboard(ledger).board.rows] == ["z", "a", "b", "none"]

@@ -1,0 +1,57 @@
+"""The statistics behind the leaderboard, one subject in each module.
+
+Pure functions of counts and of arrays of outcomes: 1 for a failed trial, 0 for a stable one, nan for a missing one.
+
+* ``rates``: the mean of cells' rates and its interval; the intervals of one rate are those of ``harness.intervals``.
+* ``paired``: two normalizers on the trials that share a cell's other choices and a seed.
+* ``permutation``: sign-flip tests, whose blocks are seeds or cells.
+* ``multiplicity``: Holm's correction for many comparisons.
+* ``ranks``: the ranks, and the tiers, that the corrected tests leave open.
+* ``bootstrap``: the seed-blocked bootstrap of the mean rate, its differences, ranks and the chance of being best.
+* ``quality``: medians, profiles and probabilities of improvement in which failures stay in.
+* ``survival``: time to failure, censored at the step budget.
+* ``power``: how many seeds it takes.
+
+``docs/statistics.md`` says when each is used, why, and how often it errs.
+"""
+
+from reports.statistics.bootstrap import MacroBootstrap, macro_bootstrap, suite_generator
+from reports.statistics.constants import ALPHA
+from reports.statistics.multiplicity import holm, least_discordant
+from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, risk_difference
+from reports.statistics.permutation import sign_flip, sign_flip_many
+from reports.statistics.power import claim_power, discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
+from reports.statistics.ranks import rank_intervals, tiers
+from reports.statistics.rates import blocked_rate, mean_rate
+from reports.statistics.survival import Survival, kaplan_meier, log_rank
+
+__all__ = [
+    "ALPHA",
+    "MacroBootstrap",
+    "RiskDifference",
+    "Survival",
+    "blocked_rate",
+    "boschloo",
+    "claim_p",
+    "claim_power",
+    "discordant_chances",
+    "holm",
+    "kaplan_meier",
+    "least_discordant",
+    "log_rank",
+    "macro_bootstrap",
+    "mcnemar",
+    "mcnemar_power",
+    "mean_rate",
+    "median_failures_worst",
+    "performance_profile",
+    "probability_of_improvement",
+    "rank_intervals",
+    "risk_difference",
+    "seeds_needed",
+    "sign_flip",
+    "sign_flip_many",
+    "suite_generator",
+    "tiers",
+]

@@ -1,0 +1,166 @@
+"""How many seeds it takes to tell two normalizers apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from reports.statistics.bootstrap import suite_generator
+from reports.statistics.constants import ALPHA
+from reports.statistics.permutation import sign_flip_many
+
+POWER = 0.8
+MOST = 20_000
+"""More pairs than this are not looked for."""
+
+SIMULATED = 1_500
+"""Up to so many pairs the test over seeds is simulated."""
+
+
+def discordant_chances(first: float, second: float, *, nested: bool) -> tuple[float, float]:
+    """Return the chances that of a pair only the first, and only the second, fails.
+
+    Args:
+        first: Failure rate of the first, in [0, 1].
+        second: Of the second.
+        nested: Whether the more stable one fails only where the other does too, the best case for pairing; otherwise the
+            outcomes are independent, the worst case short of seeds that favour one and harm the other.
+
+    Raises:
+        ValueError: A rate is outside [0, 1].
+    """
+    if not (0 <= first <= 1 and 0 <= second <= 1):
+        raise ValueError(f"rates are from 0 to 1, not {first:g} and {second:g}")
+    if nested:
+        return max(first - second, 0.0), max(second - first, 0.0)
+    return first * (1 - second), second * (1 - first)
+
+
+def mcnemar_power(pairs: int, only_first: float, only_second: float, alpha: float = ALPHA) -> float:
+    """Return the chance that McNemar's exact test separates two normalizers.
+
+    Exact: summed over the number of discordant pairs, and given it over their direction.
+
+    Args:
+        pairs: Independent pairs of trials.
+        only_first: Chance that only the first of a pair fails.
+        only_second: Chance that only the second does.
+        alpha: Level of the one comparison, after any correction.
+    """
+    from scipy.special import bdtr, bdtrc, gammaln, xlog1py, xlogy
+
+    chance = only_first + only_second
+    if chance <= 0 or pairs < 1:
+        return 0.0
+    number = np.arange(pairs + 1)
+    each = np.exp(
+        gammaln(pairs + 1) - gammaln(number + 1) - gammaln(pairs - number + 1)
+        + xlogy(number, chance) + xlog1py(pairs - number, -min(chance, 1.0))
+    )  # fmt: skip
+    limit = _largest_rejected(number, alpha)
+    share = only_first / chance
+    some = limit >= 0
+    k, n = limit[some], number[some]
+    return float((each[some] * (bdtr(k, n, share) + bdtrc(n - k - 1, n, share))).sum())
+
+
+def claim_power(
+    seeds: int, cells: int, only_first: float, only_second: float, alpha: float = ALPHA, draws: int = 2_000
+) -> float:
+    """Return the chance that two normalizers pass both tests of a claim, ``reports.statistics.claim_p``, over cells.
+
+    Simulated, the same every time, with independent cells; with one cell the two tests are one, and the answer is exact.
+
+    Args:
+        seeds: Seeds per cell.
+        cells: Cells of each normalizer, at least 1.
+        only_first: Chance that of a pair only the first fails.
+        only_second: Chance that only the second does.
+        alpha: Level of the one comparison, after any correction.
+        draws: How many suites are simulated.
+    """
+    if cells == 1 or seeds < 1:
+        return mcnemar_power(seeds, only_first, only_second, alpha)
+    random = suite_generator(f"{seeds} {cells} {only_first} {only_second}", "power")
+    rest = max(0.0, 1 - only_first - only_second)
+    drawn = random.multinomial(cells, [only_first, only_second, rest], (draws, seeds))
+    first, second = drawn[..., 0].sum(1), drawn[..., 1].sum(1)
+    pooled = np.minimum(first, second) <= _largest_rejected(first + second, alpha)
+    passed = np.flatnonzero(pooled)
+    if not len(passed):
+        return 0.0
+    return float((sign_flip_many((drawn[passed, :, 0] - drawn[passed, :, 1])) <= alpha).sum() / draws)
+
+
+def seeds_needed(
+    first: float,
+    second: float,
+    *,
+    nested: bool,
+    cells: int = 1,
+    alpha: float = ALPHA,
+    power: float = POWER,
+) -> int | None:
+    """Return the fewest seeds per cell with which two normalizers are told apart with some power.
+
+    Cells are taken as independent, so with several cells the number is a lower bound where a seed's outcomes hang
+    together; then it is also simulated, and can be one seed off.
+
+    Args:
+        first: True failure rate of the first, in [0, 1], the same in every cell.
+        second: Of the second.
+        nested: As in :func:`discordant_chances`.
+        cells: Cells of each normalizer that are pooled, at least 1.
+        alpha: Level of the one comparison: for the first step of Holm's procedure, the page's level over the number of
+            comparisons.
+        power: Chance of telling them apart, in (0, 1).
+
+    Returns:
+        Seeds per cell; None where the rates are equal or more than :data:`MOST` pairs would be needed.
+
+    Raises:
+        ValueError: An argument is outside its range.
+    """
+    if cells < 1 or not 0 < alpha < 1 or not 0 < power < 1:
+        raise ValueError("cells are at least 1; alpha and power are between 0 and 1")
+    chances = discordant_chances(first, second, nested=nested)
+    if first == second:
+        return None
+    pooled = _fewest(lambda seeds: mcnemar_power(seeds * cells, *chances, alpha) >= power, 1, MOST // cells)
+    if pooled is None or cells == 1:
+        return pooled
+    # Fewer than this, and even seeds that all point one way do not reach the level.
+    least = max(pooled, math.ceil(1 - math.log2(alpha)))
+    if least * cells > SIMULATED:
+        return least  # with so many seeds the two tests agree
+    return _fewest(lambda seeds: claim_power(seeds, cells, *chances, alpha) >= power, least, MOST // cells)
+
+
+def _fewest(enough: Callable[[int], bool], start: int, most: int) -> int | None:
+    """Return the first number that is enough, when more of them nearly always are too."""
+    few, many = start - 1, start
+    while not enough(many):
+        few, many = many, 2 * many
+        if few > most:
+            return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        if enough(middle):
+            many = middle
+        else:
+            few = middle
+    # Power is not quite monotone, as the tests are of counts.
+    return next((number for number in range(max(start, many - 4), many) if enough(number)), many)
+
+
+def _largest_rejected(number: np.ndarray, alpha: float) -> np.ndarray:
+    """Return the largest count of the rarer kind that is significant, for each number of discordant pairs; or -1."""
+    from scipy.special import bdtr, ndtri
+
+    guess = np.floor(number / 2 + ndtri(alpha / 2) * np.sqrt(number) / 2 + 3)
+    limit = np.minimum(guess, number)
+    for _ in range(8):  # from above: each pass steps down where the count is not significant
+        limit = np.where((limit >= 0) & (2 * bdtr(np.maximum(limit, 0), number, 0.5) > alpha), limit - 1, limit)
+    return limit
