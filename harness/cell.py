@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.registry import Catalog
     from harness.training.optimizer import Optimizer
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 """Raise it when the canonical form changes; tests hold golden identities."""
 
 PLUGIN_KINDS = ("dataset", "architecture", "normalizer", "loss", "optimizer", "metric")
@@ -96,6 +96,11 @@ class Cell:
     def id(self) -> str:
         """The cell's identity: 20 hexadecimal digits."""
         return digest(self.spec())
+
+    @cached_property
+    def group(self) -> str:
+        """Identity of the cell without its normalizer, 20 hexadecimal digits: cells of one group are compared in pairs."""
+        return digest({key: value for key, value in self.spec().items() if key != "normalizer"})
 
     def title(self) -> str:
         """Return a readable name: ``ring8 · mlp · bssn(scale=1.2) · B``."""

@@ -52,7 +52,7 @@ class _Timer:
         material = self._workshop.material(trial)
         training = Training(trial, material)
         state = training.state
-        stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
+        stream = open_stream(trial.suite_seed, trial.seed, cell.group, Stream.EVALUATION)
         latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent), generator=stream)
         with one_thread():
             for _ in range(3):

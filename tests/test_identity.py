@@ -10,8 +10,8 @@ from harness.cell import Trial, even_points
 from harness.registry import Catalog
 from harness.suite import load_suite
 
-GOLDEN_HASH = "b1b3ffcba30c8cba16d8"
-GOLDEN_FIRST_TRIAL = "33d942fc203c58b5ad43"
+GOLDEN_HASH = "1e5222d08ec15adbb859"
+GOLDEN_FIRST_TRIAL = "e7acbe70ef2eeed5c01e"
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from harness.registry import Catalog
 from harness.streams import Stream, open_stream, stream_seed
 from harness.training.training import Training
 
-CODE = "from harness.streams import Stream, stream_seed; print([stream_seed(2021, 3, s) for s in Stream])"
+CODE = "from harness.streams import Stream, stream_seed; print([stream_seed(2021, 3, 'ab', s) for s in Stream])"
 
 
 def test_stream_seeds_are_golden():
     """A change here changes every result ever recorded; raise IDENTITY_VERSION with it."""
-    assert [stream_seed(0, 0, stream) for stream in Stream] == [GOLDEN[stream] for stream in Stream]
+    assert [stream_seed(0, 0, "0", stream) for stream in Stream] == [GOLDEN[stream] for stream in Stream]
 
 
 GOLDEN = {
@@ -38,23 +38,29 @@ def test_stream_seeds_do_not_depend_on_the_process(hash_seed):
     printed = subprocess.run(
         [sys.executable, "-c", CODE], env={"PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
     ).stdout
-    assert printed.strip() == str([stream_seed(2021, 3, stream) for stream in Stream])
+    assert printed.strip() == str([stream_seed(2021, 3, "ab", stream) for stream in Stream])
 
 
 def test_streams_of_one_trial_and_of_neighbouring_seeds_differ():
-    seeds = {stream_seed(suite, seed, stream) for suite in (0, 1) for seed in range(50) for stream in Stream}
-    assert len(seeds) == 2 * 50 * len(Stream)
+    seeds = {
+        stream_seed(suite, seed, group, stream)
+        for suite in (0, 1)
+        for seed in range(50)
+        for group in ("0", "1", "ab")
+        for stream in Stream
+    }
+    assert len(seeds) == 2 * 50 * 3 * len(Stream)
 
 
 def test_seed_zero_is_legal_and_not_special():
-    first = torch.randn(4, generator=open_stream(0, 0, Stream.LATENT))
-    again = torch.randn(4, generator=open_stream(0, 0, Stream.LATENT))
+    first = torch.randn(4, generator=open_stream(0, 0, "0", Stream.LATENT))
+    again = torch.randn(4, generator=open_stream(0, 0, "0", Stream.LATENT))
     assert torch.equal(first, again)
-    assert not torch.equal(first, torch.randn(4, generator=open_stream(0, 1, Stream.LATENT)))
+    assert not torch.equal(first, torch.randn(4, generator=open_stream(0, 1, "0", Stream.LATENT)))
 
 
 def _training(normalizer: str, base: dict) -> Training:
-    return a_training(a_cell(base, normalizer=normalizer, loss="hinge", n_dis=2, batch_size=8, steps=5))
+    return a_training(a_cell(base, normalizer=normalizer, loss="hinge", n_dis=2, batch_size=8, steps=5), own_start=True)
 
 
 @pytest.mark.parametrize("base", [TOY, IMAGES], ids=["toy", "images"])
@@ -83,3 +89,16 @@ def test_a_normalizer_with_an_initialisation_of_its_own_sees_the_same_data_and_l
         assert (batch.noise is not None) == (normalizer == "gradient_penalty")
         seen.append((batch.real, batch.latents))
     assert all(torch.equal(a, b) for other in seen[1:] for a, b in zip(seen[0], other, strict=True))
+
+
+@pytest.mark.parametrize("change", [{"lr_g": 2e-3}, {"loss": "wgan"}, {"architecture": {"name": "mlp", "width": 17}}])
+def test_the_same_seed_in_another_group_is_another_start(change):
+    """Cells are independent of each other, so that pairs of all of them can be counted together."""
+    one, other = (
+        a_training(a_cell(TOY, **{"loss": "hinge", "batch_size": 8, **item}), own_start=True) for item in ({}, change)
+    )
+    a, b = one.draw(1), other.draw(1)
+    assert not torch.equal(a.latents, b.latents)
+    assert not torch.equal(a.real, b.real)
+    mine, theirs = (training.state.generator.params["output"]["weight"] for training in (one, other))
+    assert not torch.equal(mine, theirs[:, : mine.shape[1]])

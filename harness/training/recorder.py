@@ -48,7 +48,7 @@ class Recorder:
         self._probe_points = frozenset(points[PROBE_EVERY - 1 :: PROBE_EVERY]) | {cell.steps}
         self._evaluation_points = frozenset(even_points(cell.steps, cell.evaluations))
         self._cell, self._material = cell, training.material
-        stream = open_stream(trial.suite_seed, trial.seed, Stream.EVALUATION)
+        stream = open_stream(trial.suite_seed, trial.seed, cell.group, Stream.EVALUATION)
         count = max(cell.metric.sample_count(), VARIED)
         self._latents = torch.randn((count, cell.architecture.latent), generator=stream)
         data = self._material.data

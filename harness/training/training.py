@@ -69,7 +69,7 @@ class Training:
         self.now = 0
         self.notes: list[str] = []
         self._compiled = compiled
-        self._streams = open_streams(trial.suite_seed, trial.seed)
+        self._streams = open_streams(trial.suite_seed, trial.seed, trial.cell.group)
         self._phases = trial.cell.architecture.phases(material.data.sample_shape, trial.cell.steps)
         self._enter(self._phases[0])
         self.state = self._first_state()

@@ -31,6 +31,11 @@ def material_of(cell: Cell) -> Material:
     return Material(cell.dataset.load(), "", lambda samples: {}, default)
 
 
-def a_training(cell: Cell, seed: int = 0, *, compiled: bool = False) -> Training:
-    """A training of a cell's seed, before its first step."""
+def a_training(cell: Cell, seed: int = 0, *, compiled: bool = False, own_start: bool = False) -> Training:
+    """A training of a cell's seed, before its first step.
+
+    Unless told otherwise all cells start alike, so that trainings under different rules can be compared.
+    """
+    if not own_start:
+        cell.__dict__["group"] = "0"  # where the cached property keeps it
     return Training(Trial(cell, 3, seed), material_of(cell), compiled=compiled)
