@@ -114,7 +114,8 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
         rule: When a cell needs no more seeds.
 
     Returns:
-        (normalizer, group) of each open cell; empty when all is settled.
+        (normalizer, group) of each open cell; empty when all is settled. What the plan has no cell for has no seeds either,
+        so it is among them, and the caller leaves it out.
 
     Raises:
         ValueError: The array has another number of dimensions, or values other than 0, 1 and nan, or lacks the baseline.

@@ -142,6 +142,14 @@ def test_seeds_after_a_gap_are_not_looked_at():
     assert compare(values, Rule())[0].seeds == 10
 
 
+def test_seeds_that_have_not_run_settle_nothing():
+    values = np.full((2, 1, 64), np.nan)
+    values[0, 0, :8], values[1, 0, :8] = 0, 1
+    differences = np.where(np.arange(64) < 8, -1, 0)[None]
+    assert crossings(differences, [ALPHA], 64)[0, 0] > 8  # eight would do, were the others known to be alike
+    assert compare(values, Rule())[0].separated is None
+
+
 def test_a_group_that_a_normalizer_lacks_is_left_out():
     values = outcomes(0.1, 0.9, seeds=30)
     values[0, 2] = np.nan

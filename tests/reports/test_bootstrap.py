@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
+from harness.intervals import rate_interval
 from reports.statistics import blocked_rate, macro_bootstrap, mean_rate, suite_generator
 
 
@@ -123,6 +125,12 @@ def test_cells_that_repeat_each_other_are_worth_one():
     alone = blocked_rate(one)
     assert many == pytest.approx(alone)
     assert many[2] - many[1] > 3 * np.diff(mean_rate([(int(one.sum()), 40)] * 20)[1:])[0]
+
+
+def test_few_seeds_count_for_fewer_because_they_estimate_their_own_variance():
+    one = np.array([[1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
+    effective = 11 * (norm.isf(0.025) / t.isf(0.025, 11)) ** 2
+    assert blocked_rate(one) == pytest.approx((0.25, *rate_interval(0.25 * effective, effective)))
 
 
 def test_the_blocked_interval_covers_where_seeds_fail_in_many_cells():

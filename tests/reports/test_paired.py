@@ -76,6 +76,13 @@ def test_a_seed_that_fails_everywhere_counts_once():
     assert claim_p(a, b) == 0.5
 
 
+def test_seeds_that_all_lean_one_way_do_not_make_up_for_pairs_that_do_not():
+    a, b = np.zeros((3, 10)), np.zeros((3, 10))
+    a[:2], b[2] = 1, 1
+    assert sign_flip([1] * 10) == 2 / 2**10
+    assert claim_p(a, b) == mcnemar(20, 10) > 0.05
+
+
 def test_both_tests_must_pass():
     a, b = np.zeros((2, 12)), np.zeros((2, 12))
     a[0], b[1, :11] = 1, 1  # every cell has a clear difference, and they cancel
