@@ -6,7 +6,7 @@ reported at once, each with its line, what was expected, what was found, and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from harness.cell import Cell, Trial, digest
 from harness.errors import InputError, SuiteError, did_you_mean
 from harness.expansion import expand
 from harness.registry import Catalog, PluginSource
-from harness.suite_file import SuiteFile, explain_file
+from harness.seeding import Place, Sequential
+from harness.suite_file import Seeds, SuiteFile, explain_file
 from harness.yaml_source import read_yaml
 
 
@@ -30,11 +31,12 @@ class Suite:
         version: Its version.
         description: What it asks.
         seed: The root of all random streams.
-        seeds: Trials per cell.
+        seeds: Trials per cell; at most so many where seeds are sequential.
         definition: Version of the detectors' thresholds.
         baseline: Label of the normalizer that the others are compared with, or None.
         cells: The cells, in the file's order.
         text: The file's text, kept with the ledger.
+        sequential: When cells get no more seeds; None where all get the same number.
     """
 
     name: str
@@ -46,13 +48,27 @@ class Suite:
     baseline: str | None
     cells: tuple[Cell, ...]
     text: str
+    sequential: Sequential | None = None
 
-    def trials(self) -> list[Trial]:
-        """Return every trial: for each seed all cells, so that an interrupted sweep has whole pairs."""
-        return [Trial(cell, self.seed, seed) for seed in range(self.seeds) for cell in self.cells]
+    def trials(self, wanted: Mapping[str, int] | None = None) -> list[Trial]:
+        """Return every trial: for each seed all cells, so that an interrupted sweep has whole pairs.
+
+        Args:
+            wanted: How many seeds each cell should have; all that it may have when absent.
+        """
+        return [
+            Trial(cell, self.seed, seed)
+            for seed in range(self.seeds)
+            for cell in self.cells
+            if wanted is None or seed < wanted[cell.id]
+        ]
+
+    def places(self) -> list[Place]:
+        """Return where each cell stands in the comparisons."""
+        return [Place(cell.id, cell.normalizer.label(), cell.group) for cell in self.cells]
 
     def with_seeds(self, seeds: int | None) -> Suite:
-        """Return the suite with another number of trials per cell, or as it is for None.
+        """Return the suite with a fixed number of trials per cell, or as it is for None.
 
         Raises:
             InputError: The number is below 1.
@@ -61,7 +77,7 @@ class Suite:
             return self
         if seeds < 1:
             raise InputError(f"--seeds: expected a number of at least 1, found {seeds}")
-        return replace(self, seeds=seeds)
+        return replace(self, seeds=seeds, sequential=None)
 
     def plan(self) -> dict[str, Any]:
         """Return what the ledger keeps of the suite: all that a reader of results needs, as JSON values."""
@@ -72,6 +88,8 @@ class Suite:
             "description": self.description,
             "seed": self.seed,
             "seeds": self.seeds,
+            # With the definition that decides who gets more seeds, whatever definition readers choose later.
+            "sequential": self.sequential and {**self.sequential.to_json(), "definition": self.definition},
             "definition": self.definition,
             "baseline": self.baseline,
             "cells": [
@@ -91,7 +109,8 @@ class Suite:
 
     def hash(self) -> str:
         """Return the hash of what the suite asks for, whatever its comments and layout."""
-        return digest({"seed": self.seed, "seeds": self.seeds, "cells": [cell.id for cell in self.cells]})
+        asked: dict[str, Any] = {"seed": self.seed, "seeds": self.seeds, "cells": [cell.id for cell in self.cells]}
+        return digest(asked | ({} if self.sequential is None else {"sequential": self.sequential.to_json()}))
 
 
 def find_suite(suite: str | Path) -> Path:
@@ -149,9 +168,16 @@ def load_suite(
         version=read.version,
         description=read.description,
         seed=read.seed,
-        seeds=read.seeds,
+        seeds=read.seeds if isinstance(read.seeds, int) else read.seeds.max,
         definition=read.definition,
         baseline=read.baseline,
         cells=tuple(cells),
         text=source.path.read_text(encoding="utf-8"),
+        sequential=None if isinstance(read.seeds, int) else _sequential(read.seeds, read.baseline),
     )
+
+
+def _sequential(seeds: Seeds, baseline: str | None) -> Sequential:
+    until = seeds.until
+    against = baseline if until.against == "baseline" else None
+    return Sequential(seeds.min, seeds.max, seeds.step, until.ci_halfwidth, until.separated, against)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from harness.errors import describe
 from harness.stability import known_definitions
@@ -21,7 +21,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 """A name that is safe in a file's path."""
 
 
-PYDANTIC = ("str", "dict[str,any]", "list[union[str,dict[str,any]]]", "[key]")
+PYDANTIC = ("str", "dict[str,any]", "list[union[str,dict[str,any]]]", "[key]", "[number]", "[rule]")
 """Parts of pydantic's locations that name branches of a union, not places in a file."""
 
 
@@ -59,6 +59,35 @@ class Block(_Model):
     settings: dict[Name, dict[str, Any]] = Field(min_length=1)
 
 
+class Until(_Model):
+    """What ends a cell's need for more seeds."""
+
+    ci_halfwidth: float | None = Field(None, gt=0, lt=0.5)
+    separated: Literal["spending", "betting"] | None = None
+    against: Literal["all", "baseline"] = "all"
+
+    @model_validator(mode="after")
+    def _something(self) -> Until:
+        if self.ci_halfwidth is None and self.separated is None:
+            raise ValueError("ci_halfwidth, separated, or both")
+        return self
+
+
+class Seeds(_Model):
+    """Seeds one after the other: as many as it takes, between two bounds."""
+
+    min: int = Field(8, ge=2, le=100_000)
+    max: int = Field(ge=2, le=100_000)
+    step: int = Field(4, ge=1, le=1000)
+    until: Until
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Seeds:
+        if self.max < self.min:
+            raise ValueError(f"max to be at least min, which is {self.min}")
+        return self
+
+
 class SuiteFile(_Model):
     """The keys of a suite file."""
 
@@ -66,11 +95,20 @@ class SuiteFile(_Model):
     version: int = Field(ge=1)
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)
-    seeds: int = Field(ge=1, le=100_000)
+    seeds: Annotated[
+        Annotated[int, Field(ge=1, le=100_000), Tag("[number]")] | Annotated[Seeds, Tag("[rule]")],
+        Discriminator(lambda value: "[rule]" if isinstance(value, Seeds | dict) else "[number]"),
+    ]
     definition: int = Field(default_factory=lambda: known_definitions()[-1])
     baseline: str | None = None
     normalizers: list[Combined] = Field(min_length=1)
     grid: list[Block] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_baseline(self) -> SuiteFile:
+        if isinstance(self.seeds, Seeds) and self.seeds.until.against == "baseline" and self.baseline is None:
+            raise ValueError("a baseline, because seeds.until says against: baseline")
+        return self
 
     @field_validator("definition")
     @classmethod
@@ -84,6 +122,8 @@ def explain_file(source: YamlSource, error: ValidationError) -> list[str]:
     """Return a line for everything that pydantic found wrong with a file."""
 
     def known(key: tuple[Any, ...]) -> Iterable[str]:
+        if key[:1] == ("seeds",):
+            return (*Seeds.model_fields, *Until.model_fields)
         return Block.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
 
     lines = []

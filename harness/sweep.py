@@ -13,6 +13,8 @@ from harness.cell import Trial
 from harness.execution import Event, Execute, Retried, run_inline
 from harness.ledger import Ledger
 from harness.registry import Catalog, PluginSource
+from harness.seeding import Sequential, seeds_wanted
+from harness.stability import load_definition
 from harness.suite import Suite, load_suite
 from harness.worker import Done, Task
 
@@ -25,7 +27,7 @@ class SweepReport:
     """What a sweep did, and what is left.
 
     Attributes:
-        planned: Trials of the suite.
+        planned: Trials of the suite; where seeds are sequential, those wanted so far.
         before: Of these, committed before the sweep.
         committed: Committed by it.
         failures: Of the committed trials, how often each failure mode was found.
@@ -101,16 +103,21 @@ def run(
     ledger = Ledger(results if results is not None else default_results(read))
     ledger.write_plan(read.plan())
     set_aside = ledger.set_damaged_aside()
-    tasks, before = _tasks(read, ledger, sources, compiled)
-    report = SweepReport(planned=len(tasks) + before, before=before, set_aside=set_aside)
+    wanted, missing = wanted_trials(read, ledger)
+    report = SweepReport(planned=wanted, before=wanted - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
     started = time.monotonic()
     tell(report, None)
-    if chosen := tasks[:limit]:
-        for event in execute(chosen):
+    while chosen := missing[: None if limit is None else limit - report.committed]:
+        committed = report.committed
+        for event in execute(_tasks(read, chosen, ledger, sources, compiled)):
             report.add(event)
             report.seconds = time.monotonic() - started
             tell(report, event)
+        if read.sequential is None or report.lost or report.committed == committed:
+            break
+        # What is known now decides which cells get more seeds.
+        report.planned, missing = wanted_trials(read, ledger)
     return report
 
 
@@ -119,20 +126,33 @@ def default_results(suite: Suite) -> Path:
     return Path("results") / suite.name
 
 
-def missing_trials(suite: Suite, ledger: Ledger) -> list[Trial]:
-    """Return a suite's trials that a ledger does not hold, in the suite's order."""
+def wanted_trials(suite: Suite, ledger: Ledger) -> tuple[int, list[Trial]]:
+    """Return how many trials a suite asks for by now, and those that a ledger does not hold, in the suite's order.
+
+    Where seeds are sequential, more may be wanted once these are committed.
+    """
     committed = ledger.committed()
-    return [trial for trial in suite.trials() if trial.id not in committed]
+    wanted = suite.trials(None if suite.sequential is None else _seeds_wanted(suite, suite.sequential, ledger))
+    return len(wanted), [trial for trial in wanted if trial.id not in committed]
 
 
-def _tasks(suite: Suite, ledger: Ledger, sources: Sequence[PluginSource], compiled: bool) -> tuple[list[Task], int]:
-    missing = missing_trials(suite, ledger)
+def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[str, int]:
+    definition = load_definition(suite.definition)
+    failed: dict[str, dict[int, bool]] = {}
+    for record in ledger.records():
+        if record.spec["suite_seed"] == suite.seed:
+            failed.setdefault(record.cell_id, {})[record.seed] = record.judged_by(definition).failed
+    return seeds_wanted(suite.places(), sequential, failed)
+
+
+def _tasks(
+    suite: Suite, trials: Sequence[Trial], ledger: Ledger, sources: Sequence[PluginSource], compiled: bool
+) -> list[Task]:
     root = str(ledger.root.resolve())
-    tasks = [
+    return [
         Task(trial.id, trial.spec(), trial.cell.setting, tuple(sources), suite.definition, root, compiled=compiled)
-        for trial in missing
+        for trial in trials
     ]
-    return tasks, len(suite.trials()) - len(missing)
 
 
 def _executor(address: str) -> Execute:

@@ -197,7 +197,8 @@ def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
     failed = sum(result.verdict.failed for result in results)
     low, high = rate_interval(failed, len(results))
     rate = failed / len(results) if results else math.nan
-    count = Count(failed, len(results), evidence.seeds, rate, low, high, _modes(results))
+    planned = evidence.wanted[group.cells[normalizer]]
+    count = Count(failed, len(results), planned, rate, low, high, _modes(results))
     return CellRow(group, normalizer, count, _median(results, group.protocol))
 
 

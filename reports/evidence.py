@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.cell import canonical_json
 from harness.ledger import Ledger, Record
+from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Definition, Verdict, load_definition
 from harness.trace import Column, Trace
 
@@ -110,6 +111,7 @@ class Evidence:
         software: Where and with what they were made, without hosts and times, and how many trials.
         sources: Plugins whose source changed under an unchanged version: (kind, name).
         relabelled: How many verdicts were reached anew because the record's was by another definition.
+        wanted: How many trials each cell should have.
     """
 
     plan: dict[str, Any]
@@ -121,16 +123,23 @@ class Evidence:
     software: tuple[tuple[str, int], ...]
     sources: tuple[tuple[str, str], ...]
     relabelled: int
+    wanted: dict[str, int]
 
     @property
     def seeds(self) -> int:
-        """Planned trials per cell."""
+        """Planned trials per cell; at most so many where seeds are sequential."""
         return int(self.plan["seeds"])
 
     @property
+    def sequential(self) -> Sequential | None:
+        """The rule of sequential seeds, or None where all cells get the same number."""
+        said = self.plan.get("sequential")
+        return Sequential(**{key: value for key, value in said.items() if key != "definition"}) if said else None
+
+    @property
     def planned(self) -> int:
-        """Planned trials."""
-        return self.seeds * sum(len(group.cells) for group in self.groups)
+        """Planned trials; where seeds are sequential, those wanted so far."""
+        return sum(self.wanted[cell] for group in self.groups for cell in group.cells.values())
 
     @property
     def committed(self) -> int:
@@ -163,11 +172,15 @@ def gather(ledger: Ledger) -> Evidence:
     software: Counter[str] = Counter()
     sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
     relabelled = 0
+    said = plan.get("sequential")
+    decides = load_definition(said["definition"]) if said else definition
+    failed: dict[str, dict[int, bool]] = {}
     for record in ledger.records():
         planned = 0 <= record.seed < plan["seeds"] and record.spec.get("suite_seed") == plan["seed"]
         if not planned or record.cell_id not in measures:
             continue
         verdict = record.judged_by(definition)
+        failed.setdefault(record.cell_id, {})[record.seed] = record.judged_by(decides).failed
         relabelled += verdict is not record.verdict
         results[record.cell_id][record.seed] = _result(record, verdict, measures[record.cell_id])
         software[_software(record.provenance)] += 1
@@ -182,7 +195,24 @@ def gather(ledger: Ledger) -> Evidence:
         software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
         sources=tuple(sorted({key[:2] for key in _changed(sources)})),
         relabelled=relabelled,
+        wanted=_wanted(plan, groups, failed),
     )
+
+
+def _wanted(
+    plan: Mapping[str, Any], groups: Iterable[Group], failed: Mapping[str, Mapping[int, bool]]
+) -> dict[str, int]:
+    """Return how many trials each cell should have, as the sweep decided it."""
+    places = [
+        Place(cell, normalizer, str(index))
+        for index, group in enumerate(groups)
+        for normalizer, cell in group.cells.items()
+    ]
+    said = plan.get("sequential")
+    if not said:
+        return {place.cell: int(plan["seeds"]) for place in places}
+    rule = Sequential(**{key: value for key, value in said.items() if key != "definition"})
+    return seeds_wanted(places, rule, failed)
 
 
 def _groups(cells: Iterable[Mapping[str, Any]]) -> list[Group]:

@@ -38,7 +38,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
     found = [
         Fact("Suite", (suite,)),
         Fact("Trials", (
-            f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {count(evidence.seeds, 'seed')} each:"
+            f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {_seeds(evidence)} each:"
             f" {evidence.committed} committed of {evidence.planned} planned.",
             "A seed has the same data order, latents and initial weights under every normalizer.",
             "A trial lost with its machine runs again; a failed one never does.",
@@ -64,6 +64,10 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
         Fact("Made by", (f"ganbench run {plan['suite']}", "ganbench report RESULTS_FOLDER"), code=True),
     ]  # fmt: skip
     return [fact for fact in found if fact.lines]
+
+
+def _seeds(evidence: Evidence) -> str:
+    return count(evidence.seeds, "seed") if evidence.sequential is None else evidence.sequential.words()
 
 
 def _thresholds(evidence: Evidence) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from reports.board import Board, Count, Pair
 from reports.evidence import Evidence
 from reports.formatting import count, listing, named, of, p_value, percent, rate
@@ -42,9 +44,15 @@ def intro(evidence: Evidence) -> str:
     """Say what the first table shows."""
     return (
         "The instability rate is the share of seeded trainings that failed, as the mean over"
-        f" {count(len(evidence.groups), 'setting')} with {count(evidence.seeds, 'seed')} each, with its 95 % interval."
+        f" {count(len(evidence.groups), 'setting')} with {_seeds(evidence)} each, with its 95 % interval."
         " A rank is an interval too: all the places that the data leave open."
     )
+
+
+def _seeds(evidence: Evidence) -> str:
+    if evidence.sequential is None:
+        return count(evidence.seeds, "seed")
+    return f"{evidence.sequential.least} to {evidence.sequential.most} seeds, as many as it took"
 
 
 def caution(evidence: Evidence, board: Board) -> str:
@@ -60,7 +68,23 @@ def caution(evidence: Evidence, board: Board) -> str:
     text = f"Provisional: missing are {missing} of {count(evidence.planned, 'planned trial')}."
     if parts:
         text += f" If all of them turned out stable, or all failed, the instability rates would be: {'; '.join(parts)}."
+        text += (
+            f" That could change the order: {listing(moved)}."
+            if (moved := _movable(board))
+            else " No order would change."
+        )
     return text
+
+
+def _movable(board: Board) -> list[str]:
+    """Return neighbours in the table whose order the missing trials could turn round."""
+    rows = [row for row in board.rows if row.count.trials]
+    return [
+        f"{named(first.normalizer)} and {named(second.normalizer)}"
+        for first, second in pairwise(rows)
+        if (first.count.missing or second.count.missing)
+        and _bounds(board, first.normalizer)[1] > _bounds(board, second.normalizer)[0]
+    ]
 
 
 def conclusion(pair: Pair) -> str:

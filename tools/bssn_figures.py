@@ -9,7 +9,6 @@ variances beside their bound, and quality late in training, and writes what was 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def traces(results: Path) -> Traces:
     ledger = read_ledger(results)
     names = {cell.id: (cell.setting, cell.normalizer.label()) for cell in suite.cells}
     definition = load_definition(suite.definition)
-    found: Traces = defaultdict(list)
+    found: Traces = {names[cell.id]: [] for cell in suite.cells}
     for record in sorted(ledger.records(), key=lambda record: record.seed):
         if record.trace is not None:
             found[names[record.cell_id]].append((record.trace, record.judged_by(definition).failed))

@@ -73,6 +73,9 @@ class LateDeterioration(Tail):
 
     ratio: float
     score_drop: float
+    share_ratio: float | None = None
+    best_of: int = 1
+    noise: float | None = None
 
 
 class NeverConverged(_Thresholds):

@@ -250,6 +250,10 @@ def test_missing_trials_make_the_page_provisional_and_bound_its_rates(ledgers):
     text = page.markdown().replace("**", "")
     assert "Provisional: missing are 2 of 8 planned trials." in text
     assert "a 25 % to 75 %" in text
+    assert "That could change the order: b and a." not in text  # b has none, whatever becomes of a
+    assert "No order would change." in text
+    close = leaderboard(ledgers({"a": ("c.  ",), "b": ("cc..",)})).markdown().replace("**", "")
+    assert "That could change the order: a and b." in close
     assert "ring · fast, a: 2" in text
     assert "Provisional" not in leaderboard(ledgers({"a": ("c.",)})).markdown()
 

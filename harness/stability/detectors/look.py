@@ -63,6 +63,26 @@ class Series:
         """Return the median of the last ``share`` of all evaluations of the trained generator, of at least ``least``."""
         return float(np.median(self.trained[-max(least, math.ceil(share * len(self.values))) :]))
 
+    def best(self, of: int, sign: int) -> float:
+        """Return the best median of ``of`` consecutive evaluations of the trained generator.
+
+        The best single value of a noisy series is far from what the generator can do; the median of three is not.
+
+        Args:
+            of: How many evaluations a median is over.
+            sign: +1 where lower is better, -1 where higher is.
+        """
+        trained = sign * self.trained
+        windows = np.lib.stride_tricks.sliding_window_view(trained, min(of, len(trained)))
+        return float(sign * np.median(windows, axis=1).min())
+
+    def roughness(self) -> float:
+        """Return the median change of the logarithm from evaluation to evaluation, in the second half; 0 if unknown."""
+        half = self.trained[len(self.trained) // 2 :]
+        if len(half) < 2 or not (half > 0).all():
+            return 0.0
+        return float(np.median(np.abs(np.diff(np.log(half)))))
+
     def since(self, bad: Mask) -> float:
         """Return the step from which evaluations were bad to the end.
 

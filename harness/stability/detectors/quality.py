@@ -35,31 +35,31 @@ def mode_collapse(trace: Trace, definition: Definition) -> Look:
 
 
 def late_deterioration(trace: Trace, definition: Definition) -> Look:
-    """Find quality that was good and is lost at the end."""
+    """Find quality that was good and is lost at the end, by more than the series' own noise."""
     limits = definition.late_deterioration
+    # Where a measure's loss is tail / best or best / tail, and the limit of it.
+    rules = [
+        ("fid", "the Frechet distance", +1, limits.ratio),
+        ("inception_score", "the Inception Score", -1, 1 / (1 - limits.score_drop)),
+        ("high_quality_share", "the share of good samples", -1, limits.share_ratio or limits.ratio),
+    ]
     seen = False
-    for measure, words in (("fid", "the Frechet distance"), ("inception_score", "the Inception Score"),
-                           ("high_quality_share", "the share of good samples")):  # fmt: skip
+    for measure, words, sign, limit in rules:
         series = series_of(trace, measure)
         if series is None or len(series.trained) < limits.tail_least:
             continue  # the untrained generator has nothing to lose
         seen = True
-        values, trained = series.values, series.trained
-        tail = series.tail(limits.tail, limits.tail_least)
-        if measure == "fid":
-            best, limit = float(trained.min()), limits.ratio
-            value, worse = tail / best if best > 0 else math.inf, values >= limit * best
-        elif measure == "inception_score":
-            best, limit = float(trained.max()), limits.score_drop
-            value, worse = 1 - tail / best, values <= (1 - limit) * best
-        else:
-            best, limit = float(trained.max()), limits.ratio
-            if best < definition.never_converged.share:
-                continue  # it never was good
-            value, worse = best / tail if tail > 0 else math.inf, values <= best / limit
-        if value >= limit:
-            reason = f"{words} was {best:.3g} at its best and is {tail:.3g} at the end"
-            return found("late_deterioration", series.since(worse), value, limit, reason)
+        best, tail = series.best(limits.best_of, sign), series.tail(limits.tail, limits.tail_least)
+        if measure == "high_quality_share" and best < definition.never_converged.share:
+            continue  # it never was good
+        good, bad = (best, tail) if sign > 0 else (tail, best)
+        loss = bad / good if good > 0 else math.inf
+        if loss < limit or math.log(loss) < (limits.noise or 0) * series.roughness():
+            continue
+        worse = sign * series.values >= sign * best * limit**sign
+        value, threshold = (1 - 1 / loss, limits.score_drop) if measure == "inception_score" else (loss, limit)
+        reason = f"{words} was {best:.3g} at its best and is {tail:.3g} at the end"
+        return found("late_deterioration", series.since(worse), value, threshold, reason)
     return Look(seen=seen)
 
 
