@@ -109,9 +109,9 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
     """Return the cells that should get more seeds.
 
     A cell is open while its normalizer has an undecided comparison and, if a width is wanted, the interval of the
-    normalizer's rate is wider; where comparisons do not count, while the interval is wider. All cells of a normalizer go on together: its comparisons pool them, and to stop one cell
-    by its own outcomes would tilt the mean over cells. A cell with fewer seeds than ``least`` is always open, one with
-    ``most`` never.
+    normalizer's rate is wider; where comparisons do not count, while the interval is wider. All cells of a normalizer go
+    on together: its comparisons pool them, and to stop one cell by its own outcomes would tilt the mean over cells. A
+    cell with fewer seeds than ``least`` is always open, one with ``most`` never.
 
     Args:
         outcomes: [normalizers, groups, seeds]: 1 failed, 0 stable, nan not run yet, or no such cell. Seeds are in the order
@@ -289,9 +289,8 @@ def e_values(differences: ArrayLike, every: int = 1) -> NDArray[np.float64]:
 
     With the difference d of a block and the log-odds k of a bet, the fortune is multiplied by exp(k d) / cosh(k d). Its
     mean is 1 if -d is as likely as d, given the size of d and the blocks before; that is so where the two could be swapped
-    within a block. So the chance that it ever reaches 1 / alpha is at
-    most alpha (Ville 1939; Ramdas, Grünwald, Vovk & Shafer 2023, doi:10.1214/23-STS894). The fortunes are averaged over
-    k = artanh(x) with x at the Chebyshev nodes, that is over the arcsine law: where differences are of single pairs, so
+    within a block. So the chance that it ever reaches 1 / alpha is at most alpha (Ville 1939; Ramdas, Grünwald, Vovk &
+    Shafer 2023, doi:10.1214/23-STS894). The fortunes are averaged over k = artanh(x) with x at the Chebyshev nodes, that is over the arcsine law: where differences are of single pairs, so
     that only discordant ones count and each is a coin, that is the mixture of Krichevsky & Trofimov (1981,
     doi:10.1109/TIT.1981.1056331).
 
@@ -354,9 +353,7 @@ def _holm(differences: NDArray[np.int64], seeds: NDArray[np.int64], rule: Rule, 
         # McNemar's p-value of that look alone is larger, it cannot reject, and need not be followed.
         from scipy.special import bdtr
 
-        discordant, sums = (
-            np.cumsum(item, axis=1)[:, each - 1 :: each] for item in (np.abs(differences), differences)
-        )
+        discordant, sums = (np.cumsum(item, axis=1)[:, each - 1 :: each] for item in (np.abs(differences), differences))
         rarer = (discordant - np.abs(sums)) // 2
         surprise = np.where(discordant > 0, 2 * bdtr(rarer, np.maximum(discordant, 1), 0.5), 2.0)
         allowed = (run / rule.most) ** SPENDING
