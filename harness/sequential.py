@@ -290,9 +290,9 @@ def e_values(differences: ArrayLike, every: int = 1) -> NDArray[np.float64]:
     With the difference d of a block and the log-odds k of a bet, the fortune is multiplied by exp(k d) / cosh(k d). Its
     mean is 1 if -d is as likely as d, given the size of d and the blocks before; that is so where the two could be swapped
     within a block. So the chance that it ever reaches 1 / alpha is at most alpha (Ville 1939; Ramdas, Grünwald, Vovk &
-    Shafer 2023, doi:10.1214/23-STS894). The fortunes are averaged over k = artanh(x) with x at the Chebyshev nodes, that is over the arcsine law: where differences are of single pairs, so
-    that only discordant ones count and each is a coin, that is the mixture of Krichevsky & Trofimov (1981,
-    doi:10.1109/TIT.1981.1056331).
+    Shafer 2023, doi:10.1214/23-STS894). The fortunes are averaged over k = artanh(x) with x at the Chebyshev nodes, that
+    is over the arcsine law: where differences are of single pairs, so that only discordant ones count and each is a
+    coin, that is the mixture of Krichevsky & Trofimov (1981, doi:10.1109/TIT.1981.1056331).
 
     Args:
         differences: [..., blocks] As in :func:`crossings`.
