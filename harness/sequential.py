@@ -4,9 +4,10 @@ Two answers end the need for more seeds, and neither is spoilt by looking after 
 
 * **Separation.** Two normalizers differ, by a test that allows for all the looks. There are two such tests. The
   *spending* test (:func:`crossings`) needs the largest number of seeds beforehand, and its looks cost hardly any power.
-  The *betting* test (:func:`e_values`) needs nothing beforehand, and one may add seeds for ever; it is weaker. Both
-  take whole seeds as blocks, so that the cells of a seed may depend on each other. All pairs are corrected by Holm's
-  procedure (valid with repeated looks: Maurer & Bretz 2013, doi:10.1080/19466315.2013.807748).
+  The *betting* test (:func:`e_values`) needs nothing beforehand, and one may add seeds for ever; it is weaker. In both
+  every group and seed is a pair of its own, as random streams depend on both (``harness/streams.py``). They are looked at
+  after whole seeds, so the order of the groups does not matter. All comparisons are corrected by Holm's procedure
+  (valid with repeated looks: Maurer & Bretz 2013, doi:10.1080/19466315.2013.807748).
 * **Precision.** The interval of a rate is narrow enough. Its width decides, not the verdict of a test.
 
 A third answer only saves seeds: a pair is given up when even at the largest number of seeds it would probably stay
@@ -18,7 +19,7 @@ Pure functions of the outcomes; nothing here is random, and nothing runs a trial
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
@@ -52,6 +53,7 @@ class Rule:
             what is seen so far, is below this; 0 never gives up.
         test: ``"spending"`` or ``"betting"``.
         baseline: Index of the normalizer that the others are compared with; None compares all pairs.
+        compare: Whether comparisons count. If not, the half-width alone decides, and it must be given.
     """
 
     least: int = 8
@@ -61,6 +63,7 @@ class Rule:
     futility: float = 0.3
     test: Literal["spending", "betting"] = "spending"
     baseline: int | None = None
+    compare: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -72,6 +75,8 @@ class Rule:
             raise ValueError(f"a half-width is between 0 and 1, not {self.half_width:g}")
         if self.test not in ("spending", "betting"):
             raise ValueError(f'test is "spending" or "betting", not "{self.test}"')
+        if not self.compare and self.half_width is None:
+            raise ValueError("without comparisons a half-width must say when a cell needs no more seeds")
 
 
 @dataclass(frozen=True)
@@ -104,9 +109,9 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
     """Return the cells that should get more seeds.
 
     A cell is open while its normalizer has an undecided comparison and, if a width is wanted, the interval of the
-    normalizer's rate is wider. All cells of a normalizer go on together: its comparisons pool them, and to stop one cell
-    by its own outcomes would tilt the mean over cells. A cell with fewer seeds than ``least`` is always open, one with
-    ``most`` never.
+    normalizer's rate is wider; where comparisons do not count, while the interval is wider. All cells of a normalizer go
+    on together: its comparisons pool them, and to stop one cell by its own outcomes would tilt the mean over cells. A
+    cell with fewer seeds than ``least`` is always open, one with ``most`` never.
 
     Args:
         outcomes: [normalizers, groups, seeds]: 1 failed, 0 stable, nan not run yet, or no such cell. Seeds are in the order
@@ -122,7 +127,9 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
     """
     values = _checked(outcomes)
     run = np.isfinite(values).sum(axis=2)
-    undecided = {item for pair in compare(values, rule) if not pair.decided for item in (pair.first, pair.second)}
+    undecided = set(range(len(values)))
+    if rule.compare:
+        undecided = {item for pair in compare(values, rule) if not pair.decided for item in (pair.first, pair.second)}
     wanting = {
         item
         for item in undecided
@@ -161,16 +168,16 @@ def compare(outcomes: ArrayLike, rule: Rule) -> list[Comparison]:
     complete = ((known[first] & known[second]) | ~shared).all(axis=1) & shared.any(axis=1)
     complete = np.logical_and.accumulate(complete, axis=1)  # from the first seed on, without a gap
     seeds = complete.sum(axis=1)
-    differences = np.where(
-        complete, np.nan_to_num(np.where(shared, values[first] - values[second], 0)).sum(axis=1), 0
-    ).astype(np.int64)
-    separated = _holm(differences, seeds, rule)
+    each = values.shape[1]
+    differences = np.nan_to_num(np.where(complete[:, None] & shared, values[first] - values[second], 0))
+    differences = differences.transpose(0, 2, 1).reshape(len(names), -1).astype(np.int64)  # seed by seed
+    separated = _holm(differences, seeds, rule, each)
     level = rule.alpha / max(1, len(names) - len(separated))
     found = []
     for index, (a, b) in enumerate(names):
         since = separated.get(index)
-        total = int(differences[index, :since].sum())
-        hopeless = since is None and _chance(differences[index], int(seeds[index]), rule, level) < rule.futility
+        total = int(differences[index, : None if since is None else since * each].sum())
+        hopeless = since is None and _chance(differences[index], int(seeds[index]), rule, level, each) < rule.futility
         worse = None if total == 0 else a if total > 0 else b
         found.append(Comparison(a, b, int(seeds[index]), since, worse, hopeless))
     return found
@@ -193,84 +200,116 @@ def ci_halfwidth(outcomes: ArrayLike, alpha: float = 0.05) -> float:
 
 
 def crossings(
-    differences: ArrayLike, levels: Sequence[float], most: int, spending: float = SPENDING
+    differences: ArrayLike, levels: Sequence[float], most: int, spending: float = SPENDING, every: int = 1
 ) -> NDArray[np.int64]:
-    """Return the seed at which a sign-flip test that is looked at after every seed first rejects, at each level.
+    """Return the block at which a sign-flip test that is looked at again and again first rejects, at each level.
 
-    Given the sizes of the seeds' differences, their signs are fair coins where two normalizers do not differ, so the chance
-    of every path of their sum is known exactly. By seed s of ``most``, the chance of having rejected is held at or below
+    Given the sizes of the differences, their signs are fair coins where two normalizers do not differ, so the chance
+    of every path of their sum is known exactly. By block s of ``most``, the chance of having rejected is held at or below
     ``level * (s / most) ** spending`` (Lan & DeMets 1983, doi:10.1093/biomet/70.3.659, with the power family of Kim
     & DeMets 1987, doi:10.1093/biomet/74.1.149): the test rejects where all sums at least as far from 0, on paths that
     were not rejected before, fit into what is left of that. Looks may be left out, as long as the outcomes do not
     decide which.
 
     Args:
-        differences: [pairs, seeds] In how many more cells the first failed than the second; in the order of the seeds.
+        differences: [pairs, blocks] First normalizer minus second, in whole numbers. A block is independent of the others:
+            one group and seed, or a whole seed where its groups hang together.
         levels: Of the test, each in (0, 1).
-        most: The largest number of seeds, fixed beforehand. Later ones are not looked at.
-        spending: 1 spends evenly; more saves the level for later seeds.
+        most: The largest number of blocks, fixed beforehand. Later ones are not looked at.
+        spending: 1 spends evenly; more saves the level for later blocks.
+        every: How many blocks there are from one look to the next.
 
     Returns:
-        [pairs, levels] After how many seeds the test rejects; 0 where it has not.
+        [pairs, levels] After how many blocks the test rejects; 0 where it has not.
     """
     values = np.asarray(differences, dtype=np.int64)[:, :most]
     found = np.zeros((len(values), len(levels)), dtype=np.int64)
-    squares = np.cumsum(values**2, axis=1)
-    sums = np.cumsum(values, axis=1)
+    looks = values.shape[1] // every
+    values = values[:, : looks * every]
     if not values.size or not len(levels):
         return found
+    squares = np.cumsum(values**2, axis=1)[:, every - 1 :: every]
+    sums = np.cumsum(values, axis=1)[:, every - 1 :: every]
     # What is rejected has at most the level as its chance, so a sum that never was far from 0 need not be followed.
     least = 1.2 if max(levels) <= 0.1 else 0
     far = (np.abs(sums) >= least * np.sqrt(np.maximum(squares, 1))).any(axis=1)
     followed = np.flatnonzero(far)
     if not len(followed):
         return found
-    sizes, sums, squares = np.abs(values[followed]), sums[followed], squares[followed]
+    sizes = np.abs(values[followed]).reshape(len(followed), looks, every)
+    sums, squares = sums[followed], squares[followed]
     # Sums farther out have a chance below 1e-10 (Hoeffding 1963, doi:10.1080/01621459.1963.10500830, theorem 2).
-    reach = min(int(sizes.sum(axis=1).max()), math.ceil(7 * math.sqrt(float(squares.max())))) + 1
-    widest, place = int(sizes.max()), np.arange(2 * reach + 1)
+    reach = min(int(sizes.sum(axis=(1, 2)).max()), math.ceil(7 * math.sqrt(float(squares.max())))) + 1
+    place = np.arange(2 * reach + 1)
+    length = 2 * reach + 1 + 2 * int(sizes.sum(axis=2).max())  # a look's steps do not reach around
+    length = 1 << (length - 1).bit_length()
+    turns = _turns(sizes, length)
     limits, spent = np.asarray(levels, dtype=float), np.zeros((len(followed), len(levels)))
     chances = np.zeros((len(followed), len(levels), len(place)))  # of the sums -reach ... reach, while not rejected
     chances[..., reach] = 1
     crossed = np.zeros((len(followed), len(levels)), dtype=np.int64)
-    for seed in range(values.shape[1]):
-        padded = np.pad(chances, ((0, 0), (0, 0), (widest, widest)))
-        size = sizes[:, seed, None, None]
-        chances = 0.5 * (
-            np.take_along_axis(padded, place + widest - size, 2) + np.take_along_axis(padded, place + widest + size, 2)
-        )
-        left = limits * ((seed + 1) / most) ** spending - spent
+    for look in range(looks):
+        spectrum = np.fft.rfft(chances, length, axis=2) * turns(look)[:, None]
+        chances = np.maximum(np.fft.irfft(spectrum, length, axis=2)[..., : len(place)], 0)
+        left = limits * ((look + 1) * every / most) ** spending - spent
         farther = 2 * np.cumsum(chances[..., :reach], axis=2)[..., ::-1]  # chance of at least 1, 2, ..., reach
         fits = farther <= left[..., None]
         bound = np.where(fits.any(axis=2), fits.argmax(axis=2) + 1, reach + 1)
         rejected = np.abs(place - reach) >= bound[..., None]
         spent += np.where(rejected, chances, 0).sum(axis=2)
         chances = np.where(rejected, 0, chances)
-        crossed[(np.abs(sums[:, seed, None]) >= bound) & (crossed == 0)] = seed + 1
+        crossed[(np.abs(sums[:, look, None]) >= bound) & (crossed == 0)] = (look + 1) * every
     found[followed] = crossed
     return found
 
 
-def e_values(differences: ArrayLike) -> NDArray[np.float64]:
-    """Return the fortune, after each seed, of somebody who bets one unit that two normalizers differ.
+def _turns(sizes: NDArray[np.int64], length: int) -> Callable[[int], NDArray[np.float64]]:
+    """Return the characteristic function of the fair signs of each look's differences, [pairs, looks, blocks].
 
-    With the difference d of a seed and the log-odds k of a bet, the fortune is multiplied by exp(k d) / cosh(k d). Its
-    mean is 1 if -d is as likely as d, given the size of d and the seeds before; that is so where the two could be swapped
-    within a seed, however the cells of a seed depend on each other. So the chance that it ever reaches 1 / alpha is at
-    most alpha (Ville 1939; Ramdas, Grünwald, Vovk & Shafer 2023, doi:10.1214/23-STS894). The fortunes are averaged over
-    k = artanh(x) with x at the Chebyshev nodes, that is over the arcsine law: with one cell, where only discordant
-    pairs count and each is a coin, that is the mixture of Krichevsky & Trofimov (1981, doi:10.1109/TIT.1981.1056331).
+    That of one difference d is the cosine of d times the angle; independent ones multiply.
+    """
+    angles = 2 * np.pi * np.arange(length // 2 + 1) / length
+    parts = []
+    for size in np.unique(sizes[sizes > 0]):
+        counts = (sizes == size).sum(axis=2)
+        powers = np.cos(size * angles) ** np.arange(counts.max() + 1)[:, None]
+        parts.append((counts, powers))
+
+    def at(look: int) -> NDArray[np.float64]:
+        product = np.ones((len(sizes), len(angles)))
+        for counts, powers in parts:
+            product *= powers[counts[:, look]]
+        return product
+
+    return at
+
+
+def e_values(differences: ArrayLike, every: int = 1) -> NDArray[np.float64]:
+    """Return the fortune, at each look, of somebody who bets one unit that two normalizers differ.
+
+    With the difference d of a block and the log-odds k of a bet, the fortune is multiplied by exp(k d) / cosh(k d). Its
+    mean is 1 if -d is as likely as d, given the size of d and the blocks before; that is so where the two could be swapped
+    within a block. So the chance that it ever reaches 1 / alpha is at most alpha (Ville 1939; Ramdas, Grünwald, Vovk &
+    Shafer 2023, doi:10.1214/23-STS894). The fortunes are averaged over k = artanh(x) with x at the Chebyshev nodes, that
+    is over the arcsine law: where differences are of single pairs, so that only discordant ones count and each is a
+    coin, that is the mixture of Krichevsky & Trofimov (1981, doi:10.1109/TIT.1981.1056331).
 
     Args:
-        differences: [..., seeds] In how many more cells the first failed than the second; in the order of the seeds.
+        differences: [..., blocks] As in :func:`crossings`.
+        every: How many blocks there are from one look to the next.
 
     Returns:
-        [..., seeds], at least 0; all 1 without a discordant pair.
+        [..., looks], at least 0; all 1 without a discordant pair.
     """
-    values = np.asarray(differences, dtype=float)
+    values = np.asarray(differences, dtype=np.int64)
+    looks = values.shape[-1] // every
+    values = values[..., : looks * every].reshape(*values.shape[:-1], looks, every)
     stakes = np.arctanh(np.cos((2 * np.arange(NODES) + 1) * math.pi / (2 * NODES)))
-    size = np.abs(values)[..., None] * np.abs(stakes)  # log cosh without overflow
-    growth = values[..., None] * stakes - (size + np.log1p(np.exp(-2 * size)) - math.log(2))
+    growth = values.sum(axis=-1)[..., None] * stakes
+    for size in np.unique(np.abs(values[values != 0])):
+        exponent = size * np.abs(stakes)  # log cosh without overflow
+        log_cosh = exponent + np.log1p(np.exp(-2 * exponent)) - math.log(2)
+        growth = growth - (np.abs(values) == size).sum(axis=-1)[..., None] * log_cosh
     wealth = np.cumsum(growth, axis=-2)
     highest = wealth.max(axis=-1, keepdims=True)
     return np.asarray(np.exp(np.minimum(highest[..., 0] + np.log(np.mean(np.exp(wealth - highest), axis=-1)), 700.0)))
@@ -291,19 +330,45 @@ def always_valid_p(differences: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(1 / np.maximum(e_values(values).max(axis=-1), 1.0))
 
 
-def _holm(differences: NDArray[np.int64], seeds: NDArray[np.int64], rule: Rule) -> dict[int, int]:
-    """Return which pairs are separated and since when: at alpha over the number of pairs that are not, until none is."""
+def _holm(differences: NDArray[np.int64], seeds: NDArray[np.int64], rule: Rule, each: int) -> dict[int, int]:
+    """Return which pairs are separated and since which seed: at alpha over how many are not, until none more is.
+
+    Args:
+        differences: [pairs, seeds * each] Of single pairs of trials, -1, 0 or 1, seed by seed.
+        seeds: [pairs] How many seeds may be looked at.
+        rule: The test and its level.
+        each: Groups.
+    """
     separated: dict[int, int] = {}
+    differences = differences[:, : int(seeds.max()) * each]
+    if not differences.size:
+        return separated
+    run = np.arange(1, differences.shape[1] // each + 1)
+    seen = run <= seeds[:, None]
+    if rule.test == "betting":
+        surprise = 1 / np.maximum(e_values(differences, each), 1e-300)
+        allowed = np.ones(len(run))
+    else:
+        # A test that rejects at a look has used up no more than it may by then, and rejects all sums farther out. So where
+        # McNemar's p-value of that look alone is larger, it cannot reject, and need not be followed.
+        from scipy.special import bdtr
+
+        discordant, sums = (np.cumsum(item, axis=1)[:, each - 1 :: each] for item in (np.abs(differences), differences))
+        rarer = (discordant - np.abs(sums)) // 2
+        surprise = np.where(discordant > 0, 2 * bdtr(rarer, np.maximum(discordant, 1), 0.5), 2.0)
+        allowed = (run / rule.most) ** SPENDING
+    surprise = np.where(seen, surprise, np.inf)
     while len(separated) < len(differences):
         left = [index for index in range(len(differences)) if index not in separated]
         level = rule.alpha / len(left)
+        reached = surprise <= level * allowed * (1 + 1e-9)
+        left = [index for index in left if reached[index].any()]
+        if not left:
+            break
         if rule.test == "spending":
-            times = crossings(differences[left], [level], rule.most)[:, 0]
+            times = crossings(differences[left], [level], rule.most * each, every=each)[:, 0] // each
         else:
-            reached = e_values(differences[left]) >= 1 / level
-            times = (
-                np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, 0) if reached.size else reached.sum(axis=1)
-            )
+            times = reached[left].argmax(axis=1) + 1
         more = {index: int(time) for index, time in zip(left, times, strict=True) if 0 < time <= seeds[index]}
         if not more:
             break
@@ -311,7 +376,7 @@ def _holm(differences: NDArray[np.int64], seeds: NDArray[np.int64], rule: Rule) 
     return separated
 
 
-def _chance(differences: NDArray[np.int64], seeds: int, rule: Rule, level: float) -> float:
+def _chance(differences: NDArray[np.int64], seeds: int, rule: Rule, level: float, each: int) -> float:
     """Return the chance that a pair is separated by the last seed, if what is seen so far goes on.
 
     What is to come is taken as normal with the mean and the variance seen so far, and the mean as uncertain by as much
@@ -330,7 +395,7 @@ def _chance(differences: NDArray[np.int64], seeds: int, rule: Rule, level: float
 
         quantile = 1.05 * -float(ndtri(level / 2))  # looking costs about so much
     needed = quantile * math.sqrt(squares / seeds * rule.most)
-    variance = max(squares / seeds - (total / seeds) ** 2, 0.25 * squares / seeds)
+    variance = max(squares / seeds - (total / seeds) ** 2 / each, 0.25 * squares / seeds)  # of a seed's sum over groups
     spread = math.sqrt(variance * left * (1 + left / seeds))
     return 0.5 * math.erfc((needed - total - total / seeds * left) / spread / math.sqrt(2))
 

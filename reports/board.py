@@ -100,13 +100,10 @@ class Pair:
         shared: Pairs of trials with the same seed and everything else equal.
         only_first: Pairs in which only the first failed.
         only_second: Pairs in which only the second failed.
-        seeds: Seeds of which they share a trial.
-        seeds_first: Seeds with which the first failed in more cells.
-        seeds_second: Seeds with which the second did.
-        p: Of both exact tests that a claim must pass, see ``reports.statistics.claim_p``.
+        p: McNemar's exact test, pooled over groups, see ``reports.statistics.claim_p``.
         holm_p: The same, corrected for all pairs of normalizers.
         baseline_p: The same, corrected for the comparisons with the baseline; None where neither is the baseline.
-        needed: Seeds that differ, all one way, that could separate the two.
+        needed: Discordant pairs, all one way, that could separate the two.
         groups_first: In how many groups of cells the first failed more often.
         groups_second: In how many the second did.
     """
@@ -116,9 +113,6 @@ class Pair:
     shared: int
     only_first: int
     only_second: int
-    seeds: int
-    seeds_first: int
-    seeds_second: int
     p: float
     holm_p: float
     baseline_p: float | None
@@ -265,14 +259,11 @@ def _discordant(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict
     difference = first - second
     shared = np.isfinite(difference)
     difference = np.where(shared, difference, 0)
-    groups, seeds = difference.sum(axis=1), difference.sum(axis=0)
+    groups = difference.sum(axis=1)
     counts = {
         "shared": shared.sum(),
         "only_first": (difference > 0).sum(),
         "only_second": (difference < 0).sum(),
-        "seeds": shared.any(axis=0).sum(),
-        "seeds_first": (seeds > 0).sum(),
-        "seeds_second": (seeds < 0).sum(),
         "groups_first": (groups > 0).sum(),
         "groups_second": (groups < 0).sum(),
     }

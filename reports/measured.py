@@ -40,7 +40,8 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
         Fact("Trials", (
             f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {_seeds(evidence)} each:"
             f" {evidence.committed} committed of {evidence.planned} planned.",
-            "A seed has the same data order, latents and initial weights under every normalizer.",
+            "A seed has the same data order, latents and initial weights under every normalizer of a setting, and others"
+            " in every other setting.",
             "A trial lost with its machine runs again; a failed one never does.",
         )),
         Fact(f"Unstable, definition {evidence.definition.version}", (
@@ -91,12 +92,10 @@ def _statistics() -> tuple[str, ...]:
     return (
         "Instability rate: mean over a normalizer's cells of failed / committed trials, each cell weighing the same.",
         f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Over several cells the"
-        " counts are pooled, which is conservative for these cells if their trials are independent, too narrow where a seed"
-        " fails in many cells at once, and says nothing about other cells.",
-        "Comparisons: two exact tests on pairs of trials that differ in the normalizer only, both of which a claim must"
-        " pass: McNemar's, pooled over cells, and a sign-flip test whose blocks are seeds, because a seed has the same"
-        " random streams in every cell. Two-sided, corrected by Holm over all pairs of normalizers; the comparisons with a"
-        " declared baseline are also corrected as a family of their own.",
+        " counts are pooled, which is conservative for these cells and says nothing about other cells.",
+        "Comparisons: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over cells,"
+        " whose trials are independent because random streams differ between cells. Two-sided, corrected by Holm over all"
+        " pairs of normalizers; the comparisons with a declared baseline are also corrected as a family of their own.",
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
         f" those significantly worse. All intervals together hold with {confidence} confidence"
         " (in the manner of Mogstad et al. 2024).",

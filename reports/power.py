@@ -48,13 +48,10 @@ def seeds_in_words(
     which = " with the baseline" if baseline_only else ""
     texts = [f"more than {MOST // cells}" if seeds is None else str(seeds) for seeds in needed]
     width = max(len(text) for text in texts)
-    lines = [
+    return [
         f"Failure rates of {percent(first)} and {percent(second)}, {count(cells, 'cell')} of each normalizer,"
         f" {comparisons} {what}{which} at {percent(alpha)} in all.",
         f"Seeds per cell for {percent(power)} power:",
-        f"  {texts[0]:>{width}}  if the more stable one fails only with seeds with which the other fails too",
+        f"  {texts[0]:>{width}}  if the more stable one fails only where the other fails too",
         f"  {texts[1]:>{width}}  if their outcomes are independent",
     ]
-    if cells > 1:
-        lines.append("Cells are taken as independent; where a seed fails in many cells at once it takes more.")
-    return lines

@@ -96,9 +96,8 @@ def conclusion(pair: Pair) -> str:
     if not pair.significant:
         missing = (
             f"not enough seeds to separate {first} and {second}:"
-            f" at least {count(pair.needed, 'seed')} that differ are needed, all one way;"
-            f" of {count(pair.seeds, 'shared seed')}, {first} failed in more cells with {pair.seeds_first}"
-            f" and {second} with {pair.seeds_second}."
+            f" at least {count(pair.needed, 'discordant pair')} are needed, all one way;"
+            f" there are {pair.only_first} against {pair.only_second} among {pair.shared}."
         )
         if not pair.significant_to_baseline:
             return missing[0].upper() + missing[1:]

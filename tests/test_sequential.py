@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+import time
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -17,6 +18,27 @@ ALPHA = 0.05
 def outcomes(*rates: float, groups: int = 5, seeds: int = 64, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     return (random.random((len(rates), groups, seeds)) < np.array(rates)[:, None, None]).astype(float)
+
+
+def one_by_one(differences, level, most, every):
+    """The spending test for one pair, followed sum by sum."""
+    chances, spent, total = {0: 1.0}, 0.0, 0
+    for block, difference in enumerate(differences, 1):
+        total += difference
+        moved = {}
+        for place, chance in chances.items():
+            for step in (difference, -difference):
+                moved[place + step] = moved.get(place + step, 0) + chance / 2
+        chances = moved
+        if block % every:
+            continue
+        left = level * (block / most) ** 1.5 - spent
+        bound = next(x for x in range(1, most + 2) if sum(c for place, c in chances.items() if abs(place) >= x) <= left)
+        spent += sum(chance for place, chance in chances.items() if abs(place) >= bound)
+        chances = {place: chance for place, chance in chances.items() if abs(place) < bound}
+        if abs(total) >= bound:
+            return block
+    return 0
 
 
 def dependent_nulls(count: int, groups: int, seeds: int) -> np.ndarray:
@@ -65,6 +87,62 @@ def test_the_spending_test_rejects_no_more_paths_than_its_level():
         for seed in range(1, 11):
             assert ((column > 0) & (column <= seed)).mean() <= level * (seed / 10) ** 1.5 + 1e-12
     assert (times[:, 1] > 0).mean() >= 0.25  # and spends most of it
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_the_spending_test_is_the_one_followed_sum_by_sum(every):
+    chances = np.linspace(0.05, 0.45, 12)
+    values = np.array([np.random.default_rng(3).choice([1, -1, 0], 100, p=[0.5 - x, x, 0.5]) for x in chances])
+    found = crossings(values, [ALPHA], 160, every=every)[:, 0]
+    assert list(found) == [one_by_one(row, ALPHA, 160, every) for row in values.tolist()]
+    assert 0 < (found > 0).sum() < len(found)
+
+
+def test_the_order_of_the_groups_does_not_matter():
+    values = outcomes(0.2, 0.3, 0.4, 0.6)
+    for test in ("spending", "betting"):
+        rule = Rule(test=test)
+        assert compare(values, rule) == compare(values[:, ::-1], rule)
+    differences = (values[3] - values[0]).T.reshape(1, -1).astype(int)
+    assert e_values(differences, every=5)[0] == pytest.approx(e_values(differences)[0, 4::5])
+
+
+def test_holm_takes_its_steps_as_if_every_pair_were_followed_at_every_level():
+    values = outcomes(0.1, 0.25, 0.35, 0.5, 0.6, seed=2)
+    rule = Rule()
+    names = list(combinations(range(5), 2))
+    differences = np.array([(values[a] - values[b]).T.reshape(-1) for a, b in names]).astype(int)
+    expected, more = {}, True
+    while more:
+        left = [index for index in range(10) if index not in expected]
+        times = crossings(differences[left], [ALPHA / max(1, len(left))], 320, every=5)
+        more = {index: int(block) // 5 for index, (block,) in zip(left, times.tolist(), strict=True) if block}
+        expected |= more
+    assert {index: pair.separated for index, pair in enumerate(compare(values, rule)) if pair.separated} == expected
+    assert 4 < len(expected) < 10
+
+
+def test_every_group_of_a_seed_counts_as_a_pair():
+    """Twenty groups separate within the least number of seeds what one group could not."""
+    values = outcomes(0.1, 0.6, groups=20, seeds=8)
+    assert compare(values, Rule())[0].separated <= 8
+    assert compare(values[:, :1], Rule())[0].separated is None
+
+
+def test_many_normalizers_and_groups_are_compared_in_a_moment():
+    values = outcomes(*np.linspace(0.1, 0.6, 10), groups=20)
+    start = time.perf_counter()
+    compare(values, Rule())
+    assert time.perf_counter() - start < 10  # two seconds, on a busy machine too
+
+
+def test_without_comparisons_the_width_alone_decides():
+    values = outcomes(0.02, 0.5, seeds=24)
+    rule = Rule(compare=False, half_width=0.07)
+    assert ci_halfwidth(values[0]) < 0.07 < ci_halfwidth(values[1])
+    assert compare(values, rule)[0].separated  # and yet the second goes on
+    assert open_cells(values, rule) == {(1, group) for group in range(5)}
+    assert open_cells(values[:1], Rule(compare=False, half_width=0.01)) == {(0, group) for group in range(5)}
 
 
 def test_a_rejection_stands_whatever_follows():
@@ -176,7 +254,16 @@ def test_one_normalizer_has_nothing_to_decide():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"least": 0}, {"least": 9, "most": 8}, {"alpha": 0}, {"futility": 1}, {"half_width": 0}, {"test": "luck"}]
+    "wrong",
+    [
+        {"least": 0},
+        {"least": 9, "most": 8},
+        {"alpha": 0},
+        {"futility": 1},
+        {"half_width": 0},
+        {"test": "luck"},
+        {"compare": False},
+    ],
 )
 def test_a_rule_without_sense_is_refused(wrong):
     with pytest.raises(ValueError, match="least|alpha|half-width|test"):

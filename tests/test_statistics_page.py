@@ -40,7 +40,7 @@ def test_the_tool_corrects_as_the_leaderboard_does(tool):
 
     rates = np.linspace(0.05, 0.6, 4)[:, None] * np.ones(3)
     failed = tool.draw(np.random.default_rng(0), rates, 24, tool.OWN, 5)
-    found = tool.separations(tool.p_values(failed)["McNemar and seeds"])
+    found = tool.separations(tool.p_values(failed)["McNemar"])
     for suite, separated in zip(failed.astype(float), found, strict=True):
         raw = [claim_p(suite[a], suite[b]) for a in range(4) for b in range(a + 1, 4)]
         assert [p <= 0.05 for p in holm(raw)] == list(separated)

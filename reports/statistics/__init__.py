@@ -4,7 +4,7 @@ Pure functions of counts and of arrays of outcomes: 1 for a failed trial, 0 for 
 
 * ``rates``: the mean of cells' rates and its interval; the intervals of one rate are those of ``harness.intervals``.
 * ``paired``: two normalizers on the trials that share a cell's other choices and a seed.
-* ``permutation``: sign-flip tests, whose blocks are seeds or cells.
+* ``permutation``: sign-flip tests, whose blocks are seeds or cells, for outcomes that hang together.
 * ``multiplicity``: Holm's correction for many comparisons.
 * ``ranks``: the ranks, and the tiers, that the corrected tests leave open.
 * ``bootstrap``: the seed-blocked bootstrap of the mean rate, its differences, ranks and the chance of being best.
@@ -20,7 +20,7 @@ from reports.statistics.constants import ALPHA
 from reports.statistics.multiplicity import holm, least_discordant
 from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, risk_difference
 from reports.statistics.permutation import sign_flip, sign_flip_many
-from reports.statistics.power import claim_power, discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics.power import discordant_chances, mcnemar_power, seeds_needed
 from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
 from reports.statistics.ranks import rank_intervals, tiers
 from reports.statistics.rates import blocked_rate, mean_rate
@@ -34,7 +34,6 @@ __all__ = [
     "blocked_rate",
     "boschloo",
     "claim_p",
-    "claim_power",
     "discordant_chances",
     "holm",
     "kaplan_meier",

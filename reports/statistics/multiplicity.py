@@ -21,19 +21,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def least_discordant(p_values: Sequence[float], index: int, alpha: float = ALPHA) -> int:
-    """Return how many seeds that differ, all one way, one comparison would need to pass Holm's procedure.
+    """Return how many discordant pairs, all one way, one comparison would need to pass Holm's procedure.
 
-    By both of the tests that a claim must pass it is the same number: of discordant pairs in McNemar's, and of seeds
-    with discordant pairs in the sign-flip test, since n of either that all point one way have the p-value 2 / 2ⁿ.
+    By McNemar's test n of them that all point one way have the p-value 2 / 2ⁿ.
 
     Args:
         p_values: Those of all comparisons; the others stay as they are.
         index: Which comparison.
         alpha: Chance of a false claim.
     """
-    seeds = 1
+    pairs = 1
     while True:
-        tried = [*p_values[:index], 2.0 ** (1 - seeds), *p_values[index + 1 :]]
+        tried = [*p_values[:index], 2.0 ** (1 - pairs), *p_values[index + 1 :]]
         if holm(tried)[index] <= alpha:
-            return seeds
-        seeds += 1
+            return pairs
+        pairs += 1

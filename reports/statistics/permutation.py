@@ -5,6 +5,9 @@ them within a block changes nothing about its distribution, so every choice of s
 likely as the one observed, however the outcomes inside a block depend on each other (Fisher 1935, The Design of
 Experiments, §21). With seeds as blocks the test speaks about other seeds in the same cells; with cells as blocks it
 would speak about other cells, if these were independent and drawn at random.
+
+The leaderboard does not need them, as its pairs are independent (``harness/streams.py``) and blocks of one make the test
+McNemar's. They are for outcomes that hang together within a seed, as where cells share their starts.
 """
 
 from __future__ import annotations

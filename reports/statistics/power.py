@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
-from reports.statistics.bootstrap import suite_generator
 from reports.statistics.constants import ALPHA
-from reports.statistics.permutation import sign_flip_many
 
 POWER = 0.8
 MOST = 20_000
 """More pairs than this are not looked for."""
-
-SIMULATED = 1_500
-"""Up to so many pairs the test over seeds is simulated."""
 
 
 def discordant_chances(first: float, second: float, *, nested: bool) -> tuple[float, float]:
@@ -66,34 +60,6 @@ def mcnemar_power(pairs: int, only_first: float, only_second: float, alpha: floa
     return float((each[some] * (bdtr(k, n, share) + bdtrc(n - k - 1, n, share))).sum())
 
 
-def claim_power(
-    seeds: int, cells: int, only_first: float, only_second: float, alpha: float = ALPHA, draws: int = 2_000
-) -> float:
-    """Return the chance that two normalizers pass both tests of a claim, ``reports.statistics.claim_p``, over cells.
-
-    Simulated, the same every time, with independent cells; with one cell the two tests are one, and the answer is exact.
-
-    Args:
-        seeds: Seeds per cell.
-        cells: Cells of each normalizer, at least 1.
-        only_first: Chance that of a pair only the first fails.
-        only_second: Chance that only the second does.
-        alpha: Level of the one comparison, after any correction.
-        draws: How many suites are simulated.
-    """
-    if cells == 1 or seeds < 1:
-        return mcnemar_power(seeds, only_first, only_second, alpha)
-    random = suite_generator(f"{seeds} {cells} {only_first} {only_second}", "power")
-    rest = max(0.0, 1 - only_first - only_second)
-    drawn = random.multinomial(cells, [only_first, only_second, rest], (draws, seeds))
-    first, second = drawn[..., 0].sum(1), drawn[..., 1].sum(1)
-    pooled = np.minimum(first, second) <= _largest_rejected(first + second, alpha)
-    passed = np.flatnonzero(pooled)
-    if not len(passed):
-        return 0.0
-    return float((sign_flip_many((drawn[passed, :, 0] - drawn[passed, :, 1])) <= alpha).sum() / draws)
-
-
 def seeds_needed(
     first: float,
     second: float,
@@ -105,8 +71,7 @@ def seeds_needed(
 ) -> int | None:
     """Return the fewest seeds per cell with which two normalizers are told apart with some power.
 
-    Cells are taken as independent, so with several cells the number is a lower bound where a seed's outcomes hang
-    together; then it is also simulated, and can be one seed off.
+    Exact: seeds × cells pairs are independent (``harness/streams.py``), and McNemar's test pools them.
 
     Args:
         first: True failure rate of the first, in [0, 1], the same in every cell.
@@ -128,19 +93,12 @@ def seeds_needed(
     chances = discordant_chances(first, second, nested=nested)
     if first == second:
         return None
-    pooled = _fewest(lambda seeds: mcnemar_power(seeds * cells, *chances, alpha) >= power, 1, MOST // cells)
-    if pooled is None or cells == 1:
-        return pooled
-    # Fewer than this, and even seeds that all point one way do not reach the level.
-    least = max(pooled, math.ceil(1 - math.log2(alpha)))
-    if least * cells > SIMULATED:
-        return least  # with so many seeds the two tests agree
-    return _fewest(lambda seeds: claim_power(seeds, cells, *chances, alpha) >= power, least, MOST // cells)
+    return _fewest(lambda seeds: mcnemar_power(seeds * cells, *chances, alpha) >= power, MOST // cells)
 
 
-def _fewest(enough: Callable[[int], bool], start: int, most: int) -> int | None:
+def _fewest(enough: Callable[[int], bool], most: int) -> int | None:
     """Return the first number that is enough, when more of them nearly always are too."""
-    few, many = start - 1, start
+    few, many = 0, 1
     while not enough(many):
         few, many = many, 2 * many
         if few > most:
@@ -152,7 +110,7 @@ def _fewest(enough: Callable[[int], bool], start: int, most: int) -> int | None:
         else:
             few = middle
     # Power is not quite monotone, as the tests are of counts.
-    return next((number for number in range(max(start, many - 4), many) if enough(number)), many)
+    return next((number for number in range(max(1, many - 4), many) if enough(number)), many)
 
 
 def _largest_rejected(number: np.ndarray, alpha: float) -> np.ndarray:

@@ -20,8 +20,8 @@ def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[
     does. Where some trials are missing, the pooled counts would favour the cells that have more. The interval is then
     that of the mean rate over the number of trials with the same variance, ``cells² / Σ 1/n``.
 
-    The trials of different cells are taken as independent. Where a seed fails in many cells at once the interval is too
-    narrow; :func:`blocked_rate` makes no such assumption.
+    The trials of different cells are taken as independent, and they are (``harness/streams.py``). For outcomes of a seed
+    that hang together over cells, as where cells share their starts, :func:`blocked_rate` is the one to use.
 
     Args:
         counts: (failures, trials) of each cell; cells without trials are left out.

@@ -87,12 +87,12 @@ def test_rank_intervals_part_when_seeds_suffice(ledgers):
     assert (found["a"].rank, found["b"].rank, found["c"].rank) == ((1, 1), (2, 3), (2, 3))
 
 
-def test_a_seed_that_fails_in_every_cell_counts_once(ledgers):
+def test_every_cell_of_a_seed_counts(ledgers):
     found = pair(ledgers({"a": ("cccc....", "cccc...."), "b": ("........", "........")}), "a", "b")
-    assert max(found.only_first, found.only_second) == 8  # enough for McNemar's test
-    assert {found.seeds_first, found.seeds_second} == {4, 0}
-    assert found.p == 2 / 2**4
-    assert not found.significant
+    assert {found.only_first, found.only_second} == {8, 0}
+    assert found.p == pytest.approx(2 / 2**8)
+    assert found.needed == 6
+    assert found.significant
 
 
 def test_comparisons_with_the_baseline_are_a_family_of_their_own(ledgers):

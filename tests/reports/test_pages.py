@@ -127,7 +127,8 @@ def test_too_few_seeds_are_said_aloud_and_never_called_no_difference(ledgers):
     page = leaderboard(ledgers({"a": ("....",), "b": ("cc..",)}))
     for text in (page.markdown().replace("**", ""), Page(page.html()).text.replace("\u00a0", " ")):
         assert "Not enough seeds to recommend one. a failed least often (0 % (at most 60 %))" in text
-        assert "Not enough seeds to separate a and b: at least 6 seeds that differ are needed, all one way" in text
+        assert "Not enough seeds to separate a and b: at least 6 discordant pairs are needed, all one way" in text
+        assert "there are 0 against 2 among 4." in text
         assert "no difference" not in text.lower()
 
 
