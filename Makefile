@@ -3,6 +3,7 @@
 #   make leaderboard   set up, run suites/quick.yaml, write the leaderboard and say where it is
 #   make test          set up, check style and types, run the tests
 #   make test-long     the tests that take minutes: every normalizer trained on every architecture
+#   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
 #   make benchmark     what the harness costs against a hand-written loop
 #
 # The set-up runs once; afterwards both work offline.
@@ -17,7 +18,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test test-long lint benchmark clean
+.PHONY: leaderboard test test-long lint evidence benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -34,6 +35,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+evidence: $(VENV)/installed
+	$(BIN)/python tools/calibrate_detectors.py
+	$(BIN)/python tools/plant_failures.py
+	$(BIN)/python tools/bssn_figures.py
+	$(BIN)/python tools/simulate_statistics.py
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

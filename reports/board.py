@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.intervals import rate_interval
+from harness.sequential import compare
 from harness.stability import METHOD_ERROR
 from harness.stability.detectors import DETECTORS
 from reports.evidence import Evidence, Group, Protocol, Result
@@ -106,6 +107,9 @@ class Pair:
         needed: Discordant pairs, all one way, that could separate the two.
         groups_first: In how many groups of cells the first failed more often.
         groups_second: In how many the second did.
+        test: The test of sequential seeds that decides in place of the p-values, which do not allow for its looks; or
+            None.
+        separated: After how many seeds that test found that they differ; None where it did not.
     """
 
     first: str
@@ -119,16 +123,18 @@ class Pair:
     needed: int
     groups_first: int
     groups_second: int
+    test: str | None = None
+    separated: int | None = None
 
     @property
     def significant(self) -> bool:
         """Whether the two are separated, among all pairs."""
-        return self.holm_p <= ALPHA
+        return self.holm_p <= ALPHA if self.test is None else self.separated is not None
 
     @property
     def significant_to_baseline(self) -> bool:
         """Whether the two are separated among the comparisons with the baseline, a family that the suite declares."""
-        return self.baseline_p is not None and self.baseline_p <= ALPHA
+        return self.test is None and self.baseline_p is not None and self.baseline_p <= ALPHA
 
     @property
     def better(self) -> str:
@@ -240,6 +246,7 @@ def _pairs(evidence: Evidence, order: list[str]) -> list[Pair]:
     raw = [claim_p(failed[first], failed[second]) for first, second in names]
     family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
     to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
+    decided = _decided(evidence, order)
     return [
         Pair(
             first=first,
@@ -249,9 +256,20 @@ def _pairs(evidence: Evidence, order: list[str]) -> list[Pair]:
             holm_p=holm_p,
             baseline_p=to_baseline.get(index),
             needed=least_discordant(raw, index),
+            test=None if decided is None or evidence.sequential is None else evidence.sequential.test,
+            separated=None if decided is None else decided.get(frozenset((first, second))),
         )
         for index, ((first, second), holm_p) in enumerate(zip(names, holm(raw), strict=True))
     ]
+
+
+def _decided(evidence: Evidence, order: list[str]) -> dict[frozenset[str], int | None] | None:
+    """Return since which seed the test of sequential seeds separates each pair; None where no such test was used."""
+    sequential = evidence.sequential
+    if sequential is None or sequential.test is None:
+        return None
+    found = compare(outcomes(evidence, order), sequential.rule(order))
+    return {frozenset((order[item.first], order[item.second])): item.separated for item in found}
 
 
 def _discordant(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, int]:

@@ -49,7 +49,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             " One trial can fail in several ways.",
             *_thresholds(evidence),
         )),
-        Fact("Statistics", _statistics()),
+        Fact("Statistics", (*_statistics(), *_looks(evidence))),
         Fact("Software and devices", tuple(
             f"{words} ({count(trials, 'trial')})" for words, trials in evidence.software
         )),
@@ -100,6 +100,19 @@ def _statistics() -> tuple[str, ...]:
         f" those significantly worse. All intervals together hold with {confidence} confidence"
         " (in the manner of Mogstad et al. 2024).",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
+    )
+
+
+def _looks(evidence: Evidence) -> tuple[str, ...]:
+    """Say what seeds that came one after the other change."""
+    sequential = evidence.sequential
+    if sequential is None:
+        return ()
+    if sequential.test is None:
+        return ("Seeds were added by the width of intervals, never by the outcome of a test.",)
+    return (
+        f"Seeds were added while comparisons were open. So not McNemar's test decides them but the {sequential.test} test,"
+        " which allows for all the looks (harness/sequential.py).",
     )
 
 

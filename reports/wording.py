@@ -93,6 +93,11 @@ def conclusion(pair: Pair) -> str:
     fewer, more = sorted((pair.only_first, pair.only_second))
     if not pair.shared:
         return f"{first} and {second} share no trials yet."
+    if not pair.significant and pair.test is not None:
+        return (
+            f"Not enough seeds to separate {first} and {second}: the {pair.test} test left it open, with"
+            f" {pair.only_first} discordant pairs against {pair.only_second} among {pair.shared}."
+        )
     if not pair.significant:
         missing = (
             f"not enough seeds to separate {first} and {second}:"
@@ -105,9 +110,12 @@ def conclusion(pair: Pair) -> str:
             f"Among the comparisons with the baseline alone, {better} failed significantly less often than {worse}"
             f" (Holm {p_value(pair.baseline_p or 0)}); among all pairs there are {missing}"
         )
+    grounds = f"Holm {p_value(pair.holm_p)}"
+    if pair.test is not None:
+        grounds = f"{pair.test} test, decided with {count(pair.separated or 0, 'seed')}"
     text = (
         f"{better} failed significantly less often than {worse}: of {count(pair.shared, 'shared pair')},"
-        f" only {worse} failed in {more} and only {better} in {fewer} (Holm {p_value(pair.holm_p)})."
+        f" only {worse} failed in {more} and only {better} in {fewer} ({grounds})."
     )
     against = min(pair.groups_first, pair.groups_second)
     return text + (f" In {count(against, 'cell')} it is the other way round." if against else "")

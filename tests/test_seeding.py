@@ -121,6 +121,48 @@ def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_me
     assert board.table["missing"].sum() == 0
 
 
+def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp_path):
+    """A ledger made by hand: one normalizer always fails, the other never, in eight seeds."""
+    from harness.ledger import Ledger, Record
+    from harness.stability import Finding, Verdict
+    from reports.board import build
+    from reports.evidence import gather
+    from reports.wording import conclusion
+
+    spec = {"dataset": {"name": "d"}, "steps": 10, "metric": {"name": "m"}}
+    cells = [
+        {
+            "id": digit * 20,
+            "dataset": "d",
+            "architecture": "a",
+            "normalizer": name,
+            "setting": "s",
+            "measures": [{"key": "fid", "better": "lower"}],
+            "spec": {**spec, "normalizer": {"name": name}},
+        }
+        for digit, name in (("a", "bad"), ("b", "good"))
+    ]
+    said = {**SPENDING.to_json(), "definition": 2}
+    plan = {"suite": "t", "version": 1, "hash": "0", "description": "", "seed": 3, "seeds": SPENDING.most}
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.write_plan({**plan, "sequential": said, "definition": 2, "baseline": None, "cells": cells, "text": ""})
+    for cell, failed in zip(cells, (True, False), strict=True):
+        for seed in range(SPENDING.least):
+            findings = (Finding("mode_collapse", 5, 0.1, 0.9, "it did"),) if failed else ()
+            verdict = Verdict("unstable" if failed else "stable", 2, findings)
+            trial = f"{cell['id'][:18]}{seed:02d}"
+            ledger.commit(
+                Record(trial, cell["id"], {"cell": cell["spec"], "suite_seed": 3, "seed": seed}, verdict, None, {})
+            )
+    board = build(gather(ledger))
+    (pair,) = board.pairs
+    assert pair.test == "spending"
+    # What decides is the test that allows for the looks, whatever the fixed one says.
+    assert pair.holm_p < 0.05
+    assert pair.significant == (pair.separated is not None)
+    assert "spending test" in conclusion(pair)
+
+
 def test_the_rule_is_part_of_what_the_suite_asks_for(tiny, tmp_path):
     suite = load_suite(sequential_suite(tiny, tmp_path))
     assert suite.hash() != replace(suite, sequential=None).hash()

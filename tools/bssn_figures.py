@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness import load_suite, read_ledger, run
-from harness.stability import load_definition
+from harness.stability import judge, load_definition
 from harness.trace import Trace
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ def traces(results: Path) -> Traces:
     found: Traces = {names[cell.id]: [] for cell in suite.cells}
     for record in sorted(ledger.records(), key=lambda record: record.seed):
         if record.trace is not None:
-            found[names[record.cell_id]].append((record.trace, record.judged_by(definition).failed))
+            found[names[record.cell_id]].append((record.trace, judge(record.trace, definition).failed))
     return found
 
 

@@ -55,7 +55,7 @@ def macro_bootstrap(
     baseline: int | None = None,
     draws: int = DRAWS,
     alpha: float = ALPHA,
-    across_groups: bool = True,
+    across_groups: bool = False,
 ) -> MacroBootstrap:
     """Resample seeds, the same ones for all normalizers, and compute the mean rates of each resample.
 
