@@ -90,6 +90,13 @@ def test_a_vanishing_gradient_in_somebodys_logs_is_found_with_its_cause(tmp_path
     assert "the discriminator is saturated" in finding.reason
 
 
+def test_a_scalar_that_is_logged_less_often_than_another_keeps_its_last_value_and_is_no_divergence(tmp_path):
+    lines = ["step,d_loss,g_grad_norm"]
+    lines += [f"{step},0.5,{'' if step % 30 else (0.3 if step < 800 else 1e-9)}" for step in range(10, 2001, 10)]
+    verdict = label_file(write(tmp_path / "holes.csv", "\n".join(lines))).verdicts["the whole file"]
+    assert verdict.modes == ("vanishing_gradient",)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
