@@ -71,18 +71,18 @@ def plan(
     read = load_suite(suite, catalog=catalog).with_seeds(seeds)
     ledger = Ledger(results or default_results(read))
     wanted, missing = wanted_trials(read, ledger)
-    done = Counter(record.cell_id for record in ledger.records())
+    asked = Counter(trial.cell.id for trial in wanted)
     table = Table("dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
     left = Counter(trial.cell.id for trial in missing)
     for cell in read.cells:
         names = (cell.dataset.label(), cell.architecture.label(), cell.setting, cell.normalizer.label())
-        table.add_row(*names, str(cell.steps), str(done[cell.id]), str(left[cell.id]))
+        table.add_row(*names, str(cell.steps), str(asked[cell.id] - left[cell.id]), str(left[cell.id]))
     console = _console()
     console.print(table)
     seeds_each = f"{read.seeds} seeds" if read.sequential is None else read.sequential.words()
     console.print(
-        f"suite {read.name} version {read.version}: {len(read.cells)} cells x {seeds_each} = {wanted} trials"
-        f"{'' if read.sequential is None else ' so far'}, {wanted - len(missing)} done, {len(missing)} missing"
+        f"suite {read.name} version {read.version}: {len(read.cells)} cells x {seeds_each} = {len(wanted)} trials"
+        f"{'' if read.sequential is None else ' so far'}, {len(wanted) - len(missing)} done, {len(missing)} missing"
     )
     if missing:
         needed = [cell for cell in read.cells if left[cell.id]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError, did_you_mean
-from harness.stability import Definition, Verdict, judge, known_definitions, load_definition
+from harness.stability import Verdict, judge, known_definitions, load_definition
 from harness.stability.detectors import DETECTORS
 from harness.trace import Column, Trace
 
@@ -77,7 +77,7 @@ def label_file(
         chosen = chosen.model_copy(update={"never_converged": limits})
     table = _read(path)
     notes = _unknown(path, table)
-    return Labelled({run: judge(trace, chosen) for run, trace in _traces(path, table, chosen, budget)}, notes)
+    return Labelled({run: judge(trace, chosen) for run, trace in _traces(path, table, budget)}, notes)
 
 
 def rows(labelled: Labelled) -> list[dict[str, Any]]:
@@ -132,9 +132,7 @@ def _unknown(path: Path, table: pyarrow.Table) -> tuple[str, ...]:
     )
 
 
-def _traces(
-    path: Path, table: pyarrow.Table, definition: Definition, budget: int | None
-) -> Iterator[tuple[str, Trace]]:
+def _traces(path: Path, table: pyarrow.Table, budget: int | None) -> Iterator[tuple[str, Trace]]:
     count = len(table)
     runs = table["run"].to_pylist() if "run" in table.column_names else [ALL_IN_ONE] * count
     columns = {

@@ -8,7 +8,7 @@ and on nothing else, so an interrupted sweep goes on as it would have, and a rea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +61,12 @@ class Sequential:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self)
+
+    @classmethod
+    def of_plan(cls, plan: Mapping[str, Any]) -> Sequential | None:
+        """Return the rule of a ledger's plan, or None where all cells get the same number of seeds."""
+        said = plan.get("sequential")
+        return cls(**{item.name: said[item.name] for item in fields(cls)}) if said else None
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def run(
     ledger.write_plan(read.plan())
     set_aside = ledger.set_damaged_aside()
     wanted, missing = wanted_trials(read, ledger)
-    report = SweepReport(planned=wanted, before=wanted - len(missing), set_aside=set_aside)
+    report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
     started = time.monotonic()
     tell(report, None)
@@ -117,7 +117,8 @@ def run(
         if read.sequential is None or report.lost or report.committed == committed:
             break
         # What is known now decides which cells get more seeds.
-        report.planned, missing = wanted_trials(read, ledger)
+        wanted, missing = wanted_trials(read, ledger)
+        report.planned = len(wanted)
     return report
 
 
@@ -126,14 +127,14 @@ def default_results(suite: Suite) -> Path:
     return Path("results") / suite.name
 
 
-def wanted_trials(suite: Suite, ledger: Ledger) -> tuple[int, list[Trial]]:
-    """Return how many trials a suite asks for by now, and those that a ledger does not hold, in the suite's order.
+def wanted_trials(suite: Suite, ledger: Ledger) -> tuple[list[Trial], list[Trial]]:
+    """Return the trials that a suite asks for by now, and those of them that a ledger does not hold, in its order.
 
     Where seeds are sequential, more may be wanted once these are committed.
     """
     committed = ledger.committed()
     wanted = suite.trials(None if suite.sequential is None else _seeds_wanted(suite, suite.sequential, ledger))
-    return len(wanted), [trial for trial in wanted if trial.id not in committed]
+    return wanted, [trial for trial in wanted if trial.id not in committed]
 
 
 def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[str, int]:

@@ -11,20 +11,18 @@ from harness.models.operations import Tree
 
 
 @torch.no_grad()
-def weight_telemetry(network: Network, params: Tree, norm: Tree) -> dict[str, dict[str, float]]:
+def weight_telemetry(network: Network, weights: Tree) -> dict[str, dict[str, float]]:
     """Measure the effective weights of every layer.
 
     Args:
         network: The network.
-        params: Its trained parameters.
-        norm: Its normalizer's state, which is not advanced.
+        weights: Its effective weights.
 
     Returns:
         For each layer the ``variance`` of the effective weight's entries; ``sigma``, the largest singular value of its
         matrix M1; and ``stable_rank``, ||W||_F^2 / sigma^2, which is 1 for a matrix of rank one and the number of rows
         for an orthogonal one. NaN where the weight is not finite.
     """
-    weights, _ = network.effective(params, norm)
     return {name: _measured(weights[name]["weight"], output_matrix(weights[name]["weight"], layer))
             for name, layer in network.weighted.items()}  # fmt: skip
 
@@ -60,16 +58,10 @@ def input_gradient(discriminator: Network, weights: Tree, x: Tensor, fade: Tenso
 
     Args:
         discriminator: The network.
-        weights: Its effective weights.
+        weights: Its effective weights, computed without gradients.
         x: Samples, [N, ...].
         fade: How far a growing network has faded its newest level in.
     """
     x = x.detach().requires_grad_()
-    weights = {name: {key: value.detach() for key, value in layer.items()} for name, layer in weights.items()}
     (gradient,) = torch.autograd.grad(discriminator(weights, x, fade).sum(), x)
     return float(torch.linalg.vector_norm(gradient.flatten(1), dim=1).mean())
-
-
-def mean_pairwise_distance(x: Tensor) -> float:
-    """Return the mean Euclidean distance between two different samples, [N, ...], in float64."""
-    return float(torch.nn.functional.pdist(x.flatten(1).double()).mean())

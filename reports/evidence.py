@@ -133,8 +133,7 @@ class Evidence:
     @property
     def sequential(self) -> Sequential | None:
         """The rule of sequential seeds, or None where all cells get the same number."""
-        said = self.plan.get("sequential")
-        return Sequential(**{key: value for key, value in said.items() if key != "definition"}) if said else None
+        return Sequential.of_plan(self.plan)
 
     @property
     def planned(self) -> int:
@@ -180,7 +179,8 @@ def gather(ledger: Ledger) -> Evidence:
         if not planned or record.cell_id not in measures:
             continue
         verdict = record.judged_by(definition)
-        failed.setdefault(record.cell_id, {})[record.seed] = record.judged_by(decides).failed
+        deciding = verdict if decides.version == definition.version else record.judged_by(decides)
+        failed.setdefault(record.cell_id, {})[record.seed] = deciding.failed
         relabelled += verdict is not record.verdict
         results[record.cell_id][record.seed] = _result(record, verdict, measures[record.cell_id])
         software[_software(record.provenance)] += 1
@@ -208,11 +208,10 @@ def _wanted(
         for index, group in enumerate(groups)
         for normalizer, cell in group.cells.items()
     ]
-    said = plan.get("sequential")
-    if not said:
+    sequential = Sequential.of_plan(plan)
+    if sequential is None:
         return {place.cell: int(plan["seeds"]) for place in places}
-    rule = Sequential(**{key: value for key, value in said.items() if key != "definition"})
-    return seeds_wanted(places, rule, failed)
+    return seeds_wanted(places, sequential, failed)
 
 
 def _groups(cells: Iterable[Mapping[str, Any]]) -> list[Group]:

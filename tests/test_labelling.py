@@ -43,7 +43,7 @@ def test_any_threshold_in_the_gap_gives_the_same_verdicts(ratio):
     definition = load_definition(2)
     limits = definition.late_deterioration.model_copy(update={"ratio": ratio})
     moved = definition.model_copy(update={"late_deterioration": limits})
-    verdicts = {run: judge(trace, moved) for run, trace in _traces(PUBLISHED, _read(PUBLISHED), moved, None)}
+    verdicts = {run: judge(trace, moved) for run, trace in _traces(PUBLISHED, _read(PUBLISHED), None)}
     assert {run.split("-train")[0] for run, verdict in verdicts.items() if verdict.failed} == DETERIORATED
 
 

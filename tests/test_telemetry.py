@@ -11,9 +11,10 @@ import pytest
 import torch
 from cells import IMAGES, RESIDUAL, TOY, a_cell, a_training
 
+from harness.metrics.distance import mean_pairwise_distance
 from harness.models.network import leaves
 from harness.stability import judge, load_definition
-from harness.telemetry import input_gradient, largest_singular_value, mean_pairwise_distance, weight_telemetry
+from harness.telemetry import input_gradient, largest_singular_value, weight_telemetry
 from harness.trace import Trace
 from harness.training.loop import train
 from harness.training.recorder import Recorder
@@ -38,7 +39,7 @@ def test_the_stable_rank_is_one_for_rank_one_and_the_number_of_rows_for_orthonor
     network, params = training.discriminator, training.state.discriminator.params
     params["hidden0"]["weight"] = torch.outer(torch.arange(1.0, 7), torch.tensor([1.0, -2.0]))
     params["hidden1"]["weight"] = 3 * torch.linalg.qr(torch.randn(6, 6))[0]
-    found = weight_telemetry(network, params, {name: {} for name in params})
+    found = weight_telemetry(network, network.effective(params, {name: {} for name in params})[0])
     assert found["hidden0"]["stable_rank"] == pytest.approx(1)
     assert found["hidden1"]["stable_rank"] == pytest.approx(6)
     assert found["hidden1"]["sigma"] == pytest.approx(3)

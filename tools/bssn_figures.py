@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sections import write_section
 
 from harness import load_suite, read_ledger, run
 from harness.stability import judge, load_definition
@@ -21,7 +22,6 @@ from harness.trace import Trace
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "figures"
 PAGE = ROOT / "docs" / "stability.md"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 COLOURS = ("#0072b2", "#d98c00", "#009e73")
 
 Traces = dict[tuple[str, str], list[tuple[Trace, bool]]]
@@ -160,9 +160,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "figures")
     found = traces(parser.parse_args().results)
     draw(found)
-    page = PAGE.read_text(encoding="utf-8")
-    head, rest = page.split(BEGIN)
-    PAGE.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_section(PAGE, "figures", table(found))
     print(table(found))
 
 

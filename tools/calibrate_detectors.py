@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sections import write_section
 
 from harness.stability import judge, known_definitions, load_definition
 from harness.stability.detectors.look import Series
@@ -23,7 +24,6 @@ ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "public-training-traces.parquet"
 FIGURE = ROOT / "docs" / "figures" / "late-deterioration.svg"
 PAGE = ROOT / "docs" / "stability.md"
-BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
 DEFINITION = load_definition(2)
 
 
@@ -160,10 +160,8 @@ def main() -> None:
     """Write the figure and the table."""
     found = curves()
     draw(found)
-    page = PAGE.read_text(encoding="utf-8")
-    head, rest = page.split(BEGIN)
     text = f"{table(found)}\n\nSteady series, with nothing wrong but noise, that are accused of it:\n\n{noise_table()}"
-    PAGE.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_section(PAGE, "calibration", text)
     print(text)
     for curve in found:
         print(f"{curve.ratio:6.2f} {curve.score_drop:6.2f} {curve.roughness:6.3f} {curve.run}")

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sections import write_section
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "stability.md"
 TRIALS = ROOT / "docs" / "data" / "planted-failures.csv"
-BEGIN, END = "<!-- planted: begin -->", "<!-- planted: end -->"
 SUITE_SEED = 20_260
 
 RING = {
@@ -213,9 +214,7 @@ def main() -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    page = PAGE.read_text(encoding="utf-8")
-    head, rest = page.split(BEGIN)
-    PAGE.write_text(f"{head}{BEGIN}\n{matrix(rows)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_section(PAGE, "planted", matrix(rows))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from harness.data.dataset import Data
 from harness.errors import did_you_mean
+from harness.metrics.distance import mean_pairwise_distance
 from harness.metrics.metric import Evaluate, Measure, Metric
 
 
@@ -97,6 +97,5 @@ def mean_distance(features: Tensor, most: int = 500) -> float:
         features: [N, D].
         most: Rows used, evenly spaced; all pairs among them are averaged.
     """
-    rows = features[torch.linspace(0, len(features) - 1, min(most, len(features))).long()].double()
-    distance = torch.nn.functional.pdist(rows)
-    return float(distance.mean()) if len(distance) else math.nan
+    rows = torch.linspace(0, len(features) - 1, min(most, len(features))).long()
+    return mean_pairwise_distance(features[rows])

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from harness.cell import even_points
+from harness.metrics.distance import mean_pairwise_distance
 from harness.models.layers import Layer
 from harness.models.network import Network
 from harness.models.operations import Tree
 from harness.streams import Stream, open_stream
-from harness.telemetry import input_gradient, mean_pairwise_distance, weight_telemetry
+from harness.telemetry import input_gradient, weight_telemetry
 from harness.trace import LayerTrace, Probe, Samples, Trace, single_precision
 from harness.training.training import Training
 
@@ -128,13 +129,13 @@ class Recorder:
     def _probe(self, training: Training, values: dict[str, list[float]]) -> None:
         """Measure what is too dear for every logged step."""
         network, state = training.discriminator, training.state.discriminator
-        for name, measured in weight_telemetry(network, state.params, state.norm).items():
+        with torch.no_grad():
+            weights, _ = network.effective(state.params, state.norm)
+        for name, measured in weight_telemetry(network, weights).items():
             self._layers.setdefault(name, network.layers[name])
             for key, value in measured.items():
                 self._keep(f"weight.{name}.{key}", value)
-        with torch.no_grad():
-            weights, _ = network.effective(state.params, state.norm)
-            samples = self._made(training, VARIED)
+        samples = self._made(training, VARIED)
         fade = training.phase.fade(training.now)
         real = self._real_distance
         self._keep("diversity", mean_pairwise_distance(samples) / real if real > 0 else math.nan)
