@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from harness.cell import Cell, Trial
+from harness.data.store import Store
 from harness.registry import Catalog
 from harness.training.loop import train
 from harness.training.training import Material, Training
@@ -90,8 +91,8 @@ def compare(catalog: Catalog, normalizer: str, steps: int, repeats: int) -> list
     names = ("ring8", "mlp", "non_saturating", "adam", "mode_coverage", normalizer)
     plugins = {kind: catalog.create(kind, name) for kind, name in zip(kinds, names, strict=True)}
     cell = Cell(**plugins, lr_g=1e-3, lr_d=1e-3, n_dis=1, batch_size=64, steps=steps, evaluations=25, log_points=200)
-    data = cell.dataset.load()
-    material = Material(data, "", cell.metric.prepare(data), catalog.create("normalizer", "none"))
+    data = cell.dataset.load(Store.find())
+    material = Material(data, "", cell.metric.prepare(data, Store.find()), catalog.create("normalizer", "none"))
     sides = (
         lambda: train(Training(Trial(cell, 0, 0), material)),
         lambda: by_hand(data.examples, normalizer, steps, 64, fused=False),

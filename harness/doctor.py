@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.data.store import Store
 from harness.errors import GanbenchError
 from harness.registry import KINDS, Catalog
 
@@ -56,7 +57,7 @@ def examine(catalog: Catalog, folder: Path) -> Iterator[Finding]:
                 yield Finding(f"{kind} {listed.name}", listed.error, good=False)
     for name in catalog.names("dataset"):
         try:
-            data = catalog.create("dataset", name).load()  # type: ignore[attr-defined]
+            data = catalog.create("dataset", name).load(Store.find())  # type: ignore[attr-defined]
             shape = "x".join(str(size) for size in data.examples.shape[1:])
             yield Finding(f"dataset {name}", f"{len(data.examples):,} examples of {shape}")
         except GanbenchError as error:

@@ -43,6 +43,7 @@ class _Timer:
         """Return the expected seconds of one trial."""
         import torch
 
+        from harness.metrics.metric import Generated
         from harness.streams import Stream, open_stream
         from harness.training.training import Training
         from harness.trial import one_thread
@@ -64,6 +65,6 @@ class _Timer:
             started = time.perf_counter()
             with torch.no_grad():
                 weights, _ = training.generator.effective(state.shown, state.generator.norm)
-                material.evaluate(material.data.encode(training.generator(weights, latents)))
+                material.evaluate(Generated(material.data.encode(training.generator(weights, latents))))
             per_evaluation = time.perf_counter() - started
         return per_step * cell.steps + per_evaluation * (cell.evaluations + 1)

@@ -47,8 +47,8 @@ def expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[
         }
         if shared["dataset"] is not None:
             shape = shared["dataset"].sample_shape()
-            for kind in ("architecture", "metric"):
-                reason = shared[kind] and shared[kind].check(shape)
+            for kind, about in (("architecture", shape), ("metric", shared["dataset"])):
+                reason = shared[kind] and shared[kind].check(about)
                 if reason:
                     problems.append(f"{source.place((*here, kind))}: {kind} {shared[kind].name!r} {reason}")
                     shared[kind] = None

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.cell import PLUGIN_KINDS, Trial, canonical_json
+from harness.data.store import Store
 from harness.errors import MethodError
 from harness.ledger import Record
 from harness.registry import Catalog
@@ -30,9 +31,11 @@ class Workshop:
 
     Attributes:
         catalog: The plugins.
+        store: Where data sets stand on this machine.
     """
 
     catalog: Catalog
+    store: Store = field(default_factory=Store.find)
     _materials: dict[str, Material] = field(default_factory=dict)
 
     def material(self, trial: Trial) -> Material:
@@ -44,9 +47,11 @@ class Workshop:
         default = cell.architecture.generator_normalizer
         key = canonical_json([cell.dataset.spec(), cell.metric.spec(), default])
         if key not in self._materials:
-            data = cell.dataset.load()
+            data = cell.dataset.load(self.store)
             normalizer = cast("Normalizer", self.catalog.create("normalizer", default))
-            self._materials[key] = Material(data, data.content_hash(), cell.metric.prepare(data), normalizer)
+            self._materials[key] = Material(
+                data, data.content_hash(), cell.metric.prepare(data, self.store), normalizer
+            )
         return self._materials[key]
 
     def run(self, trial: Trial, definition: Definition, attempt: int = 1, *, compiled: bool = False) -> Record:

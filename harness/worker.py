@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.cell import Cell, Trial
+from harness.data.store import Store
 from harness.ledger import Ledger
 from harness.registry import Catalog, PluginSource
 from harness.stability import load_definition
@@ -26,6 +27,7 @@ class Task:
         ledger: The folder to commit to.
         attempt: From 1; more than one after infrastructure was lost.
         compiled: Whether to compile the step.
+        data_dir: Where data sets stand; None for the place that the worker's machine says.
     """
 
     trial_id: str
@@ -36,6 +38,7 @@ class Task:
     ledger: str
     attempt: int = 1
     compiled: bool = False
+    data_dir: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ class Done:
 
 
 @lru_cache(maxsize=1)
-def _workshop(sources: tuple[PluginSource, ...]) -> Workshop:
+def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None) -> Workshop:
     # A process serves one sweep; its data and prepared metrics are kept from trial to trial.
-    return Workshop(Catalog(sources))
+    return Workshop(Catalog(sources), Store.find(data_dir))
 
 
 def execute(task: Task) -> Done:
@@ -74,7 +77,7 @@ def execute(task: Task) -> Done:
     if ledger.path(task.trial_id).exists():
         record, first = ledger.read(task.trial_id), False
     else:
-        workshop = _workshop(task.sources)
+        workshop = _workshop(task.sources, task.data_dir)
         cell = Cell.from_spec(task.spec["cell"], workshop.catalog, task.setting)
         trial = Trial(cell, task.spec["suite_seed"], task.spec["seed"])
         if trial.id != task.trial_id:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,10 @@ from tiny import ganbench_process, write_tiny
 
 # Tests train tiny networks, on which a second thread costs more than it does; set before torch is imported anywhere.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What tests download and compute is theirs alone.
+os.environ["GANBENCH_DATA"] = tempfile.mkdtemp(prefix="ganbench-tests-")
+atexit.register(shutil.rmtree, os.environ["GANBENCH_DATA"], ignore_errors=True)
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

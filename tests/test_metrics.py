@@ -6,24 +6,30 @@ import math
 
 import pytest
 import torch
+from cells import STORE
 
 from harness.data.dataset import Data, Modes
 from harness.data.digits import Digits
 from harness.data.ring8 import Ring8
 from harness.metrics.fidelity import Fidelity, mean_distance
+from harness.metrics.metric import Generated
 from harness.metrics.mode_coverage import ModeCoverage
 
 FID, SCORE, DIVERSITY = "fid[digits-cnn]", "inception_score[digits-cnn]", "diversity[digits-cnn]"
 
 
+def of_samples(evaluate):
+    return lambda samples: evaluate(Generated(samples))
+
+
 @pytest.fixture(scope="module")
 def digits() -> Data:
-    return Digits().load()
+    return Digits().load(STORE)
 
 
 @pytest.fixture(scope="module")
 def evaluate(digits):
-    return Fidelity(samples=500).prepare(digits)
+    return of_samples(Fidelity(samples=500).prepare(digits, STORE))
 
 
 class _Images(torch.utils.data.Dataset):
@@ -40,7 +46,8 @@ class _Images(torch.utils.data.Dataset):
 def test_fid_and_inception_score_equal_torch_fidelitys_own_calculation(digits, evaluate):
     import torch_fidelity
 
-    from harness.metrics.extractors import DIGITS_CNN, register_with_torch_fidelity
+    from harness.metrics.extractors.digits_cnn import DIGITS_CNN
+    from harness.metrics.extractors.registry import register_with_torch_fidelity
 
     register_with_torch_fidelity()
     noise = torch.randint(-40, 40, (500, 1, 8, 8), generator=torch.Generator().manual_seed(0))
@@ -80,12 +87,13 @@ def test_a_constant_generator_has_finite_numbers_and_no_diversity(evaluate):
 def test_one_class_alone_is_less_diverse_than_the_data(evaluate):
     from sklearn.datasets import load_digits
 
-    zeros = Digits().load().examples[torch.from_numpy(load_digits().target == 0)]
+    zeros = Digits().load(STORE).examples[torch.from_numpy(load_digits().target == 0)]
     assert evaluate(zeros)[DIVERSITY] < 0.5
 
 
 def test_batches_do_not_change_features(digits):
-    from harness.metrics.extractors import DigitsExtractor, extract
+    from harness.metrics.extractors.digits_cnn import DigitsExtractor
+    from harness.metrics.extractors.registry import extract
 
     extractor = DigitsExtractor("digits-cnn", ["features"])
     one, many = (extract(extractor, digits.examples[:300], batch)["features"] for batch in (300, 7))
@@ -96,7 +104,7 @@ def test_the_shipped_extractor_recognises_digits(digits):
     """Its accuracy on digits it never saw is in docs/metrics.md; here only that the shipped weights are those."""
     from sklearn.datasets import load_digits
 
-    from harness.metrics.extractors import WEIGHTS, DigitsExtractor
+    from harness.metrics.extractors.digits_cnn import WEIGHTS, DigitsExtractor
 
     logits = DigitsExtractor("digits-cnn", ["logits"])(digits.examples)[0]
     assert (logits.argmax(1) == torch.from_numpy(load_digits().target)).float().mean() > 0.98
@@ -139,23 +147,22 @@ def test_samples_that_are_not_finite_are_of_low_quality_and_none_finite_is_not_c
 
 def test_the_ring_itself_has_all_modes_and_997_permille_quality():
     """Within three standard deviations of a two-dimensional Gaussian lie 1 - exp(-4.5) of its points."""
-    data = Ring8(std=0.05).load()
-    values = ModeCoverage().prepare(data)(data.examples[:20000])
+    data = Ring8(std=0.05).load(STORE)
+    values = of_samples(ModeCoverage().prepare(data, STORE))(data.examples[:20000])
     assert values["modes"] == 8
     assert values["high_quality_share"] == pytest.approx(1 - math.exp(-4.5), abs=2e-3)
     assert values["largest_mode_ratio"] == pytest.approx(1, abs=0.05)
 
 
 def test_the_data_sets_are_the_same_at_every_load():
-    assert Ring8().load().content_hash() == Ring8().load().content_hash()
-    assert Digits().load().examples.shape == (1797, 1, 8, 8)
+    assert Ring8().load(STORE).content_hash() == Ring8().load(STORE).content_hash()
+    assert Digits().load(STORE).examples.shape == (1797, 1, 8, 8)
 
 
 def test_enlarged_digits_are_to_the_extractor_the_digits_that_they_are(evaluate):
-    small, large = Digits().load(), Digits(side=32).load()
+    small, large = Digits().load(STORE), Digits(side=32).load(STORE)
     assert large.examples.shape == (1797, 1, 32, 32)
     measured, expected = evaluate(large.examples), evaluate(small.examples)
     assert measured == pytest.approx(expected, rel=1e-4, abs=1e-4)
-    assert Fidelity().check((1, 32, 32)) is None
-    for shape in ((1, 12, 12), (3, 8, 8), (1, 8, 16), (2,)):
-        assert "of 8x8 or a multiple" in Fidelity().check(shape)
+    assert Fidelity().check(Digits(side=32)) is None
+    assert "of 8x8 or a multiple" in Fidelity().check(Ring8())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, a_cell, a_training
+from cells import CATALOG, IMAGES, STORE, a_cell, a_training
 from torch.nn import functional as F
 
 from harness.models.build import build_networks
@@ -118,7 +118,7 @@ def begin(metric: bool = False) -> Training:
     )
     training = a_training(cell)
     if metric:
-        evaluate = cell.metric.prepare(training.material.data)
+        evaluate = cell.metric.prepare(training.material.data, STORE)
         training.material = replace(training.material, evaluate=evaluate)
     return training
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cells import IMAGES, RESIDUAL, TOY, a_cell, a_training
+from cells import IMAGES, RESIDUAL, STORE, TOY, a_cell, a_training
 
 from harness.metrics.distance import mean_pairwise_distance
 from harness.models.network import leaves
@@ -24,7 +24,7 @@ from harness.training.training import Training
 def measured(cell) -> Training:
     """A training with its real metric."""
     training = a_training(cell)
-    training.material = replace(training.material, evaluate=cell.metric.prepare(training.material.data))
+    training.material = replace(training.material, evaluate=cell.metric.prepare(training.material.data, STORE))
     return training
 
 

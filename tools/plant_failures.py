@@ -109,6 +109,7 @@ def run(job: tuple[str, str, int]) -> dict[str, Any]:
     import torch
 
     from harness.cell import Cell, Trial
+    from harness.data.store import Store
     from harness.registry import Catalog
     from harness.stability import judge, known_definitions, load_definition
     from harness.training.loop import train
@@ -116,12 +117,12 @@ def run(job: tuple[str, str, int]) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     kind, setting, seed = job
-    planted, catalog = PLANTED[kind], Catalog()
+    planted, catalog, store = PLANTED[kind], Catalog(), Store.find()
     chosen = {**COMMON, **SETTINGS[setting], **planted.changes}
     plugins = ("dataset", "architecture", "metric", "loss", "normalizer", "optimizer")
     cell = Cell(**{key: catalog.create(key, chosen.pop(key)) for key in plugins}, **chosen)  # type: ignore[arg-type]
-    data = cell.dataset.load()
-    evaluate = cell.metric.prepare(data)
+    data = cell.dataset.load(store)
+    evaluate = cell.metric.prepare(data, store)
     seen = data if planted.data is None else planted.data(data)
     default = catalog.create("normalizer", cell.architecture.generator_normalizer)
     training = Training(Trial(cell, SUITE_SEED, seed), Material(seen, "", evaluate, default))  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from harness.data.digits import Digits
-from harness.metrics.extractors import WEIGHTS, DigitsCNN
+from harness.data.store import Store
+from harness.metrics.extractors.digits_cnn import WEIGHTS, DigitsCNN
 
 SEED = 1998
 EPOCHS = 60
@@ -22,7 +23,7 @@ def main() -> None:
     from sklearn.datasets import load_digits
 
     torch.set_num_threads(1)
-    images = Digits().load().examples
+    images = Digits().load(Store.find()).examples
     labels = torch.from_numpy(load_digits().target)
     generator = torch.Generator().manual_seed(SEED)
     order = torch.randperm(len(images), generator=generator)

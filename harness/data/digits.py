@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field
 from torch.nn import functional as F
 
 from harness.data.dataset import Data, Dataset
+
+if TYPE_CHECKING:
+    from harness.data.store import Store
 
 SIDE = 8
 """Of the images as they were published."""
@@ -32,7 +35,7 @@ class Digits(Dataset):
         """Return the shape of an image."""
         return (1, self.side, self.side)
 
-    def load(self) -> Data:
+    def load(self, store: Store) -> Data:
         """Read the images from scikit-learn and stretch their 0..16 to 0..255."""
         from sklearn.datasets import load_digits
 

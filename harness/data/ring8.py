@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field
 
 from harness.data.dataset import Data, Dataset, Modes
+
+if TYPE_CHECKING:
+    from harness.data.store import Store
 
 SEED = 20161107
 """Of the examples themselves. They are the data set, the same in every trial of every suite."""
@@ -22,6 +25,7 @@ class Ring8(Dataset):
     """
 
     name: ClassVar[str] = "ring8"
+    has_modes: ClassVar[bool] = True
     summary: ClassVar[str] = "Eight Gaussians on a circle; modes are counted exactly."
     paper: ClassVar[str] = "Metz et al. 2017, arXiv:1611.02163"
 
@@ -32,7 +36,7 @@ class Ring8(Dataset):
         """Return the shape of a point."""
         return (2,)
 
-    def load(self) -> Data:
+    def load(self, store: Store) -> Data:
         """Draw the points, the same at every call."""
         angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
         centres = torch.stack([angles.cos(), angles.sin()], dim=1)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from harness.data.dataset import Data
+from harness.data.dataset import Data, Dataset
 from harness.errors import did_you_mean
 from harness.metrics.distance import mean_pairwise_distance
-from harness.metrics.metric import Evaluate, Measure, Metric
+from harness.metrics.metric import Evaluate, Generated, Measure, Metric
+
+if TYPE_CHECKING:
+    from harness.data.store import Store
 
 
 class Fidelity(Metric):
@@ -38,7 +41,7 @@ class Fidelity(Metric):
     @field_validator("extractor")
     @classmethod
     def _known(cls, value: str) -> str:
-        from harness.metrics.extractors import EXTRACTORS
+        from harness.metrics.extractors.registry import EXTRACTORS
 
         if value not in EXTRACTORS:
             raise ValueError(f"a registered feature extractor{did_you_mean(value, EXTRACTORS)}")
@@ -56,30 +59,31 @@ class Fidelity(Metric):
             Measure(f"diversity[{self.extractor}]", "higher"),
         )
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
+    def check(self, dataset: Dataset) -> str | None:
         """Accept what the extractor takes."""
-        from harness.metrics.extractors import EXTRACTORS
+        from harness.metrics.extractors.registry import EXTRACTORS
 
         entry = EXTRACTORS[self.extractor]
+        sample_shape = dataset.sample_shape()
         if entry.takes(sample_shape):
             return None
         return f"extractor {self.extractor!r} takes {entry.wants}, and the data are {list(sample_shape)}"
 
-    def prepare(self, data: Data) -> Evaluate:
+    def prepare(self, data: Data, store: Store) -> Evaluate:
         """Extract the features of all real examples, once."""
         from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
         from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 
-        from harness.metrics.extractors import EXTRACTORS, extract
+        from harness.metrics.extractors.registry import EXTRACTORS, extract
 
         extractor = EXTRACTORS[self.extractor].make(self.extractor, ["features", "logits"])
-        real = extract(extractor, data.examples)["features"]
+        real = extract(extractor, data.examples[:])["features"]
         real_statistics = fid_features_to_statistics(real)
         real_distance = mean_distance(real)
         fid, score, diversity = (measure.key for measure in self.measures())
 
-        def evaluate(samples: Tensor) -> dict[str, float]:
-            made = extract(extractor, samples)
+        def evaluate(generated: Generated) -> dict[str, float]:
+            made = extract(extractor, generated.samples)
             statistics = fid_features_to_statistics(made["features"])
             return {
                 fid: fid_statistics_to_metric(statistics, real_statistics, verbose=False)[KEY_METRIC_FID],

@@ -1,18 +1,47 @@
-"""The contract of a metric: a protocol with a name, made ready once for a data set, then applied to samples."""
+"""The contract of a metric: a protocol with a name, made ready once for a data set, then applied to generators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
-from harness.data.dataset import Data
+from harness.data.dataset import Data, Dataset
+from harness.errors import GanbenchError
 from harness.plugin import Plugin
 
-Evaluate = Callable[[Tensor], dict[str, float]]
-"""From samples in the form of stored examples (see ``Data.encode``) to numbers by measure."""
+if TYPE_CHECKING:
+    from harness.data.store import Store
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a metric is given of a generator.
+
+    Attributes:
+        samples: Its samples from the trial's fixed latents, in the form of stored examples (see ``Data.encode``), on the
+            device that trains.
+        generate: From latents [n, latent] to samples as networks make them (images in [-1, 1]), differentiable; what a
+            batch decides, such as batch statistics, is fixed, so that a sample does not depend on its neighbours. None
+            where there are only samples.
+        latent: Length of a latent vector.
+        final: Whether the training is over.
+    """
+
+    samples: Tensor
+    generate: Callable[[Tensor], Tensor] | None = None
+    latent: int = 0
+    final: bool = False
+
+
+Evaluate = Callable[[Generated], dict[str, float]]
+"""From a generator to numbers by measure; NaN where one could not be computed."""
+
+
+class NotHereError(GanbenchError):
+    """What a metric needs is not on this machine; its numbers are recorded as not computable, and the others go on."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +49,8 @@ class Measure:
     """One number that a metric reports.
 
     Attributes:
-        key: Its name in traces and tables. A number whose extractor is not the literature's says so: ``fid[digits-cnn]``.
+        key: Its name in traces and tables. What it was computed with is in brackets unless it is the literature's default:
+            ``fid[digits-cnn:1k_full]``.
         better: ``"lower"`` or ``"higher"``.
     """
 
@@ -37,18 +67,30 @@ class Metric(Plugin):
 
     kind: ClassVar[str] = "metric"
 
+    def parts(self) -> Sequence[Metric]:
+        """Return the metrics that this one is a combination of; itself unless it is one."""
+        return (self,)
+
     def sample_count(self) -> int:
-        """Return how many samples one evaluation needs."""
+        """Return how many samples one evaluation needs; 0 for a metric that makes its own."""
         raise NotImplementedError
 
     def measures(self) -> tuple[Measure, ...]:
         """Return what is reported; the first is the one that trials are ranked by."""
         raise NotImplementedError
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Say why the metric does not apply to data of that shape, or return None when it does."""
+    def check(self, dataset: Dataset) -> str | None:
+        """Say why the metric does not apply to a data set, or return None when it does; nothing is loaded."""
         raise NotImplementedError
 
-    def prepare(self, data: Data) -> Evaluate:
-        """Compute what depends on the real data alone, and return the function that is applied to samples."""
+    def fits(self, data: Data) -> str | None:
+        """Say why the metric does not apply to loaded data, such as too few images, or return None when it does."""
+        return None
+
+    def prepare(self, data: Data, store: Store) -> Evaluate:
+        """Compute what depends on the real data alone, and return the function that is applied to generators.
+
+        Raises:
+            NotHereError: What it needs is absent; the message says how to get it.
+        """
         raise NotImplementedError

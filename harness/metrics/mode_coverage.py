@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.data.dataset import Data, Modes
-from harness.errors import InputError
+from harness.data.dataset import Data, Dataset, Modes
 from harness.metrics.metric import Evaluate, Measure, Metric
+
+if TYPE_CHECKING:
+    from harness.data.store import Store
 
 
 class ModeCoverage(Metric):
@@ -45,16 +47,15 @@ class ModeCoverage(Metric):
             Measure("mode_kl", "lower"),
         )
 
-    def check(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Accept points."""
-        return None if len(sample_shape) == 1 else "needs data whose modes are known, such as ring8"
+    def check(self, dataset: Dataset) -> str | None:
+        """Accept data whose modes are known."""
+        return None if dataset.has_modes else "needs data whose modes are known, such as ring8"
 
-    def prepare(self, data: Data) -> Evaluate:
+    def prepare(self, data: Data, store: Store) -> Evaluate:
         """Keep the modes."""
-        if data.modes is None:
-            raise InputError("metric 'mode_coverage' needs data whose modes are known, such as ring8")
         modes = data.modes
-        return lambda samples: self.evaluate(samples, modes)
+        assert modes is not None, "check() has accepted the data set"
+        return lambda generated: self.evaluate(generated.samples, modes)
 
     def evaluate(self, samples: Tensor, modes: Modes) -> dict[str, float]:
         """Count.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.cell import even_points
 from harness.metrics.distance import mean_pairwise_distance
+from harness.metrics.metric import Generated
 from harness.models.layers import Layer
 from harness.models.network import Network
 from harness.models.operations import Tree
@@ -169,7 +170,7 @@ class Recorder:
         measures = [measure.key for measure in self._cell.metric.measures()]
         if bool(torch.isfinite(samples).all()):
             encoded = self._material.data.encode(samples)
-            values = self._material.evaluate(encoded)
+            values = self._material.evaluate(Generated(encoded))
             count = KEPT_IMAGES if encoded.dtype == torch.uint8 else KEPT_POINTS
             kept["samples"] = Samples(encoded[:count].numpy().copy())
         else:

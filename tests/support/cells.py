@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cell import Cell, Trial
+from harness.data.store import Store
 from harness.registry import Catalog
 from harness.training.training import Material, Training
 
 CATALOG = Catalog()
+STORE = Store.find()
 
 TOY = {"dataset": "ring8", "architecture": {"name": "mlp", "width": 16}, "metric": "mode_coverage"}
 IMAGES = {"dataset": "digits", "architecture": {"name": "dcgan", "width": 4, "latent": 8}, "metric": "fidelity"}
@@ -28,7 +30,7 @@ def a_cell(base: dict[str, Any] = TOY, **changes: Any) -> Cell:
 def material_of(cell: Cell) -> Material:
     """A cell's data, with a metric that measures nothing."""
     default = CATALOG.create("normalizer", cell.architecture.generator_normalizer)
-    return Material(cell.dataset.load(), "", lambda samples: {}, default)
+    return Material(cell.dataset.load(STORE), "", lambda samples: {}, default)
 
 
 def a_training(cell: Cell, seed: int = 0, *, compiled: bool = False, own_start: bool = False) -> Training:

@@ -1,9 +1,7 @@
-"""Feature extractors that need no download, registered with torch-fidelity."""
+"""``digits-cnn``: a small classifier of scikit-learn's digits, shipped, so that its metrics need no download."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,7 +13,7 @@ DIGITS_CNN = "digits-cnn"
 SIDE = 8
 """Of the images that ``digits-cnn`` was trained on."""
 
-WEIGHTS = Path(__file__).parent / "weights" / f"{DIGITS_CNN}.pt"
+WEIGHTS = Path(__file__).parent.parent / "weights" / f"{DIGITS_CNN}.pt"
 
 
 class DigitsCNN(nn.Module):
@@ -85,50 +83,6 @@ class DigitsExtractor(torch_fidelity.FeatureExtractorBase):
         return tuple(outputs[name] for name in self.features_list)
 
 
-@dataclass(frozen=True)
-class ExtractorEntry:
-    """An extractor that metrics can name.
-
-    Attributes:
-        make: Its class, called as torch-fidelity calls it.
-        takes: Says whether it takes images of a shape.
-        wants: The images that it takes, in words.
-    """
-
-    make: Callable[[str, list[str]], torch_fidelity.FeatureExtractorBase]
-    takes: Callable[[tuple[int, ...]], bool]
-    wants: str
-
-
-def _square_grey(shape: tuple[int, ...]) -> bool:
+def square_grey(shape: tuple[int, ...]) -> bool:
+    """Say whether images of a shape [C, H, W] are taken: square, of one channel, 8x8 or a multiple."""
     return len(shape) == 3 and shape[0] == 1 and shape[1] == shape[2] and shape[1] % SIDE == 0
-
-
-EXTRACTORS = {
-    DIGITS_CNN: ExtractorEntry(DigitsExtractor, _square_grey, "square images of one channel, of 8x8 or a multiple")
-}
-
-
-def register_with_torch_fidelity() -> None:
-    """Make our extractors known to ``torch_fidelity.calculate_metrics``, which refuses a second registration."""
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    for name, entry in EXTRACTORS.items():
-        if name not in FEATURE_EXTRACTORS_REGISTRY:
-            torch_fidelity.register_feature_extractor(name, entry.make)
-
-
-@torch.no_grad()
-def extract(extractor: torch_fidelity.FeatureExtractorBase, images: Tensor, batch: int = 500) -> dict[str, Tensor]:
-    """Run an extractor over images in batches.
-
-    Args:
-        extractor: The extractor, in evaluation mode.
-        images: uint8, [N, C, H, W].
-        batch: Images per pass; it bounds memory and does not change the result.
-
-    Returns:
-        Each output by name, [N, D].
-    """
-    parts = [extractor(images[start : start + batch]) for start in range(0, len(images), batch)]
-    return {name: torch.cat([part[index] for part in parts]) for index, name in enumerate(extractor.features_list)}

@@ -1,0 +1,55 @@
+"""Where data sets stand on a machine, and what was computed from them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "GANBENCH_DATA"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The data directory: one folder per data set, and what all trials on the machine share.
+
+        cifar10/        a data set's files as they were published, put there by `ganbench data fetch` or by hand
+        prepared/       images as arrays of uint8, made from these files once
+        statistics/     features of real images, computed once per data, extractor and protocol
+        extractors/     weights of feature extractors that are not shipped
+
+    Attributes:
+        root: The folder; it need not exist.
+    """
+
+    root: Path
+
+    @classmethod
+    def find(cls, folder: str | Path | None = None) -> Store:
+        """Return the store in a folder, else in that which GANBENCH_DATA names, else in the user's cache."""
+        if folder is None:
+            folder = os.environ.get(VARIABLE) or _cache() / "ganbench"
+        return cls(Path(folder).expanduser().absolute())
+
+    def files(self, dataset: str) -> Path:
+        """Return the folder of a data set's own files."""
+        return self.root / dataset
+
+    @property
+    def prepared(self) -> Path:
+        """The folder of arrays made from data sets' files."""
+        return self.root / "prepared"
+
+    @property
+    def statistics(self) -> Path:
+        """The folder of what was computed from real images."""
+        return self.root / "statistics"
+
+    @property
+    def extractors(self) -> Path:
+        """The folder of feature extractors' weights."""
+        return self.root / "extractors"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

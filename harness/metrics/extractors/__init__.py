@@ -1,0 +1,1 @@
+"""Feature extractors: what turns images into vectors whose distributions can be compared."""
