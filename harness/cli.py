@@ -33,6 +33,9 @@ PluginOption = Annotated[
     list[str] | None, typer.Option("--plugin", help="A .py file or a module with further plugins; repeatable.")
 ]
 SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="Trials per cell, instead of the suite's own.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where data sets stand. [default: $GANBENCH_DATA, or a cache folder]")
+]
 TrackingOption = Annotated[
     str | None,
     typer.Option("--tracking-uri", help="MLflow's URI, or 'off'. [default: mlflow.db beside the ledger]"),
@@ -53,7 +56,11 @@ class What(StrEnum):
 
 @app.command()
 def plan(
-    suite: SuiteArgument, results: ResultsOption = None, plugin: PluginOption = None, seeds: SeedsOption = None
+    suite: SuiteArgument,
+    results: ResultsOption = None,
+    plugin: PluginOption = None,
+    seeds: SeedsOption = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Show what would run: cells, trials, done, missing, and an estimate."""
     import os
@@ -61,6 +68,7 @@ def plan(
 
     from rich.table import Table
 
+    from harness.data.store import Store
     from harness.estimate import seconds_by_cell
     from harness.ledger import Ledger
     from harness.progress import duration
@@ -86,7 +94,7 @@ def plan(
     )
     if missing:
         needed = [cell for cell in read.cells if left[cell.id]]
-        seconds = seconds_by_cell(needed, ledger, catalog)
+        seconds = seconds_by_cell(needed, ledger, catalog, Store.find(data_dir))
         work = sum(left[cell.id] * seconds[cell.id] for cell in needed)
         cores = os.cpu_count() or 1
         console.print(f"about {duration(work)} of computing, {duration(work / cores)} on this machine's {cores} cores")
@@ -103,6 +111,7 @@ def run(
     plugin: PluginOption = None,
     seeds: SeedsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
+    data_dir: DataOption = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
     ] = False,
@@ -129,6 +138,7 @@ def run(
                 seeds=seeds,
                 limit=limit,
                 compiled=compiled,
+                data_dir=data_dir,
                 on_event=display,
             )
         except (KeyboardInterrupt, LedgerError) as error:

@@ -120,6 +120,11 @@ class Composite(Normalizer):
         part = self._owner("activate")
         return layer.activate(x, params) if part is None else part.activate(x, _of(part, params), layer)
 
+    def settle(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> dict[str, Tensor]:
+        """Leave it to the part that acts on activations."""
+        part = self._owner("activate")
+        return {} if part is None else _named(part, part.settle(x, _of(part, params), layer))
+
     def init_addition(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Leave it to the part that joins branches."""
         part = self._owner("add")

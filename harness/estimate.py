@@ -8,24 +8,26 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.cell import Cell, Trial
+from harness.data.store import Store
 from harness.ledger import Ledger
 from harness.registry import Catalog
 
 STEPS = 10
 
 
-def seconds_by_cell(cells: Iterable[Cell], ledger: Ledger, catalog: Catalog) -> dict[str, float]:
+def seconds_by_cell(cells: Iterable[Cell], ledger: Ledger, catalog: Catalog, store: Store) -> dict[str, float]:
     """Return the expected seconds of one trial for each cell.
 
     Args:
         cells: The cells.
         ledger: Committed trials of a cell give its mean; it may not exist yet.
         catalog: The plugins.
+        store: Where data sets stand on this machine.
     """
     seen: defaultdict[str, list[float]] = defaultdict(list)
     for record in ledger.records():
         seen[record.cell_id].append(record.provenance["seconds"])
-    timer = _Timer(catalog)
+    timer = _Timer(catalog, store)
     return {
         cell.id: sum(seen[cell.id]) / len(seen[cell.id]) if cell.id in seen else timer.seconds(cell) for cell in cells
     }
@@ -34,17 +36,17 @@ def seconds_by_cell(cells: Iterable[Cell], ledger: Ledger, catalog: Catalog) -> 
 class _Timer:
     """Times single steps and single evaluations, in this process and on one thread."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, store: Store) -> None:
         from harness.trial import Workshop
 
-        self._workshop = Workshop(catalog)
+        self._workshop = Workshop(catalog, store)
 
     def seconds(self, cell: Cell) -> float:
         """Return the expected seconds of one trial."""
         import torch
 
-        from harness.metrics.metric import Generated
         from harness.streams import Stream, open_stream
+        from harness.training.sampling import generate
         from harness.training.training import Training
         from harness.trial import one_thread
 
@@ -54,7 +56,7 @@ class _Timer:
         training = Training(trial, material)
         state = training.state
         stream = open_stream(trial.suite_seed, trial.seed, cell.group, Stream.EVALUATION)
-        latents = torch.randn((cell.metric.sample_count(), cell.architecture.latent), generator=stream)
+        latents = torch.randn((max(cell.metric.sample_count(), 1), cell.architecture.latent), generator=stream)
         with one_thread():
             for _ in range(3):
                 state, _ = training.step(state, training.draw(1), False)
@@ -63,8 +65,8 @@ class _Timer:
                 state, _ = training.step(state, training.draw(1), False)
             per_step = (time.perf_counter() - started) / STEPS
             started = time.perf_counter()
-            with torch.no_grad():
-                weights, _ = training.generator.effective(state.shown, state.generator.norm)
-                material.evaluate(Generated(material.data.encode(training.generator(weights, latents))))
+            generated = generate(training, latents)
+            if generated is not None:
+                material.evaluate(generated)
             per_evaluation = time.perf_counter() - started
         return per_step * cell.steps + per_evaluation * (cell.evaluations + 1)

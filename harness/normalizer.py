@@ -168,6 +168,22 @@ class Normalizer(Plugin):
         """
         return layer.activate(x, params)
 
+    def settle(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> dict[str, Tensor]:
+        """Return what :meth:`activate` takes from a batch, such as its mean and variance, so that it can be kept.
+
+        A trained generator is settled by one large batch: from then on a sample does not depend on its neighbours.
+
+        Args:
+            x: The output of the layer for that batch, [N, C] or [N, C, H, W].
+            params: What :meth:`activate` is given.
+            layer: What the layer is.
+
+        Returns:
+            Tensors by name, which :meth:`activate` then finds among its ``params`` and uses in the batch's place. Nothing
+            for a normalizer that treats every sample by itself.
+        """
+        return {}
+
     def init_addition(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the trained parameters of :meth:`add`.
 

@@ -34,6 +34,13 @@ KINDS = {
 """What a suite can name, with the entry-point group where each kind is found."""
 
 
+COMBINED = {
+    "normalizer": ("harness.composition", "compose"),
+    "metric": ("harness.metrics.together", "combine"),
+}
+"""What several plugins can be given of, with the module and function that make one of them; imported when used."""
+
+
 @dataclass(frozen=True)
 class PluginSource:
     """A plugin given on the command line, in a form that can be sent to another machine.
@@ -128,16 +135,17 @@ class Catalog:
     def create(self, kind: str, spec: str | Mapping[str, Any] | Sequence[Any]) -> Plugin:
         """Make a plugin from what a suite says: a name, or a mapping of ``name`` and parameters.
 
-        Normalizers can be combined: ``"a + b"``, or a list of names and mappings.
+        Normalizers and metrics can be combined: ``"a + b"``, or a list of names and mappings.
 
         Raises:
-            InputError: The name is unknown, a parameter is unknown, a value is out of range, or a combination of
-                normalizers makes no sense.
+            InputError: The name is unknown, a parameter is unknown, a value is out of range, or a combination makes no
+                sense.
         """
-        if kind == "normalizer" and (parts := _parts(spec)) is not None:
-            from harness.composition import compose
-
-            return compose([self.create(kind, part) for part in parts])  # type: ignore[misc]
+        if kind in COMBINED and (parts := _parts(spec)) is not None:
+            module, function = COMBINED[kind]
+            combine = getattr(importlib.import_module(module), function)
+            combined: Plugin = combine([self.create(kind, part) for part in parts])
+            return combined
         if not isinstance(spec, str | Mapping):
             raise InputError(f"expected the name of a {kind}, or a mapping with the key 'name', found {spec!r}")
         arguments = {"name": spec} if isinstance(spec, str) else dict(spec)
@@ -184,7 +192,7 @@ class Catalog:
 
 
 def _parts(spec: str | Mapping[str, Any] | Sequence[Any]) -> Sequence[Any] | None:
-    """Return the parts of a combination of normalizers, or None when it is a single one."""
+    """Return the parts of a combination, or None when it is a single one."""
     if isinstance(spec, str):
         return [part.strip() for part in spec.split("+")] if "+" in spec else None
     if isinstance(spec, Mapping):

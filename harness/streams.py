@@ -35,6 +35,8 @@ class Stream(StrEnum):
     """The only stream that a plugin draws from, so that it cannot disturb the pairing of the others."""
     PENALTY = "penalty"
     """The noise that penalties are given in each step."""
+    FLIP = "flip"
+    """Which images of which batch are mirrored."""
 
 
 def stream_seed(suite_seed: int, seed: int, group: str, stream: Stream) -> int:

@@ -15,7 +15,7 @@ Named = str | dict[str, Any]
 """A plugin as a suite writes it: its name, or a mapping of ``name`` and parameters."""
 
 Combined = Named | list[Named]
-"""A normalizer, which can be a combination: ``"a + b"``, or a list of plugins."""
+"""A normalizer or a metric, which can be a combination: ``"a + b"``, or a list of plugins."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 """A name that is safe in a file's path."""
@@ -53,7 +53,7 @@ class Block(_Model):
 
     dataset: Named
     architecture: Named
-    metric: Named
+    metric: Combined
     without: list[str] = Field(default_factory=list)
     common: dict[str, Any] = Field(default_factory=dict)
     settings: dict[Name, dict[str, Any]] = Field(min_length=1)

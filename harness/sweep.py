@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.cell import Trial
+from harness.data.store import Store
 from harness.execution import Event, Execute, Retried, run_inline
 from harness.ledger import Ledger
+from harness.readiness import check_data
 from harness.registry import Catalog, PluginSource
 from harness.seeding import Sequential, seeds_wanted
 from harness.stability import load_definition
@@ -78,6 +81,7 @@ def run(
     seeds: int | None = None,
     limit: int | None = None,
     compiled: bool = False,
+    data_dir: str | Path | None = None,
     on_event: OnEvent | None = None,
 ) -> SweepReport:
     """Run what a suite asks for and the ledger does not hold yet. The same call again continues.
@@ -90,10 +94,11 @@ def run(
         seeds: Trials per cell, instead of the suite's own number.
         limit: Run at most this many trials now.
         compiled: Compile the step; faster for long trials, equal to the plain step up to rounding.
+        data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
         on_event: Progress.
 
     Raises:
-        InputError: The suite, a plugin or the address cannot be used. Nothing was written.
+        InputError: The suite, a plugin, the address or a data set cannot be used. Nothing was written.
         LedgerError: The results folder cannot be used.
     """
     sources = [PluginSource.read(origin) for origin in plugins]
@@ -101,16 +106,21 @@ def run(
     read = read.with_seeds(seeds)
     execute = _executor(address)
     ledger = Ledger(results if results is not None else default_results(read))
+    if address in (LOCAL, INLINE):  # a cluster's machines have data directories of their own
+        committed_before = ledger.committed()
+        unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed_before}
+        check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
     set_aside = ledger.set_damaged_aside()
     wanted, missing = wanted_trials(read, ledger)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
+    how = {"sources": tuple(sources), "compiled": compiled, "data_dir": data_dir and str(Path(data_dir).absolute())}
     started = time.monotonic()
     tell(report, None)
     while chosen := missing[: None if limit is None else limit - report.committed]:
         committed = report.committed
-        for event in execute(_tasks(read, chosen, ledger, sources, compiled)):
+        for event in execute(_tasks(read, chosen, ledger, how)):
             report.add(event)
             report.seconds = time.monotonic() - started
             tell(report, event)
@@ -146,12 +156,10 @@ def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[
     return seeds_wanted(suite.places(), sequential, failed)
 
 
-def _tasks(
-    suite: Suite, trials: Sequence[Trial], ledger: Ledger, sources: Sequence[PluginSource], compiled: bool
-) -> list[Task]:
+def _tasks(suite: Suite, trials: Sequence[Trial], ledger: Ledger, how: Mapping[str, Any]) -> list[Task]:
     root = str(ledger.root.resolve())
     return [
-        Task(trial.id, trial.spec(), trial.cell.setting, tuple(sources), suite.definition, root, compiled=compiled)
+        Task(trial.id, trial.spec(), trial.cell.setting, definition=suite.definition, ledger=root, **how)
         for trial in trials
     ]
 

@@ -19,6 +19,7 @@ from harness.registry import Catalog
 from harness.stability import Definition, judge, method_error
 
 if TYPE_CHECKING:
+    from harness.data.dataset import Data
     from harness.trace import Trace
     from harness.training.training import Material
 
@@ -32,14 +33,18 @@ class Workshop:
     Attributes:
         catalog: The plugins.
         store: Where data sets stand on this machine.
+        device: Where trainings compute.
     """
 
     catalog: Catalog
     store: Store = field(default_factory=Store.find)
+    device: str = "cpu"
+    _data: dict[str, Data] = field(default_factory=dict)
     _materials: dict[str, Material] = field(default_factory=dict)
 
     def material(self, trial: Trial) -> Material:
         """Return the data and the metric of a trial's cell, loaded once per process."""
+        from harness.metrics.together import prepare_parts
         from harness.normalizer import Normalizer
         from harness.training.training import Material
 
@@ -47,11 +52,13 @@ class Workshop:
         default = cell.architecture.generator_normalizer
         key = canonical_json([cell.dataset.spec(), cell.metric.spec(), default])
         if key not in self._materials:
-            data = cell.dataset.load(self.store)
+            name = canonical_json(cell.dataset.spec())
+            if name not in self._data:
+                self._data[name] = cell.dataset.load(self.store).to(self.device)
+            data = self._data[name]
             normalizer = cast("Normalizer", self.catalog.create("normalizer", default))
-            self._materials[key] = Material(
-                data, data.content_hash(), cell.metric.prepare(data, self.store), normalizer
-            )
+            evaluate, notes = prepare_parts(cell.metric, data, self.store)
+            self._materials[key] = Material(data, data.content_hash(), evaluate, normalizer, notes, self.device)
         return self._materials[key]
 
     def run(self, trial: Trial, definition: Definition, attempt: int = 1, *, compiled: bool = False) -> Record:
@@ -70,14 +77,15 @@ class Workshop:
                 verdict = judge(trace, definition)
             except MethodError as error:
                 verdict = method_error(str(error), definition)
-        how = {"step": training.mode if training else "plain", "notes": training.notes if training else []}
+        notes = [*material.notes, *(training.notes if training else [])]
+        how = {"step": training.mode if training else "plain", "notes": notes}
         return Record(
             trial_id=trial.id,
             cell_id=trial.cell.id,
             spec=trial.spec(),
             verdict=verdict,
             trace_json=None if trace is None else trace.to_json(),
-            provenance=_provenance(trial, started, attempt) | how | {"data": material.data_hash},
+            provenance=_provenance(trial, started, attempt) | how | {"data": material.data_hash, "device": self.device},
         )
 
 
@@ -104,7 +112,6 @@ def _provenance(trial: Trial, started: float, attempt: int) -> dict[str, Any]:
         "attempt": attempt,
         "host": platform.node(),
         "pid": os.getpid(),
-        "device": "cpu",
         "threads": 1,
         "machine": platform.machine(),
         "python": platform.python_version(),

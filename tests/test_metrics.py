@@ -8,8 +8,9 @@ import pytest
 import torch
 from cells import STORE
 
-from harness.data.dataset import Data, Modes
+from harness.data.dataset import Data
 from harness.data.digits import Digits
+from harness.data.modes import Gaussians
 from harness.data.ring8 import Ring8
 from harness.metrics.fidelity import Fidelity, mean_distance
 from harness.metrics.metric import Generated
@@ -119,7 +120,7 @@ def test_mean_distance_of_two_points_is_their_distance():
     assert mean_distance(torch.tensor([[0.0, 0.0], [3.0, 4.0]])) == pytest.approx(5)
 
 
-MODES = Modes(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), std=0.01)
+MODES = Gaussians(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), std=0.01)
 
 
 def test_mode_coverage_of_a_worked_example():

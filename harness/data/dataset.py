@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,21 +12,9 @@ from torch import Tensor
 from harness.plugin import Plugin
 
 if TYPE_CHECKING:
+    from harness.data.modes import Modes
     from harness.data.store import Store
     from harness.data.streamed import Streamed
-
-
-@dataclass(frozen=True)
-class Modes:
-    """The modes of a synthetic distribution, known exactly.
-
-    Attributes:
-        centres: [K, d].
-        std: Standard deviation of every mode along every axis.
-    """
-
-    centres: Tensor
-    std: float
 
 
 @dataclass(frozen=True)
@@ -52,6 +40,14 @@ class Data:
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
         return tuple(self.examples.shape[1:])
+
+    def to(self, device: torch.device | str) -> Data:
+        """Return the data with what is in memory on a device; what is on disk stays there."""
+
+        def moved(part: Any) -> Any:
+            return part.to(device) if isinstance(part, Tensor) else part
+
+        return replace(self, examples=moved(self.examples), held_out=moved(self.held_out))
 
     def split(self, name: str) -> Tensor | Streamed:
         """Return the examples of split ``"train"`` or ``"test"``; the latter are those held out."""

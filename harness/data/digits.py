@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional as F
 
-from harness.data.dataset import Data, Dataset
+from harness.data.dataset import Data, Dataset, hashed_order
 
 if TYPE_CHECKING:
     from harness.data.store import Store
@@ -17,29 +18,48 @@ SIDE = 8
 """Of the images as they were published."""
 
 
-class Digits(Dataset):
+class DigitImages(Dataset):
+    """Base of what is made of these digits. A larger ``side`` repeats each pixel, for networks not made for 8x8."""
+
+    side: int = Field(SIDE, ge=SIDE, le=512, multiple_of=SIDE, description="side of the images, a multiple of 8")
+
+    def digits(self) -> Tensor:
+        """Read the images from scikit-learn and stretch their 0..16 to 0..255: uint8 [1797, 1, side, side]."""
+        from sklearn.datasets import load_digits
+
+        images = torch.from_numpy(load_digits().images).mul(255 / 16).unsqueeze(1)
+        if self.side != SIDE:
+            images = F.interpolate(images, size=(self.side, self.side), mode="nearest")
+        return images.round().to(torch.uint8)
+
+
+class Digits(DigitImages):
     """1,797 real handwritten digits of 8x8 pixels, in 17 grey levels: the smallest real images at hand.
 
     The test set of the UCI repository's "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998), which
-    scikit-learn ships, so that nothing has to be downloaded. A larger ``side`` repeats each pixel, for networks that
-    are not made for 8x8; ``digits-cnn`` sees the same images.
+    scikit-learn ships, so that nothing has to be downloaded. It has no split of its own; ``held_out`` keeps some apart.
+    ``digits-cnn`` sees images of any side as the 8x8 that they are.
     """
 
     name: ClassVar[str] = "digits"
     summary: ClassVar[str] = "1,797 handwritten digits of 8x8 pixels, shipped with scikit-learn."
     paper: ClassVar[str] = "Alpaydin & Kaynak 1998, UCI Machine Learning Repository"
 
-    side: int = Field(SIDE, ge=SIDE, le=512, multiple_of=SIDE, description="side of the images, a multiple of 8")
+    held_out: int = Field(0, ge=0, le=1000, description="digits that are never trained on, chosen by hashed index")
 
     def sample_shape(self) -> tuple[int, ...]:
         """Return the shape of an image."""
         return (1, self.side, self.side)
 
-    def load(self, store: Store) -> Data:
-        """Read the images from scikit-learn and stretch their 0..16 to 0..255."""
-        from sklearn.datasets import load_digits
+    def holds_out(self) -> bool:
+        """Say whether some digits are never trained on."""
+        return self.held_out > 0
 
-        images = torch.from_numpy(load_digits().images).mul(255 / 16).unsqueeze(1)
-        if self.side != SIDE:
-            images = F.interpolate(images, size=(self.side, self.side), mode="nearest")
-        return Data(images.round().to(torch.uint8))
+    def load(self, store: Store) -> Data:
+        """Read the images."""
+        digits = self.digits()
+        if not self.held_out:
+            return Data(digits)
+        order = hashed_order(len(digits))
+        kept, held_out = order[self.held_out :].sort().values, order[: self.held_out].sort().values
+        return Data(digits[kept], held_out=digits[held_out])

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from pydantic import Field
 
-from harness.data.dataset import Data, Dataset, Modes
+from harness.data.dataset import Data, Dataset
+from harness.data.gaussians import drawn
 
 if TYPE_CHECKING:
     from harness.data.store import Store
-
-SEED = 20161107
-"""Of the examples themselves. They are the data set, the same in every trial of every suite."""
 
 
 class Ring8(Dataset):
@@ -39,8 +37,4 @@ class Ring8(Dataset):
     def load(self, store: Store) -> Data:
         """Draw the points, the same at every call."""
         angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
-        centres = torch.stack([angles.cos(), angles.sin()], dim=1)
-        generator = torch.Generator().manual_seed(SEED)
-        mode = torch.randint(8, (self.size,), generator=generator)
-        noise = torch.randn((self.size, 2), generator=generator, dtype=torch.float64)
-        return Data((centres[mode] + self.std * noise).float(), Modes(centres.float(), self.std))
+        return drawn(torch.stack([angles.cos(), angles.sin()], dim=1), self.std, self.size)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from harness.errors import MethodError
 from harness.models.layers import Layer
-from harness.models.operations import Layers, Recorder, Tree, hook_misfit, hook_raised
+from harness.models.operations import Layers, Recorder, Settling, Tree, hook_misfit, hook_raised
 from harness.models.phase import Phase
 from harness.normalizer import Normalizer, total_penalty
 
@@ -217,6 +217,24 @@ class Network:
             if projected[name].keys() != params[name].keys():
                 raise MethodError(f"{self.normalizer.name}.project at layer {name!r} returned other parameters")
         return projected
+
+    def settle(self, weights: Tree, x: Tensor, fade: Tensor | None = None) -> tuple[Tree, Tensor]:
+        """Run the network on a batch, and keep what that batch decides, such as the statistics of batch normalization.
+
+        Args:
+            weights: From :meth:`effective`.
+            x: The batch, [N, ...]; the larger, the less its chance matters.
+            fade: How far a growing network has faded its newest level in.
+
+        Returns:
+            Weights under which an output does not depend on the rest of its batch; and the outputs for ``x``.
+
+        Raises:
+            MethodError: The normalizer raised.
+        """
+        layers = Settling(weights, self.layers, self.normalizer, self.phase, fade)
+        outputs = self.forward(layers, x)
+        return layers.settled, outputs
 
     def __call__(self, weights: Tree, x: Tensor, fade: Tensor | None = None) -> Tensor:
         """Run the network with effective weights.

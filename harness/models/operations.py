@@ -138,6 +138,33 @@ class Layers:
         return _same(self._normalizer, "activate", name, x, y)
 
 
+class Settling(Layers):
+    """Computes with a batch, and keeps what the normalizer takes from it.
+
+    Attributes:
+        settled: The weights, with what was kept.
+    """
+
+    def __init__(
+        self,
+        weights: Tree,
+        table: Mapping[str, Layer],
+        normalizer: Normalizer,
+        phase: Phase | None = None,
+        fade: Tensor | None = None,
+    ) -> None:
+        super().__init__(weights, table, normalizer, phase, fade)
+        self.settled: Tree = dict(weights)
+
+    def _activate(self, name: str, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        try:
+            kept = self._normalizer.settle(x, weights, self._table[name])
+        except Exception as error:
+            raise MethodError(hook_raised(self._normalizer, "settle", name, error)) from error
+        self.settled[name] = {**weights, **kept}
+        return super()._activate(name, x, self.settled[name])
+
+
 class Recorder(Layers):
     """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values."""
 

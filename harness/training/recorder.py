@@ -12,13 +12,13 @@ from torch import Tensor
 
 from harness.cell import even_points
 from harness.metrics.distance import mean_pairwise_distance
-from harness.metrics.metric import Generated
 from harness.models.layers import Layer
 from harness.models.network import Network
 from harness.models.operations import Tree
 from harness.streams import Stream, open_stream
 from harness.telemetry import input_gradient, weight_telemetry
 from harness.trace import LayerTrace, Probe, Samples, Trace, single_precision
+from harness.training.sampling import generate
 from harness.training.training import Training
 
 PROBE_EVERY = 10
@@ -52,9 +52,10 @@ class Recorder:
         self._cell, self._material = cell, training.material
         stream = open_stream(trial.suite_seed, trial.seed, cell.group, Stream.EVALUATION)
         count = max(cell.metric.sample_count(), VARIED)
-        self._latents = torch.randn((count, cell.architecture.latent), generator=stream)
+        self._latents = torch.randn((count, cell.architecture.latent), generator=stream).to(self._material.device)
         data = self._material.data
-        self._real = data.decode(data.examples[torch.linspace(0, len(data.examples) - 1, VARIED).long()])
+        shown = data.examples[torch.linspace(0, len(data.examples) - 1, VARIED).long()]
+        self._real = data.decode(shown.to(self._material.device))
         self._real_distance = mean_pairwise_distance(self._real)
         self._layers: dict[str, Layer] = {}
         self._gathered: dict[str, Any] = {
@@ -164,15 +165,14 @@ class Recorder:
         return network(weights, self._latents[:count], training.phase.fade(training.now))
 
     def _evaluate(self, training: Training) -> None:
-        """Judge samples from the trial's fixed latents."""
+        """Judge the generator by samples from the trial's fixed latents."""
         kept = self._gathered
-        samples = self._made(training, self._cell.metric.sample_count())
+        generated = generate(training, self._latents)
         measures = [measure.key for measure in self._cell.metric.measures()]
-        if bool(torch.isfinite(samples).all()):
-            encoded = self._material.data.encode(samples)
-            values = self._material.evaluate(Generated(encoded))
-            count = KEPT_IMAGES if encoded.dtype == torch.uint8 else KEPT_POINTS
-            kept["samples"] = Samples(encoded[:count].numpy().copy())
+        if generated is not None:
+            values = self._material.evaluate(generated)
+            count = KEPT_IMAGES if generated.samples.dtype == torch.uint8 else KEPT_POINTS
+            kept["samples"] = Samples(generated.samples[:count].cpu().numpy().copy())
         else:
             self.finite = False
             # An infinity says that samples were not finite; NaN is left to metrics that could not be computed.

@@ -45,7 +45,8 @@ class NetworkState:
     @classmethod
     def start(cls, params: Tree, norm: Tree, optimizer: Optimizer) -> NetworkState:
         """Return the state before the first update."""
-        return cls(params, norm, optimizer.init(leaves(params)), torch.zeros((), dtype=torch.float64))
+        first = leaves(params)[0]
+        return cls(params, norm, optimizer.init(leaves(params)), first.new_zeros((), dtype=torch.float64))
 
 
 @dataclass(frozen=True)

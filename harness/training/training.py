@@ -12,6 +12,7 @@ from harness.data.dataset import Data
 from harness.metrics.metric import Evaluate
 from harness.models.build import build_networks
 from harness.models.network import Network, leaves
+from harness.models.operations import Tree
 from harness.models.phase import Phase, phase_at
 from harness.normalizer import Normalizer
 from harness.streams import Stream, open_streams
@@ -30,12 +31,16 @@ class Material:
         data_hash: Of its content.
         evaluate: The metric, made ready for it.
         generator_default: The normalizer of the generator where the cell's own is for the discriminator alone.
+        notes: What a reader of the results should know of it, one line each.
+        device: Where trainings compute, and where the data lie that fit there.
     """
 
     data: Data
     data_hash: str
     evaluate: Evaluate
     generator_default: Normalizer
+    notes: tuple[str, ...] = ()
+    device: str = "cpu"
 
 
 class Training:
@@ -69,6 +74,7 @@ class Training:
         self.now = 0
         self.notes: list[str] = []
         self._compiled = compiled
+        self._device = torch.device(material.device)
         self._streams = open_streams(trial.suite_seed, trial.seed, trial.cell.group)
         self._phases = trial.cell.architecture.phases(material.data.sample_shape, trial.cell.steps)
         self._enter(self._phases[0])
@@ -89,17 +95,26 @@ class Training:
         return seen
 
     def draw(self, now: int) -> Batch:
-        """Draw a step's batch: examples with replacement, latents from N(0, I), and what the schedules say."""
+        """Draw a step's batch: examples with replacement, latents from N(0, I), and what the schedules say.
+
+        Numbers are drawn on the CPU, so that they are the same on every device; images travel as uint8, if at all.
+        """
         cell, data, streams = self.trial.cell, self.material.data, self._streams
         size = (cell.n_dis, cell.batch_size)
         chosen = torch.randint(len(data.examples), size, generator=streams[Stream.DATA])
         latents = (cell.n_dis + 1, cell.batch_size, cell.architecture.latent)
         asked = cell.normalizer.noise_shape((cell.batch_size, *data.sample_shape))
         fade = self.phase.fade(now)
+        resident = isinstance(data.examples, torch.Tensor)
+        examples = data.examples[chosen.to(self._device) if resident else chosen].to(self._device)
+        if data.flips:
+            mirrored = torch.rand(size, generator=streams[Stream.FLIP]).to(self._device) < 0.5
+            examples = torch.where(mirrored.view(*size, 1, 1, 1), examples.flip(-1), examples)
+        noise = None if asked is None else torch.rand((cell.n_dis, *asked), generator=streams[Stream.PENALTY])
         batch = Batch(
-            data.decode(data.examples[chosen]),
-            torch.randn(latents, generator=streams[Stream.LATENT]),
-            None if asked is None else torch.rand((cell.n_dis, *asked), generator=streams[Stream.PENALTY]),
+            data.decode(examples),
+            torch.randn(latents, generator=streams[Stream.LATENT]).to(self._device),
+            None if noise is None else noise.to(self._device),
             fade=fade,
         )
         if len(self._phases) > 1:
@@ -158,11 +173,15 @@ class Training:
             params, norm = network.init(
                 self.trial.cell.architecture.initialize, self._streams[stream], self._streams[Stream.NORMALIZER]
             )
-            return NetworkState.start(params, norm, self.trial.cell.optimizer)
+            return NetworkState.start(self._here(params), self._here(norm), self.trial.cell.optimizer)
 
         generator = start(self.generator, Stream.GENERATOR_INIT)
         discriminator = start(self.discriminator, Stream.DISCRIMINATOR_INIT)
         return State(generator, discriminator, generator.params if self.trial.cell.ema else None)
+
+    def _here(self, tree: Tree) -> Tree:
+        """Return a tree on the device that trains; parameters are drawn on the CPU."""
+        return {name: {key: value.to(self._device) for key, value in layer.items()} for name, layer in tree.items()}
 
     def _grown(self, state: State) -> State:
         """Return the state of networks that have entered a new phase."""
@@ -174,7 +193,8 @@ class Training:
                 self._streams[Stream.NORMALIZER],
                 kept=(before.params, before.norm),
             )
-            return carried(before, replace(before, params=params, norm=norm), self.trial.cell.optimizer)
+            after = replace(before, params=self._here(params), norm=self._here(norm))
+            return carried(before, after, self.trial.cell.optimizer)
 
         generator = grow(self.generator, state.generator, Stream.GENERATOR_INIT)
         discriminator = grow(self.discriminator, state.discriminator, Stream.DISCRIMINATOR_INIT)

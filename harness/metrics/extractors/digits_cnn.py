@@ -46,14 +46,19 @@ class DigitsCNN(nn.Module):
         return self.output(self.features(images))
 
 
+def trained_classifier() -> DigitsCNN:
+    """Return the classifier with the shipped weights, in evaluation, its weights fixed."""
+    classifier = DigitsCNN()
+    classifier.load_state_dict(torch.load(WEIGHTS, map_location="cpu", weights_only=True))
+    return classifier.requires_grad_(False).eval()
+
+
 class DigitsExtractor(torch_fidelity.FeatureExtractorBase):
     """``digits-cnn`` in the form that torch-fidelity calls: features for FID, logits for the Inception Score."""
 
     def __init__(self, name: str, features_list: list[str], **_: object) -> None:
         super().__init__(name, features_list)
-        self.classifier = DigitsCNN()
-        self.classifier.load_state_dict(torch.load(WEIGHTS, map_location="cpu", weights_only=True))
-        self.requires_grad_(False)
+        self.classifier = trained_classifier()
         self.eval()
 
     @staticmethod
