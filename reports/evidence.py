@@ -30,12 +30,14 @@ class Protocol:
         measure: Name of the measure, the first of the cell's metric.
         better: ``"lower"`` or ``"higher"``.
         title: Unique within a page.
+        measures: Name and direction of everything that the metric reports.
     """
 
     dataset: str
     measure: str
     better: str
     title: str
+    measures: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Result:
         trial_id: Identity of the trial.
         seed: The seed's index.
         verdict: By the plan's definition.
-        quality: The last evaluation; nan where there is none.
+        quality: The last evaluation of what trials are ranked by; nan where there is none.
+        measured: The last evaluation of every measure.
         curves: What it logged, or None.
         sha256: Of the record's result.
     """
@@ -93,6 +96,7 @@ class Result:
     seed: int
     verdict: Verdict
     quality: float
+    measured: dict[str, float]
     curves: Curves | None
     sha256: str
 
@@ -249,10 +253,11 @@ def _protocols(cells: list[Mapping[str, Any]]) -> list[Protocol]:
         measure = cell["measures"][0] if cell["measures"] else {"key": "", "better": "lower"}
         metric = cell["spec"].get("metric", {})
         parameters = ", ".join(f"{key}={value}" for key, value in metric.items() if key not in ("name", "version"))
-        keys.append((cell["dataset"], measure["key"], measure["better"], canonical_json(metric), parameters))
+        measures = tuple((item["key"], item["better"]) for item in cell["measures"])
+        keys.append((cell["dataset"], measure["key"], measure["better"], canonical_json(metric), parameters, measures))
     distinct = list(dict.fromkeys(keys))
     titles = dict(zip(distinct, _unique([key[0], key[1], key[4]] for key in distinct), strict=True))
-    return [Protocol(key[0], key[1], key[2], titles[key]) for key in keys]
+    return [Protocol(key[0], key[1], key[2], titles[key], key[5]) for key in keys]
 
 
 def _unique(names: Iterable[list[str]]) -> list[str]:
@@ -271,12 +276,14 @@ def _unique(names: Iterable[list[str]]) -> list[str]:
 
 def _result(record: Record, verdict: Verdict, measure: str) -> Result:
     trace = record.trace
-    column = np.empty(0) if trace is None else trace.evaluations.get(measure, np.empty(0))
+    evaluations = {} if trace is None else trace.evaluations
+    measured = {key: float(column[-1]) for key, column in evaluations.items() if len(column)}
     return Result(
         trial_id=record.trial_id,
         seed=record.seed,
         verdict=verdict,
-        quality=float(column[-1]) if len(column) else math.nan,
+        quality=measured.get(measure, math.nan),
+        measured=measured,
         curves=None if trace is None else _curves(trace, measure),
         sha256=record.sha256,
     )

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from reports.board import Count
-from reports.evidence import Protocol
 
 NOTHING = "–"
 HALF_FAILED = "half or more failed"
@@ -107,6 +106,9 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
 
 
+EVERY_MEASURE = "Last evaluation, its median over all trials, where a failed trial is worse than any number."
+
+
 def quality(value: float) -> str:
     """Return a median with failures worst."""
     return HALF_FAILED if math.isinf(value) else number(value)
@@ -122,9 +124,9 @@ def name(label: str, *, baseline: str | None) -> str:
     return f"{label} (baseline)" if label == baseline else label
 
 
-def quality_title(protocol: Protocol) -> str:
+def quality_title(title: str, better: str) -> str:
     """Return the head of a column of quality."""
-    return f"{protocol.title} ({protocol.better} is better)"
+    return f"{title} ({better} is better)"
 
 
 def modes(counts: Mapping[str, int]) -> str:

@@ -14,6 +14,7 @@ from reports.failures import failures
 from reports.figures.canvas import PALETTE
 from reports.figures.drawing import Drawing
 from reports.measured import facts
+from reports.measures import measure_tables
 from reports.wording import caution, conclusion, headline, intro
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -60,6 +61,7 @@ def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str
         failed_in_all=len(failed),
         headline=headline(evidence, board),
         intro=intro(evidence),
+        measures=measure_tables(evidence, board),
         palette=PALETTE,
         places={name: place for place, name in enumerate(evidence.normalizers)},
         script=script,

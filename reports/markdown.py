@@ -9,6 +9,7 @@ from reports.board import Board
 from reports.evidence import Evidence
 from reports.failures import Failure, failures
 from reports.measured import facts
+from reports.measures import measure_tables
 from reports.wording import caution, conclusion, headline, intro
 
 FAILURES = 200
@@ -26,6 +27,7 @@ def render(evidence: Evidence, board: Board) -> str:
         _leaderboard(evidence, board),
         "## What the data support",
         "\n".join(f"- {f.markdown(conclusion(pair))}" for pair in board.pairs) or "There is nothing to compare.",
+        *_measures(evidence, board),
         "## Cell by cell",
         _cells(board),
         "## What happened, trial by trial",
@@ -40,7 +42,7 @@ def render(evidence: Evidence, board: Board) -> str:
 def _leaderboard(evidence: Evidence, board: Board) -> str:
     protocols = evidence.protocols
     head = ["rank", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed"]
-    head += [f.quality_title(protocol) for protocol in protocols]
+    head += [f.quality_title(protocol.title, protocol.better) for protocol in protocols]
     rows = [
         [
             f.rank(row.rank),
@@ -53,6 +55,16 @@ def _leaderboard(evidence: Evidence, board: Board) -> str:
         for row in board.rows
     ]
     return _table(head, rows)
+
+
+def _measures(evidence: Evidence, board: Board) -> list[str]:
+    tables = measure_tables(evidence, board)
+    parts = ["## Every measure of quality", f.EVERY_MEASURE] if tables else []
+    for table in tables:
+        head = ["normalizer", *(f.quality_title(*measure) for measure in table.measures)]
+        rows = ([normalizer, *map(f.quality, values)] for normalizer, values in table.rows)
+        parts += [f"**{f.markdown(table.title)}**", _table(head, rows)]
+    return parts
 
 
 def _cells(board: Board) -> str:
