@@ -6,7 +6,8 @@ GanbenchError
 │   ├── SuiteError        a suite file that cannot be read as a suite
 │   └── PluginError       a plugin that cannot be loaded
 ├── LedgerError           a ledger that cannot be read or written
-└── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
+├── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
+└── Interrupted           a training was asked to stop; it goes on from its checkpoint
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class MethodError(GanbenchError):
 
     This is a result of the trial (the method does not run here), recorded with its message and never retried.
     """
+
+
+class Interrupted(GanbenchError):  # noqa: N818  nothing is wrong
+    """A training was asked to stop and has left a checkpoint. Infrastructure, not a result."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

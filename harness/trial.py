@@ -61,8 +61,29 @@ class Workshop:
             self._materials[key] = Material(data, data.content_hash(), evaluate, normalizer, notes, self.device)
         return self._materials[key]
 
-    def run(self, trial: Trial, definition: Definition, attempt: int = 1, *, compiled: bool = False) -> Record:
-        """Train a trial, reach its verdict, and return the record to commit."""
+    def run(
+        self,
+        trial: Trial,
+        definition: Definition,
+        attempt: int = 1,
+        *,
+        compiled: bool = False,
+        checkpoints: Path | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> Record:
+        """Train a trial, reach its verdict, and return the record to commit.
+
+        Args:
+            trial: The trial.
+            definition: Of the detectors' thresholds.
+            attempt: From 1.
+            compiled: Whether to compile the step.
+            checkpoints: The folder that an interrupted attempt left a state in, and that this one may; None for neither.
+            interrupted: Asked after every step.
+
+        Raises:
+            Interrupted: It was asked to stop, and has left a checkpoint if it may.
+        """
         from harness.training.loop import train
         from harness.training.training import Training
 
@@ -70,10 +91,12 @@ class Workshop:
         material = self.material(trial)
         training: Training | None = None
         trace: Trace | None = None
+        how = _how(trial) | {"data": material.data_hash, "device": self.device, "step": "plain"}
+        kept = None if checkpoints is None else Checkpoints(checkpoints, digest([trial.id, how, compiled]))
         with one_thread():
             try:
                 training = Training(trial, material, compiled=compiled)
-                trace = train(training)
+                trace = train(training, kept, interrupted)
                 verdict = judge(trace, definition)
             except MethodError as error:
                 verdict = method_error(str(error), definition)

@@ -137,7 +137,7 @@ def test_training_put_aside_in_any_phase_and_at_every_seam_continues_bitwise(sto
         first.advance(observe=False)
     torch.save(first.snapshot(), tmp_path / "snapshot.pt")
     resumed = begin()
-    resumed.restore(torch.load(tmp_path / "snapshot.pt", weights_only=False))
+    resumed.restore(torch.load(tmp_path / "snapshot.pt", weights_only=True))
     while resumed.now < 30:
         resumed.advance(observe=False)
     assert equal(straight.state.shown, resumed.state.shown)

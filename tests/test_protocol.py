@@ -178,7 +178,7 @@ def test_training_restored_from_a_snapshot_equals_uninterrupted_training_bitwise
         first.advance(observe=False)
     torch.save(first.snapshot(), tmp_path / "snapshot.pt")
     resumed = a_training(cell)
-    resumed.restore(torch.load(tmp_path / "snapshot.pt", weights_only=False))
+    resumed.restore(torch.load(tmp_path / "snapshot.pt", weights_only=True))
     while resumed.now < cell.steps:
         resumed.advance(observe=False)
     for a, b in zip(leaves(straight.state.shown), leaves(resumed.state.shown), strict=True):

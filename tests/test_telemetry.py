@@ -126,10 +126,9 @@ def test_a_training_cut_short_and_resumed_has_the_same_trace_and_verdict(stop):
         recorder.record(first, first.advance(observe=first.now + 1 in recorder.log_points))
     saved = pickle.dumps((first.snapshot(), recorder.snapshot()))
     second = measured(cell)
-    resumed = Recorder(second)
     state, gathered = pickle.loads(saved)
     second.restore(state)
-    resumed.restore(gathered)
+    resumed = Recorder(second, gathered)
     while second.now < cell.steps:
         resumed.record(second, second.advance(observe=second.now + 1 in resumed.log_points))
     trace = resumed.trace(second.now)

@@ -1,20 +1,43 @@
-"""One trial from its first random number to its trace. Knows nothing of Ray, MLflow or files."""
+"""One trial from its first random number to its trace. Knows nothing of Ray or MLflow."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from harness.errors import Interrupted
 from harness.trace import Trace
+from harness.training.checkpoint import Checkpoints
 from harness.training.recorder import Recorder
 from harness.training.training import Training
 
 
-def train(training: Training) -> Trace:
+def train(
+    training: Training, checkpoints: Checkpoints | None = None, interrupted: Callable[[], bool] = lambda: False
+) -> Trace:
     """Train to the end of the budget, or to the first value that is not finite.
+
+    With checkpoints it goes on from the newest one, to the same numbers, bit for bit, as if it had never stopped. One is
+    written when it is time, before a growing network enters its next phase, and on interruption.
+
+    Args:
+        training: Before its first step.
+        checkpoints: Where to go on from, and to leave a state; None for neither.
+        interrupted: Asked after every step.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
+        Interrupted: It was asked to stop, and has left a checkpoint.
     """
-    recorder = Recorder(training)
+    begun = None if checkpoints is None else checkpoints.newest()
+    if begun is not None:
+        training.restore(begun["training"])
+    recorder = Recorder(training, begun and begun["recorder"])
     while training.now < training.trial.cell.steps and recorder.finite:
         seen = training.advance(observe=training.now + 1 in recorder.log_points)
         recorder.record(training, seen)
+        stop = interrupted()
+        if checkpoints is not None and (stop or checkpoints.due() or training.phase.last == training.now):
+            checkpoints.save(training.now, {"training": training.snapshot(), "recorder": recorder.snapshot()})
+        if stop:
+            raise Interrupted(f"stopped at step {training.now} of {training.trial.cell.steps}")
     return recorder.trace(training.now)

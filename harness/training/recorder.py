@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from harness.cell import even_points
 from harness.metrics.distance import mean_pairwise_distance
-from harness.models.layers import Layer
 from harness.models.network import Network
 from harness.models.operations import Tree
 from harness.streams import Stream, open_stream
@@ -37,16 +35,18 @@ KEPT_POINTS = 512
 class Recorder:
     """Gathers a trial's trace, and notices when values are not finite any more.
 
+    Args:
+        training: Before its first step, or restored from a snapshot.
+        gathered: What :meth:`snapshot` returned at that step; None before the first.
+
     Attributes:
         log_points: The steps that are to be observed.
-        finite: Whether all values so far were finite.
     """
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, gathered: dict[str, Any] | None = None) -> None:
         trial, cell = training.trial, training.trial.cell
         points = even_points(cell.steps, cell.log_points)
         self.log_points = frozenset(points) | {1}  # what gradients were before either network could win
-        self.finite = True
         self._probe_points = frozenset(points[PROBE_EVERY - 1 :: PROBE_EVERY]) | {cell.steps}
         self._evaluation_points = frozenset(even_points(cell.steps, cell.evaluations))
         self._cell, self._material = cell, training.material
@@ -57,19 +57,28 @@ class Recorder:
         shown = data.examples[torch.linspace(0, len(data.examples) - 1, VARIED).long()]
         self._real = data.decode(shown.to(self._material.device))
         self._real_distance = mean_pairwise_distance(self._real)
-        self._layers: dict[str, Layer] = {}
         self._gathered: dict[str, Any] = {
+            "finite": True,
             "steps": [],
-            "scalars": defaultdict(list),
+            "scalars": {},
             "probe_steps": [],
-            "probes": defaultdict(list),
+            "probes": {},
             "first": {},
+            "shapes": {},
             "evaluation_steps": [],
-            "evaluations": defaultdict(list),
+            "evaluations": {},
             "samples": None,
         }
-        self._probe(training, {})
-        self._evaluate(training)
+        if gathered is not None:
+            self._gathered = gathered
+        else:
+            self._probe(training, {})
+            self._evaluate(training)
+
+    @property
+    def finite(self) -> bool:
+        """Whether all values so far were finite."""
+        return bool(self._gathered["finite"])
 
     def record(self, training: Training, seen: dict[str, Tensor]) -> None:
         """Write down what is due after a step."""
@@ -82,13 +91,11 @@ class Recorder:
             self._evaluate(training)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything that was gathered so far, to go on from after an interruption."""
-        return {"gathered": self._gathered, "layers": self._layers, "finite": self.finite}
+        """Return everything that was gathered so far, as numbers and tensors in lists and dictionaries.
 
-    def restore(self, snapshot: dict[str, Any]) -> None:
-        """Go on from a snapshot of the same trial."""
-        self._gathered, self._layers = snapshot["gathered"], snapshot["layers"]
-        self.finite = snapshot["finite"]
+        It is what this recorder goes on writing to: whoever keeps it copies it.
+        """
+        return self._gathered
 
     def trace(self, stopped: int) -> Trace:
         """Return what was gathered."""
@@ -97,10 +104,9 @@ class Recorder:
         def column(values: list[float]) -> np.ndarray:
             return np.array(single_precision(values), dtype=np.float64)
 
-        def layer_trace(name: str, layer: Layer) -> LayerTrace:
-            shape = (layer.out_features, math.prod(layer.shape) // layer.out_features)
+        def layer_trace(name: str, rows: int, columns: int) -> LayerTrace:
             series = [column(kept["probes"][f"weight.{name}.{key}"]) for key in ("variance", "sigma", "stable_rank")]
-            return LayerTrace(shape, series[0], series[1], kept["first"][f"weight.{name}.sigma"], series[2])
+            return LayerTrace((rows, columns), series[0], series[1], kept["first"][f"weight.{name}.sigma"], series[2])
 
         return Trace(
             budget=self._cell.steps,
@@ -108,11 +114,11 @@ class Recorder:
             steps=np.array(kept["steps"], dtype=np.float64),
             scalars={key: column(values) for key, values in kept["scalars"].items()},
             probe_steps=np.array(kept["probe_steps"], dtype=np.float64),
-            layers={name: layer_trace(name, layer) for name, layer in self._layers.items()},
+            layers={name: layer_trace(name, *shape) for name, shape in kept["shapes"].items()},
             evaluation_steps=np.array(kept["evaluation_steps"], dtype=np.float64),
             evaluations={key: np.array(values, dtype=np.float64) for key, values in kept["evaluations"].items()},
             better={measure.key: measure.better for measure in self._cell.metric.measures()},
-            samples=kept["samples"],
+            samples=None if kept["samples"] is None else Samples(kept["samples"].numpy()),
             probes={
                 name: Probe(column(values), kept["first"][name])
                 for name, values in kept["probes"].items()
@@ -125,8 +131,8 @@ class Recorder:
         self._gathered["steps"].append(now)
         for key, numbers in values.items():
             if key not in ONLY_PROBED:
-                self._gathered["scalars"][key].append(numbers[0])
-            self.finite = self.finite and all(map(math.isfinite, numbers))
+                self._gathered["scalars"].setdefault(key, []).append(numbers[0])
+            self._gathered["finite"] &= all(map(math.isfinite, numbers))
 
     def _probe(self, training: Training, values: dict[str, list[float]]) -> None:
         """Measure what is too dear for every logged step."""
@@ -134,7 +140,9 @@ class Recorder:
         with torch.no_grad():
             weights, _ = network.effective(state.params, state.norm)
         for name, measured in weight_telemetry(network, weights).items():
-            self._layers.setdefault(name, network.layers[name])
+            layer = network.layers[name]
+            shape = [layer.out_features, math.prod(layer.shape) // layer.out_features]
+            self._gathered["shapes"].setdefault(name, shape)
             for key, value in measured.items():
                 self._keep(f"weight.{name}.{key}", value)
         samples = self._made(training, VARIED)
@@ -155,7 +163,7 @@ class Recorder:
 
     def _keep(self, name: str, value: float) -> None:
         self._gathered["first"].setdefault(name, len(self._gathered["probe_steps"]))
-        self._gathered["probes"][name].append(value)
+        self._gathered["probes"].setdefault(name, []).append(value)
 
     @torch.no_grad()
     def _made(self, training: Training, count: int) -> Tensor:
@@ -172,9 +180,9 @@ class Recorder:
         if generated is not None:
             values = self._material.evaluate(generated)
             count = KEPT_IMAGES if generated.samples.dtype == torch.uint8 else KEPT_POINTS
-            kept["samples"] = Samples(generated.samples[:count].cpu().numpy().copy())
+            kept["samples"] = generated.samples[:count].cpu().clone()
         else:
-            self.finite = False
+            kept["finite"] = False
             # An infinity says that samples were not finite; NaN is left to metrics that could not be computed.
             values = {
                 measure.key: math.inf if measure.better == "lower" else -math.inf
@@ -182,7 +190,7 @@ class Recorder:
             }
         kept["evaluation_steps"].append(training.now)
         for key in measures:
-            kept["evaluations"][key].append(values[key])
+            kept["evaluations"].setdefault(key, []).append(values[key])
 
 
 ONLY_PROBED = frozenset({"d_gradients", "g_gradients", "d_update", "g_update"})

@@ -7,7 +7,8 @@ batch, so that the same function runs plain, compiled, or over several seeds at 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +49,10 @@ class NetworkState:
         first = leaves(params)[0]
         return cls(params, norm, optimizer.init(leaves(params)), first.new_zeros((), dtype=torch.float64))
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return the same as tensors in dictionaries."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
 
 @dataclass(frozen=True)
 class State:
@@ -62,6 +67,16 @@ class State:
     generator: NetworkState
     discriminator: NetworkState
     average: Tree | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the same as tensors in dictionaries."""
+        networks = {"generator": self.generator.to_plain(), "discriminator": self.discriminator.to_plain()}
+        return {**networks, "average": self.average}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> State:
+        """Rebuild a state from :meth:`to_plain`."""
+        return cls(NetworkState(**plain["generator"]), NetworkState(**plain["discriminator"]), plain["average"])
 
     @property
     def shown(self) -> Tree:

@@ -136,17 +136,20 @@ class Training:
         return self.step.mode if isinstance(self.step, CompiledStep) else "plain"
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything that changes: step, state of both networks, and the position of every stream."""
+        """Return everything that changes: step, state of both networks, and the position of every stream.
+
+        As tensors, numbers and texts in dictionaries and lists, so that it can be read without running code.
+        """
         return {
             "now": self.now,
-            "state": self.state,
+            "state": self.state.to_plain(),
             "streams": {stream.value: generator.get_state() for stream, generator in self._streams.items()},
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Continue from a snapshot of the same trial."""
         self.now = snapshot["now"]
-        self.state = snapshot["state"]
+        self.state = State.from_plain(_moved(snapshot["state"], self._device))
         for name, position in snapshot["streams"].items():
             self._streams[Stream(name)].set_state(position)
         self._enter(phase_at(self._phases, self.now))
@@ -222,6 +225,15 @@ def carried(before: NetworkState, after: NetworkState, optimizer: Optimizer) -> 
     }
     assert all(len(values) == len(leaves(after.params)) for values in slots.values())
     return replace(after, slots=slots)
+
+
+def _moved(plain: Any, device: torch.device) -> Any:
+    """Return tensors in dictionaries and lists on a device."""
+    if isinstance(plain, torch.Tensor):
+        return plain.to(device)
+    if isinstance(plain, dict):
+        return {key: _moved(value, device) for key, value in plain.items()}
+    return [_moved(value, device) for value in plain] if isinstance(plain, list) else plain
 
 
 def protocol_of(cell: Cell) -> Protocol:

@@ -1,0 +1,106 @@
+"""Checkpoints: what a training needs to go on from where it was, safe against being killed while it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HEADER = b"ganbench checkpoint 1 "
+"""Then the SHA-256 of the rest in hexadecimal digits, and a line's end."""
+
+KEPT = 2
+"""The newest, and the one before: a machine can die while the newest is written, or its disk can spoil it."""
+
+EVERY_SECONDS = 300.0
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoints of one trial.
+
+    Attributes:
+        folder: Theirs alone.
+        identity: Of everything that must be the same for a training to be continued rather than begun anew: the trial,
+            the plugins' sources, the versions of packages.
+        every: Seconds between two of them.
+        clock: Monotonic, in seconds.
+    """
+
+    folder: Path
+    identity: str
+    every: float = EVERY_SECONDS
+    clock: Callable[[], float] = time.monotonic
+    _last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._last = self.clock()
+
+    def due(self) -> bool:
+        """Say whether it is time for one."""
+        return self.clock() - self._last >= self.every
+
+    def save(self, step: int, content: dict[str, Any]) -> None:
+        """Write a checkpoint beside its name, flush it to the disk, and give it its name; then drop what is too old.
+
+        Args:
+            step: Where the training is.
+            content: Tensors, numbers and texts in lists and dictionaries.
+
+        Raises:
+            OSError: It cannot be written; the older ones are as they were.
+        """
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save({"identity": self.identity, "step": step, "content": content}, buffer)
+        payload = buffer.getvalue()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        hidden = self.folder / f".{step:09d}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        try:
+            with hidden.open("wb") as file:
+                file.write(HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+                file.flush()
+                os.fsync(file.fileno())
+            hidden.replace(self.folder / f"{step:09d}.ckpt")
+        finally:
+            hidden.unlink(missing_ok=True)
+        for path in self._files()[KEPT:]:
+            path.unlink(missing_ok=True)
+        self._last = self.clock()
+
+    def newest(self) -> dict[str, Any] | None:
+        """Return the content of the newest checkpoint that is whole and of this identity; None where there is none."""
+        for path in self._files():
+            content = self._read(path)
+            if content is not None:
+                return content
+        return None
+
+    def remove(self) -> None:
+        """Remove them all; their trial is committed."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("[0-9]*.ckpt"), reverse=True)
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        import torch
+
+        try:
+            head, _, payload = path.read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        if head != HEADER + hashlib.sha256(payload).hexdigest().encode():
+            return None
+        # Only tensors and plain values: a file that somebody else put there must not be able to run code.
+        kept = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        content: dict[str, Any] | None = kept["content"] if kept["identity"] == self.identity else None
+        return content
