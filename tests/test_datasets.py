@@ -417,6 +417,17 @@ def test_a_folder_of_parquet_files_is_read_in_the_order_of_names(store):
     assert same(ParquetImageDataset(path="mine", side=16).load(store).examples, SMALL)
 
 
+@pytest.mark.parametrize("by_address", [True, False])
+def test_splits_in_one_folder_are_told_apart_by_a_pattern(store, by_address):
+    folder = store.root / "mine"
+    for name, images in {"test-0": PNGS[8:], "train-1": PNGS[5:8], "train-0": PNGS[:5]}.items():
+        published.parquet(folder / f"{name}.parquet", images)
+    root = folder.as_uri() if by_address else "mine"
+    data = ParquetImageDataset(path=f"{root}/train-*.parquet", test_path=f"{root}/test-*.parquet", side=16).load(store)
+    assert same(data.examples, SMALL[:8])
+    assert same(data.held_out, SMALL[8:])
+
+
 def test_parquet_files_are_found_by_address_and_by_another_columns_name(store, tmp_path):
     train, test = (published.parquet(tmp_path / f"{name}.parquet", PNGS, "img") for name in ("train", "test"))
     dataset = ParquetImageDataset(path=train.as_uri(), test_path=str(test), column="img", side=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -52,14 +53,11 @@ class ImageFolder(FileDataset):
 
     def absent(self, store: Store) -> list[str]:
         """Return that images are absent where there are none: an empty folder is no data set."""
-        return [] if self.files(store, "") else ["images"]
+        return [] if any(True for _ in self._found(store)) else ["images"]
 
     def files(self, store: Store, split: str) -> Sequence[Path]:
-        """Return the images, by what their names end with."""
-        from torchvision.datasets.folder import IMG_EXTENSIONS
-
-        found = (path for path in self.folder(store).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
-        return sorted(path for path in found if path.is_file())
+        """Return the images, by what their names end with, in the order of their paths."""
+        return sorted(self._found(store))
 
     def fit(self, image: Image) -> Image:
         """Cut the square and resize it."""
@@ -69,6 +67,12 @@ class ImageFolder(FileDataset):
         """Read all images; the base sets those apart that are held out."""
         for path in self.files(store, split):
             yield Row(str(path), partial(_read, path))
+
+    def _found(self, store: Store) -> Iterator[Path]:
+        from torchvision.datasets.folder import IMG_EXTENSIONS
+
+        for folder, _, names in os.walk(self.folder(store), followlinks=True):
+            yield from (Path(folder, name) for name in names if name.lower().endswith(IMG_EXTENSIONS))
 
 
 def _read(path: Path) -> Image:

@@ -24,15 +24,18 @@ class ParquetImageDataset(FileDataset):
     """Images in Parquet files of the Hugging Face layout: ``image: struct<bytes, path>``; other columns are not read.
 
     Paths are absolute, or from the data directory, or URIs that Arrow's file systems know (``s3://...``). A folder
-    stands for all its files in the order of their names. A square is cut from the centre of each image and resized by
+    stands for all its files in the order of their paths; where it holds a test split too, a pattern for their names
+    tells them apart (``data/train-*.parquet``). A square is cut from the centre of each image and resized by
     Pillow's antialiased bilinear filter; the aspect never changes.
     """
 
     name: ClassVar[str] = "parquet_images"
     summary: ClassVar[str] = "Images in Parquet files of the Hugging Face layout, cropped and resized."
 
-    path: str = Field("parquet_images", min_length=1, description="file, folder or URI of the images to train on")
-    test_path: str = Field("", description="file, folder or URI of the images that are held out, if there are any")
+    path: str = Field(
+        "parquet_images", min_length=1, description="file, folder, pattern or URI of the images to train on"
+    )
+    test_path: str = Field("", description="the same, of images that are held out")
     column: str = Field("image", min_length=1, description="the column of images")
     side: int = Field(64, ge=8, le=1024, description="side of the images in pixels")
     crop: int | None = Field(None, ge=8, description="side of the square that is cut; unset: the largest there is")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ BATCH = 256
 
 
 class ParquetImages:
-    """The Parquet files at one location: a file, or all ``*.parquet`` of a folder in the order of their names.
+    """The Parquet files at one location, in the order of their paths.
 
     Args:
-        location: A path, or a URI such as ``s3://bucket/folder`` that Arrow's file systems know.
+        location: A path, or a URI such as ``s3://bucket/folder`` that Arrow's file systems know. It is a file; or a
+            folder, all of whose ``*.parquet`` are meant, also in its subfolders; or ends with a pattern for names in a
+            folder, such as ``data/train-*.parquet``.
 
     Raises:
         InputError: The location is of no kind that Arrow knows, or cannot be reached.
@@ -31,16 +34,17 @@ class ParquetImages:
         from pyarrow import fs
 
         self.location = str(location)
+        folder, _, last = self.location.rpartition("/")
+        within, pattern = (folder, last) if "*" in last else (self.location, "*.parquet")
         try:
-            uri = "://" in self.location
-            self._system, path = fs.FileSystem.from_uri(location) if uri else (fs.LocalFileSystem(), self.location)
+            self._system, path = fs.FileSystem.from_uri(within) if "://" in within else (fs.LocalFileSystem(), within)
             at = self._system.get_file_info(path)
-            inside = fs.FileSelector(path, recursive=True, allow_not_found=True)
+            inside = fs.FileSelector(path, recursive="*" not in last, allow_not_found=True)
             found = [at] if at.is_file else self._system.get_file_info(inside)
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{self.location}: cannot be reached ({error})") from error
         self.files: list[Any] = sorted(
-            (info for info in found if info.is_file and (at.is_file or info.path.endswith(".parquet"))),
+            (info for info in found if info.is_file and (at.is_file or fnmatchcase(info.base_name, pattern))),
             key=lambda info: info.path,
         )
 
