@@ -156,7 +156,7 @@ def test_a_damaged_page_of_a_parquet_file_is_named_with_its_row(store):
     content[start : start + 200] = b"\xff" * 200
     path.write_bytes(content)
     message = told(ParquetImageDataset(path="mine.parquet", side=16), store)
-    assert message.startswith(f"{path}, row 0 or a later one: cannot be read")
+    assert message.startswith(f"{path}, row 5 or a later one: cannot be read")
 
 
 @pytest.mark.parametrize(

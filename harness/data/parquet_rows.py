@@ -87,9 +87,10 @@ class ParquetImages:
 
         read = 0
         try:
-            for batch in file.iter_batches(BATCH, columns=[f"{column}.bytes"]):
-                yield from batch.column(0).field("bytes").to_pylist()
-                read += len(batch)
+            for group in range(file.num_row_groups):  # one by one, so that a damaged one is told by its first row
+                for batch in file.iter_batches(BATCH, row_groups=[group], columns=[f"{column}.bytes"]):
+                    yield from batch.column(0).field("bytes").to_pylist()
+                    read += len(batch)
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{path}, row {read} or a later one: cannot be read ({error})") from error
 
