@@ -10,6 +10,7 @@ from dataclasses import replace
 from harness.cell import Cell, Trial
 from harness.ledger import Ledger
 from harness.registry import Catalog
+from harness.threads import one_thread
 
 STEPS = 10
 
@@ -46,7 +47,6 @@ class _Timer:
         from harness.metrics.metric import Generated
         from harness.streams import Stream, open_stream
         from harness.training.training import Training
-        from harness.trial import one_thread
 
         # A budget of one step is all in the last phase of a growing network, the most expensive one.
         trial = Trial(replace(cell, steps=1), 0, 0)
