@@ -27,11 +27,12 @@ def mean_kernel_within(features: Tensor) -> float:
     if count < 2:
         return math.nan
     total = torch.zeros((), dtype=torch.float64, device=x.device)
+    room = _room(x, x)
     for start in range(0, count, ROWS):
         # The matrix is symmetric: only what lies right of the diagonal's block is computed, and counts twice.
         end = min(start + ROWS, count)
-        block = _kernel(x[start:end], x[start:end])
-        total += block.sum() - block.diagonal().sum() + 2 * _sum(x[start:end], x[end:])
+        diagonal = (x[start:end].square().sum(dim=1) / x.shape[1] + 1) ** 3
+        total += _sum(x[start:end], x[start:end], room) - diagonal.sum() + 2 * _sum(x[start:end], x[end:], room)
     return float(total) / (count * (count - 1))
 
 
@@ -39,8 +40,9 @@ def mean_kernel_between(first: Tensor, second: Tensor) -> float:
     """Return the mean of the kernel over all pairs of samples [N, D] and [M, D]."""
     x, y = first.double(), second.double()
     total = torch.zeros((), dtype=torch.float64, device=x.device)
+    room = _room(x, y)
     for start in range(0, len(x), ROWS):
-        total += _sum(x[start : start + ROWS], y)
+        total += _sum(x[start : start + ROWS], y, room)
     return float(total) / (len(x) * len(y))
 
 
@@ -55,10 +57,13 @@ def kernel_distance(fake: Tensor, real: Tensor, within_real: float) -> float:
     return mean_kernel_within(fake) + within_real - 2 * mean_kernel_between(fake, real)
 
 
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return torch.addmm(x.new_ones(()), x, y.T, alpha=1 / x.shape[1]).pow_(3)
+def _room(x: Tensor, y: Tensor) -> Tensor:
+    """Return memory for a slice of the kernel's matrix, used again for each: new memory costs more than the products."""
+    return x.new_empty(2, min(ROWS, len(x)) * len(y))
 
 
-def _sum(x: Tensor, y: Tensor) -> Tensor:
-    values = torch.addmm(x.new_ones(()), x, y.T, alpha=1 / x.shape[1]).flatten()
-    return values.square() @ values  # half the passes over memory that a cube and a sum would take
+def _sum(x: Tensor, y: Tensor, room: Tensor) -> Tensor:
+    """Return the sum of the kernel over all pairs."""
+    pairs, squares = room[:, : len(x) * len(y)]
+    torch.addmm(x.new_ones(()), x, y.T, alpha=1 / x.shape[1], out=pairs.view(len(x), len(y)))
+    return torch.mul(pairs, pairs, out=squares) @ pairs  # fewer passes over memory than a cube and a sum

@@ -68,9 +68,11 @@ def squared_radii(features: Tensor, counts: Sequence[int]) -> Tensor:
     x = features.double()
     x = x - x.mean(dim=0)
     lengths = x.square().sum(dim=1)
+    room = x.new_empty(min(ROWS, total), total)  # used again for each slice: new memory costs more than the products
     for start in range(0, total, ROWS):
         part = x[start : start + ROWS]
-        squared = torch.addmm(lengths, part, x.T, alpha=-2).add_(lengths[start : start + ROWS, None])
+        squared = torch.addmm(lengths, part, x.T, alpha=-2, out=room[: len(part)])
+        squared += lengths[start : start + ROWS, None]
         places = torch.arange(len(part), device=x.device)
         squared[places, start + places] = math.inf  # itself
         nearest = squared.topk(max(possible), largest=False).values.clamp_(min=0)
@@ -101,21 +103,24 @@ def neighbourhood(fake: Tensor, real: Tensor, radii: Tensor) -> Neighbourhood:
     for_precision, for_density = radii - right
     fake_radii = squared_radii(fake, (PRECISION_K,))[0]
     precise, balls = (torch.zeros((), dtype=torch.long, device=x.device) for _ in range(2))
-    covered = torch.zeros(len(x), dtype=torch.bool, device=x.device)
-    reached = torch.full((len(x),), math.inf, dtype=torch.float64, device=x.device)
+    # Of each real sample: its nearest generated one, and by how much the nearest generated ball reaches over it
+    nearest, reached = (torch.full((len(x),), math.inf, dtype=torch.float64, device=x.device) for _ in range(2))
+    room = x.new_empty(2, min(ROWS, len(y)), len(x))
+    marks = torch.empty_like(room[0], dtype=torch.bool)
     for start in range(0, len(y), ROWS):
         here = slice(start, start + ROWS)
-        apart = torch.addmm(left[here, None], y[here], x.T, alpha=-2)
-        precise += (apart <= for_precision).any(dim=1).count_nonzero()
-        within = apart <= for_density
-        balls += within.count_nonzero()
-        covered |= within.any(dim=0)
+        part = y[here]
+        apart, over = room[:, : len(part)]
+        torch.addmm(left[here, None], part, x.T, alpha=-2, out=apart)
+        torch.minimum(nearest, apart.amin(dim=0), out=nearest)
+        precise += (torch.sub(apart, for_precision, out=over).amin(dim=1) <= 0).count_nonzero()
+        balls += torch.le(apart, for_density, out=marks[: len(part)]).count_nonzero()
         torch.minimum(reached, apart.sub_(fake_radii[here, None]).amin(dim=0), out=reached)
     return Neighbourhood(
         precision=_known(float(precise) / len(y), len(x) > PRECISION_K),
         recall=_known(float((reached <= -right).double().mean()), len(y) > PRECISION_K),
         density=_known(float(balls) / (DENSITY_K * len(y)), len(x) > DENSITY_K),
-        coverage=_known(float(covered.double().mean()), len(x) > DENSITY_K),
+        coverage=_known(float((nearest <= for_density).double().mean()), len(x) > DENSITY_K),
     )
 
 
