@@ -4,7 +4,8 @@
 
 trains one generator on `cifar10_jpeg` (sngan_cnn under spectral normalization; 1,000 steps, a quarter of an hour on two
 cores), draws 100,000 samples, which FOLDER keeps, and writes the two tables of `docs/metrics.md`, their numbers in
-`docs/data/`, and a picture of samples in `docs/figures/`. The data set must be in the data directory (`ganbench data where cifar10_jpeg`).
+`docs/data/`, and a picture of samples in `docs/figures/`. The data set must be
+in the data directory (`ganbench data where cifar10_jpeg`).
 """
 
 import argparse
