@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cells import STORE
+from file_server import serving
 
 from harness.data.dataset import Data
 from harness.data.digits import Digits
@@ -200,19 +201,19 @@ def test_a_variable_that_names_no_file_is_said(nowhere, monkeypatch, tmp_path):
         official().make(nowhere)
 
 
-def test_a_download_is_verified_and_kept(nowhere, tmp_path):
+def test_a_download_is_verified_and_kept(nowhere):
     content = b"weights"
-    digits = hashlib.sha256(content).hexdigest()[:8]
-    for name, right in ((f"weights-{digits}.pth", True), ("weights-00000000.pth", False)):
-        (tmp_path / name).write_bytes(content)
-        published = InceptionWeights((tmp_path / name).as_uri())
-        if right:
-            assert published.find(nowhere).read_bytes() == content
-            assert published.find(nowhere).parent == nowhere.extractors
-        else:
-            with pytest.raises(NotHereError, match="expected 00000000"):
-                published.find(nowhere)
-            assert not (nowhere.extractors / name).exists()
+    with serving(content) as served:
+        right, wrong = (
+            InceptionWeights(served.url.replace("file.bin", f"weights-{digits}.pth"))
+            for digits in (hashlib.sha256(content).hexdigest()[:8], "00000000")
+        )
+        assert right.find(nowhere) == nowhere.extractors / right.file
+        assert right.find(nowhere).read_bytes() == content
+        assert len(served.asked) == 1
+        with pytest.raises(NotHereError, match="sha256 00000000"):
+            wrong.find(nowhere)
+        assert not (nowhere.extractors / wrong.file).exists()
 
 
 def test_the_official_file_is_known_by_its_hash():

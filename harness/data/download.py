@@ -18,7 +18,6 @@ CHUNK = 1 << 20
 TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as lost."""
 ATTEMPTS = 5
-"""Requests in a row that bring nothing new before we give up."""
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 """HTTP statuses after which the same request may succeed."""
 NOT_SATISFIABLE = 416
@@ -35,6 +34,7 @@ def download(
     *,
     progress: Progress | None = None,
     pause: float = 1.0,
+    attempts: int = ATTEMPTS,
 ) -> Path:
     """Download a file, unless it is there.
 
@@ -48,6 +48,7 @@ def download(
         size: Its length in bytes, where known: a part that is as long already is not asked for again.
         progress: Told after every chunk.
         pause: Seconds to wait after a request that brought nothing; it grows with each.
+        attempts: Requests in a row that bring nothing new before it gives up.
 
     Returns:
         ``path``.
@@ -59,12 +60,12 @@ def download(
     if urlsplit(url).scheme not in ("http", "https"):
         raise InputError(f"{url}: expected an address that begins with http:// or https://")
     with locked(path):
-        if path.is_file() and checksum.of(path) == checksum.expected:
+        if checksum.matches(path):
             return path
         part = path.with_name(f"{path.name}.part")
-        _receive(url, part, size, progress or (lambda done, total: None), pause)
-        found = checksum.of(part)
-        if found != checksum.expected:
+        _receive(url, part, size, progress or (lambda done, total: None), pause, attempts)
+        if not checksum.matches(part):
+            found = checksum.of(part)
             part.unlink()
             raise InputError(
                 f"{url}: what was downloaded is not what was expected: {checksum.algorithm} {checksum.expected},"
@@ -74,7 +75,7 @@ def download(
     return path
 
 
-def _receive(url: str, part: Path, size: int | None, progress: Progress, pause: float) -> None:
+def _receive(url: str, part: Path, size: int | None, progress: Progress, pause: float, attempts: int) -> None:
     """Ask until everything has arrived, continuing after broken connections as long as each brings something."""
     most, failures = _length(part), 0
     while True:
@@ -99,7 +100,7 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress, pause: 
         # Compared with the most there ever was: a server that ignores ranges starts over each time.
         failures = 0 if _length(part) > most else failures + 1
         most = max(most, _length(part))
-        if failures == ATTEMPTS:
+        if failures == attempts:
             raise InputError(f"{url}: {reason}; {_length(part):,} bytes are kept, and the same command continues")
         time.sleep(pause * failures)
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,8 @@ from torch import Tensor
 
 from harness.cell import canonical_json
 from harness.data.dataset import Data, hashed_order
+from harness.data.lock import locked
+from harness.errors import InputError
 from harness.metrics.distance import mean_distance
 from harness.metrics.extractors.registry import Extracted, extract
 from harness.metrics.frechet import Gaussian, Moments, factor
@@ -135,13 +136,13 @@ def real_statistics(
     if found is not None:
         return found
     try:
-        with _alone(path):
+        with locked(path):
             found = read(path, key)  # another process may have been first
             if found is None:
                 found = computed()
                 write(path, key, found)
             return found
-    except OSError:
+    except (OSError, InputError):
         return found if found is not None else computed()
 
 
@@ -204,16 +205,6 @@ def write(path: Path, key: str, statistics: RealStatistics) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock that belongs to a file; it is let go of when the process ends, however it ends."""
-    from filelock import FileLock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.stem}.lock")):
-        yield
 
 
 def _joined(slices: Iterator[Tensor], rows: int = 4096) -> Iterator[Tensor]:

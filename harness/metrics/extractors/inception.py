@@ -7,16 +7,15 @@ file's name ends with the first digits of its SHA-256; a file of other content i
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import shutil
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.data.checksum import Checksum
+from harness.data.download import download
+from harness.errors import InputError
 from harness.metrics.metric import NotHereError
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ OUTPUTS = ("2048", "logits_unbiased")
 """torch-fidelity's names of the pooled features [N, 2048] and of the logits without biases [N, 1008]."""
 
 VARIABLE = "GANBENCH_INCEPTION"
-PATIENCE = 1.5
-"""Seconds that a server may take to answer: without a network, a trial must not wait."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,11 @@ class InceptionWeights:
     def digits(self) -> str:
         """The first digits of its SHA-256."""
         return self.file.removesuffix(".pth").rsplit("-", 1)[-1]
+
+    @property
+    def checksum(self) -> Checksum:
+        """Of its content."""
+        return Checksum("sha256", self.digits)
 
     def identity(self, store: Store) -> str:
         """Return what every verified file has in common, without looking for one."""
@@ -93,37 +95,22 @@ class InceptionWeights:
         yield Path(torch.hub.get_dir()) / "checkpoints" / self.file
 
     def verify(self, path: Path) -> None:
-        """Refuse a file of other content: it would be executed, and its numbers would be others."""
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()[: len(self.digits)]
-        if found != self.digits:
+        """Refuse a file of other content: its numbers would be others."""
+        if not self.checksum.matches(path):
             raise NotHereError(
-                f"{path} is not Inception's official file: its SHA-256 begins with {found}, expected {self.digits};"
+                f"{path} is not Inception's official file: its SHA-256 does not begin with {self.digits};"
                 f" delete it and download {self.url} again"
             )
 
     def download(self, target: Path) -> Path:
-        """Download the file, once for all processes, and put it in its place when it is verified."""
-        from filelock import FileLock
-
-        part = target.with_name(f".{target.name}.part")
+        """Download the file, once for all processes; without a network a trial must not wait, so it is tried once."""
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(target.with_name(f".{target.name}.lock")):
-                if not target.is_file():  # another process may have been first
-                    with urllib.request.urlopen(self.url, timeout=PATIENCE) as answer, part.open("wb") as file:  # noqa: S310
-                        shutil.copyfileobj(answer, file)
-                    self.verify(part)
-                    part.replace(target)
-        except OSError as error:
+            return download(self.url, target, self.checksum, attempts=1)
+        except InputError as error:
             raise NotHereError(
                 f"the weights of {INCEPTION} are not on this machine and could not be downloaded ({error}): get {self.url}"
                 f" and put it at {target}, or name its place in {VARIABLE}"
             ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-        return target
 
 
 def of_three_channels(shape: tuple[int, ...]) -> bool:
