@@ -97,9 +97,9 @@ def noise_rows(data: Data, store: Store, samples: Tensor) -> list[dict[str, obje
     """
     entry = EXTRACTORS[CIFAR10_SMALL]
     extractor = entry.make(store)
-    wanted = Wanted("train", None, CIFAR10_SMALL, entry.identity(store))
+    wanted = Wanted("train", None, CIFAR10_SMALL, entry.identity(store), entry.batch)
     real = real_statistics(data, wanted, extractor, store, torch.device("cpu"))
-    made = gather(extract(extractor, samples))
+    made = gather(extract(extractor, samples, entry.batch))
     generator = torch.Generator().manual_seed(2017)
     rows = []
     for count in COUNTS:
