@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import published
 import pytest
@@ -22,9 +19,6 @@ from harness.data.store import Store
 from harness.data.streamed import Streamed
 from harness.errors import InputError
 from harness.registry import Catalog
-
-HERE = Path(__file__).resolve().parents[1]
-REAL = Path(os.environ.get("GANBENCH_CIFAR10_JPEG") or HERE.parent / "shared" / "data" / "cifar10-jpeg")
 
 
 @pytest.fixture
@@ -200,17 +194,13 @@ def test_cifar10_jpeg_takes_no_image_of_another_size(store):
     assert "train.parquet, row 3: has 31x32 pixels, expected 32x32" in told(CIFAR10JPEG(), store)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"CIFAR-10 as JPEG is not in {REAL} (GANBENCH_CIFAR10_JPEG)")
-def test_cifar10_as_jpeg_as_a_whole(store):
-    store.files("cifar10_jpeg").mkdir(parents=True)
-    for name in ("train.parquet", "test.parquet"):
-        (store.files("cifar10_jpeg") / name).symlink_to(REAL / name)
-    data = CIFAR10JPEG().load(store)
+def test_cifar10_as_jpeg_as_a_whole(photographs):
+    data = CIFAR10JPEG().load(photographs)
     assert data.examples.shape == (50_000, 3, 32, 32)
     assert data.held_out.shape == (10_000, 3, 32, 32)
     means = data.examples.float().mean(dim=(0, 2, 3)) / 255
     torch.testing.assert_close(means, torch.tensor([0.4914, 0.4822, 0.4465]), atol=2e-3, rtol=0)  # CIFAR-10's own
-    streamed = CIFAR10JPEG().load(store, limit=1).examples
+    streamed = CIFAR10JPEG().load(photographs, limit=1).examples
     assert isinstance(streamed, Streamed)
     chosen = torch.tensor([49_999, 0, 12_345])
     assert torch.equal(streamed[chosen], data.examples[chosen])
