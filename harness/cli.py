@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.data_cli import data
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data)
 
 SuiteArgument = Annotated[str, typer.Argument(help="A suite file, or a shipped suite's name (ganbench list suites).")]
 ResultsOption = Annotated[Path | None, typer.Option("--results", help="The ledger's folder. [default: results/SUITE]")]

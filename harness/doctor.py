@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.data.store import Store
 from harness.errors import GanbenchError
 from harness.registry import KINDS, Catalog
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
 
 PACKAGES = ("ganbench", "torch", "torchvision", "torch-fidelity", "ray", "mlflow", "pandas", "pyarrow")
 LEAST_FREE_GB = 2.0
@@ -57,11 +61,21 @@ def examine(catalog: Catalog, folder: Path) -> Iterator[Finding]:
                 yield Finding(f"{kind} {listed.name}", listed.error, good=False)
     for name in catalog.names("dataset"):
         try:
-            data = catalog.create("dataset", name).load(Store.find())  # type: ignore[attr-defined]
-            shape = "x".join(str(size) for size in data.examples.shape[1:])
-            yield Finding(f"dataset {name}", f"{len(data.examples):,} examples of {shape}")
+            dataset: Dataset = catalog.create("dataset", name)  # type: ignore[assignment]
+            yield Finding(f"dataset {name}", _state_in_words(dataset, Store.find()))
         except GanbenchError as error:
             yield Finding(f"dataset {name}", str(error), good=False)
+
+
+def _state_in_words(dataset: Dataset, store: Store) -> str:
+    """Load what is shipped; of data sets in files say whether they are here: they may be large, and need not be."""
+    from harness.data.image_files import state_of
+
+    state = state_of(dataset, store)
+    if state != "shipped":
+        return state
+    data = dataset.load(store)
+    return f"{len(data.examples):,} examples of {'x'.join(map(str, data.sample_shape))}"
 
 
 def _imports() -> Iterator[Finding]:

@@ -121,6 +121,8 @@ def describe(
     for problem in found:
         if problem["type"] == "too_short":
             told.append((tuple(problem["loc"]), "is empty, expected at least one entry"))
+        elif problem["type"] == "value_error" and not problem["loc"]:  # about the whole, which need not be repeated
+            told.append(((), problem["msg"].removeprefix("Value error, ")))
         elif problem["type"] not in ("extra_forbidden", "missing"):
             expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             told.append((tuple(problem["loc"]), f"expected {expected}, found {problem['input']!r}"))

@@ -11,6 +11,7 @@ from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.ledger import Ledger
 from harness.registry import Catalog
+from harness.threads import one_thread
 
 STEPS = 10
 
@@ -48,7 +49,6 @@ class _Timer:
         from harness.streams import Stream, open_stream
         from harness.training.sampling import generate
         from harness.training.training import Training
-        from harness.trial import one_thread
 
         # A budget of one step is all in the last phase of a growing network, the most expensive one.
         trial = Trial(replace(cell, steps=1), 0, 0)

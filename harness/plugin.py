@@ -13,6 +13,7 @@ import sys
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 
 class Plugin(BaseModel):
@@ -38,12 +39,21 @@ class Plugin(BaseModel):
 
     def spec(self) -> dict[str, Any]:
         """Return the canonical description: name, version and every parameter, defaults filled in."""
-        return {"name": self.name, "version": self.version, **self.model_dump(mode="json")}
+        return {"name": self.name, "version": self.version, **self.model_dump(mode="json", by_alias=True)}
+
+    @classmethod
+    def parameters(cls) -> dict[str, FieldInfo]:
+        """Return the parameters by the names that suites know them by."""
+        return {field.alias or key: field for key, field in cls.model_fields.items()}
 
     def label(self) -> str:
         """Return the name, with those parameters that are not at their default: ``bssn(scale=1.2)``."""
-        defaults = {key: field.default for key, field in type(self).model_fields.items()}
-        changed = {key: value for key, value in self.model_dump(mode="json").items() if value != defaults[key]}
+        dumped = self.model_dump(mode="json", by_alias=True)
+        changed = {
+            field.alias or key: dumped[field.alias or key]
+            for key, field in type(self).model_fields.items()
+            if getattr(self, key) != field.default
+        }
         if not changed:
             return self.name
         return f"{self.name}({', '.join(f'{key}={value}' for key, value in changed.items())})"

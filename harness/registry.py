@@ -158,8 +158,8 @@ class Catalog:
             return plugin(**arguments)
         except ValidationError as error:
             raise InputError(
-                f"{kind} {name!r}: {'.'.join(map(str, key))}: {text}"
-                for key, text in describe(error.errors(include_url=False), lambda _: plugin.model_fields)
+                ": ".join(filter(None, (f"{kind} {name!r}", ".".join(map(str, key)), text)))
+                for key, text in describe(error.errors(include_url=False), lambda _: plugin.parameters())
             ) from error
 
     def listing(self, kind: str) -> list[Listed]:

@@ -123,13 +123,17 @@ class Trace:
             },
             "evaluation_steps": _encode(self.evaluation_steps),
             "evaluations": {key: _encode(column) for key, column in self.evaluations.items()},
-            "better": self.better,
+            # Pairs, because their order means something and that of an object's keys does not.
+            "better": [list(item) for item in self.better.items()],
             "samples": None if self.samples is None else _encode_array(self.samples.values),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trace:
         """Rebuild a trace from :meth:`to_json`."""
+        better = dict(value["better"])
+        measures = [key for key in better if key in value["evaluations"]]
+        measures += [key for key in value["evaluations"] if key not in better]
         return cls(
             budget=value["budget"],
             stopped=value["stopped"],
@@ -147,8 +151,8 @@ class Trace:
                 for name, layer in value["layers"].items()
             },
             evaluation_steps=_decode(value["evaluation_steps"]),
-            evaluations={key: _decode(column) for key, column in value["evaluations"].items()},
-            better=dict(value["better"]),
+            evaluations={key: _decode(value["evaluations"][key]) for key in measures},
+            better=better,
             samples=None if value["samples"] is None else Samples(_decode_array(value["samples"])),
             probes={name: Probe(_decode(probe["values"]), probe["first"]) for name, probe in value["probes"].items()},
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +15,7 @@ from harness.errors import MethodError
 from harness.ledger import Record
 from harness.registry import Catalog
 from harness.stability import Definition, judge, method_error
+from harness.threads import one_thread
 
 if TYPE_CHECKING:
     from harness.data.dataset import Data
@@ -110,21 +109,6 @@ class Workshop:
             trace_json=None if trace is None else trace.to_json(),
             provenance=_provenance(trial, started, attempt) | how | {"data": material.data_hash, "device": self.device},
         )
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, whatever the process was set to: sums depend on how many threads share them."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):  # numpy's eigenvalues in the Frechet distance
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _provenance(trial: Trial, started: float, attempt: int) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tiny import ganbench_process, write_tiny
 
+from harness.data.store import Store
+
 # Tests train tiny networks, on which a second thread costs more than it does; set before torch is imported anywhere.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -39,3 +41,17 @@ def ganbench(tmp_path: Path) -> Command:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return command
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with all of CIFAR-10 as JPEG; tests of it are skipped where that is not at hand."""
+    beside = Path(__file__).parents[2] / "shared" / "data" / "cifar10-jpeg"
+    folder = Path(os.environ.get("GANBENCH_CIFAR10_JPEG") or beside)
+    if not folder.is_dir():
+        pytest.skip(f"CIFAR-10 as JPEG is not in {folder} (GANBENCH_CIFAR10_JPEG names another folder)")
+    store = Store(tmp_path_factory.mktemp("photographs"))
+    store.files("cifar10_jpeg").mkdir()
+    for name in ("train.parquet", "test.parquet"):
+        (store.files("cifar10_jpeg") / name).symlink_to(folder / name)
+    return store

@@ -13,7 +13,7 @@ from harness.errors import LedgerError
 from harness.ledger import Ledger
 from harness.worker import execute
 
-VERBS = ["plan", "run", "report", "sync", "list", "check", "power", "doctor"]
+VERBS = ["plan", "run", "report", "sync", "list", "check", "power", "doctor", "data"]
 
 
 def test_help_names_every_verb_and_imports_nothing_heavy():

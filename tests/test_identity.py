@@ -10,8 +10,8 @@ from harness.cell import Trial, even_points
 from harness.registry import Catalog
 from harness.suite import load_suite
 
-GOLDEN_HASH = "1e5222d08ec15adbb859"
-GOLDEN_FIRST_TRIAL = "e7acbe70ef2eeed5c01e"
+GOLDEN_HASH = "d30bec44efd8d5be31cb"
+GOLDEN_FIRST_TRIAL = "c0d2773fddcba3356572"
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from harness.errors import LedgerError
 from harness.ledger import Ledger, Record, read_ledger
 from harness.stability import Finding, Verdict
+from harness.stability.detectors.look import series_of
 from harness.trace import LayerTrace, Samples, Trace
 
 TRIAL = "0123456789abcdef0123"
@@ -45,6 +46,18 @@ def test_a_record_read_back_is_the_record_that_was_committed(tmp_path):
     np.testing.assert_array_equal(again.trace.scalars["d_loss"], [0.1, np.nan])
     np.testing.assert_array_equal(again.trace.samples.values, np.arange(8).reshape(2, 1, 2, 2))
     assert again.verdict.findings[0].threshold == float("inf")
+
+
+def test_measures_keep_their_order_though_a_record_sorts_its_keys(tmp_path):
+    """The first measure is the one that trials are ranked and judged by."""
+    values = {"fid[z]": np.array([3.0]), "fid[a]": np.array([2.0]), "coverage": np.array([0.5])}
+    better = {"fid[z]": "lower", "fid[a]": "lower", "coverage": "higher"}
+    trace = replace(record().trace, evaluations=values, better=better)
+    ledger = Ledger(tmp_path)
+    ledger.commit(replace(record(), trace_json=trace.to_json()))
+    again = ledger.read(TRIAL).trace
+    assert list(again.evaluations) == list(again.better) == list(better)
+    assert series_of(again, "fid").values == [3.0]
 
 
 def test_provenance_does_not_change_a_records_hash_but_any_result_does():

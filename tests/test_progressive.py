@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, STORE, a_cell, a_training
+from cells import CATALOG, FIDELITY, IMAGES, STORE, a_cell, a_training
 from torch.nn import functional as F
 
 from harness.models.build import build_networks
@@ -106,7 +106,7 @@ def test_real_images_are_blurred_to_what_the_generator_can_make_and_faded_with_i
 def begin(metric: bool = False) -> Training:
     """Thirty steps of the published method on small digits: ten of each phase."""
     cell = a_cell(
-        {**IMAGES, "architecture": SMALL.spec(), "metric": {"name": "fidelity", "samples": 100}},
+        {**IMAGES, "architecture": SMALL.spec(), "metric": {**FIDELITY, "samples": 100}},
         normalizer="equalized_learning_rate + gradient_penalty",
         loss="wgan",
         optimizer={"name": "adam", "beta1": 0.0, "beta2": 0.99},

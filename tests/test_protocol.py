@@ -121,7 +121,7 @@ def test_what_is_evaluated_is_the_average():
     seen = []
     cell = cell_with(ema=0.9)
     training = a_training(cell)
-    training.material = replace(training.material, evaluate=lambda samples: seen.append(samples) or _nothing(cell))
+    training.material = replace(training.material, evaluate=lambda made: seen.append(made.samples) or _nothing(cell))
     recorder = Recorder(training)
     for _ in range(cell.steps):
         recorder.record(training, training.advance(observe=False))

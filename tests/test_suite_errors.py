@@ -80,7 +80,9 @@ BAD = {
     ),
     "a metric that cannot judge the data": (
         GOOD.replace("metric: mode_coverage", "metric: fidelity"),
-        ["bad.yaml:10: grid.0.metric: metric 'fidelity' extractor 'digits-cnn' takes square images"],
+        [
+            "bad.yaml:10: grid.0.metric: metric 'fidelity' extractor 'inception-v3-compat' takes images of three channels"
+        ],
     ),
     "a normalizer that would do nothing": (
         GOOD.replace("- bssn", "- instance_norm"),

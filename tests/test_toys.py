@@ -95,7 +95,7 @@ def test_noise_is_hardly_ever_a_good_triple(stacked):
 
 
 def test_too_few_samples_for_a_thousand_modes_are_refused(stacked):
-    assert ModeCoverage().fits(stacked) == "needs at least 20000 samples to find 1000 modes"
+    assert ModeCoverage().fits(stacked) == "needs at least 10000 samples to find 1000 modes"
     assert ModeCoverage(samples=26_000).fits(stacked) is None
 
 

@@ -41,7 +41,12 @@ RING = {
 DIGITS = {
     "dataset": "digits",
     "architecture": {"name": "dcgan", "width": 16, "latent": 32},
-    "metric": {"name": "fidelity", "samples": 500},
+    "metric": {
+        "name": "fidelity",
+        "extractor": "digits-cnn",
+        "samples": 500,
+        "measures": ["fid", "inception_score", "precision", "recall", "density", "coverage", "diversity"],
+    },
     "loss": "hinge",
     "normalizer": "batch_norm",
     "lr_g": 2e-4,

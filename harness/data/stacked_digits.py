@@ -40,8 +40,9 @@ class StackedDigits(DigitImages):
 
     def load(self, store: Store) -> Data:
         """Stack the digits, the same at every call."""
-        from harness.metrics.extractors.digits_cnn import trained_classifier
+        from harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor
 
         digits = self.digits().squeeze(1)
         chosen = torch.randint(len(digits), (self.size, 3), generator=torch.Generator().manual_seed(SEED))
-        return Data(digits[chosen], Stacked(trained_classifier()))
+        extractor = DigitsExtractor(DIGITS_CNN, ["logits"])
+        return Data(digits[chosen], Stacked(lambda images: extractor(images)[0]))

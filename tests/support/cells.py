@@ -13,7 +13,9 @@ CATALOG = Catalog()
 STORE = Store.find()
 
 TOY = {"dataset": "ring8", "architecture": {"name": "mlp", "width": 16}, "metric": "mode_coverage"}
-IMAGES = {"dataset": "digits", "architecture": {"name": "dcgan", "width": 4, "latent": 8}, "metric": "fidelity"}
+MEASURES = ["fid", "inception_score", "precision", "recall", "density", "coverage", "diversity"]
+FIDELITY = {"name": "fidelity", "extractor": "digits-cnn", "samples": 1000, "measures": MEASURES}
+IMAGES = {"dataset": "digits", "architecture": {"name": "dcgan", "width": 4, "latent": 8}, "metric": FIDELITY}
 RESIDUAL = {**IMAGES, "architecture": {"name": "xiang_li_resnet", "width": 0.06, "latent": 8}}
 PLUGINS = {"normalizer": "none", "loss": "non_saturating", "optimizer": "adam"}
 NUMBERS = {"lr_g": 1e-3, "lr_d": 2e-3, "n_dis": 1, "batch_size": 16, "steps": 20, "evaluations": 1, "log_points": 20}

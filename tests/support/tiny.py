@@ -25,7 +25,11 @@ grid:
       five: {{lr_g: 1e-3, lr_d: 1e-3, n_dis: 5}}
   - dataset: digits
     architecture: {{name: dcgan, width: 4, latent: 8}}
-    metric: {{name: fidelity, samples: 200}}
+    metric:
+      name: fidelity
+      extractor: digits-cnn
+      samples: 200
+      measures: [fid, inception_score, precision, recall, density, coverage, diversity]
     common: {{steps: {steps}, evaluations: 4, log_points: 20, loss: hinge}}
     settings:
       calm: {{lr_g: 2e-4, lr_d: 2e-4}}

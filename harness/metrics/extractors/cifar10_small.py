@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from harness.metrics.extractors.classifier import ClassifierExtractor
+
 CIFAR10_SMALL = "cifar10-small"
 SIDE = 32
 """Of the images that it was trained on."""
@@ -54,3 +56,11 @@ class CIFAR10Small(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Turn uint8 images [N, 3, S, S] into class logits [N, 10]."""
         return self.output(self.features(images))
+
+
+class CIFAR10SmallExtractor(ClassifierExtractor):
+    """``cifar10-small`` as a feature extractor: 192 features, 10 logits."""
+
+    network = CIFAR10Small
+    weights = WEIGHTS
+    image = (3, SIDE, SIDE)

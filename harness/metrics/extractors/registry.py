@@ -1,15 +1,27 @@
-"""The feature extractors that metrics can name, and how images go through them."""
+"""The feature extractors that metrics can name, and how samples go through them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch_fidelity
-from torch import Tensor
+from torch import Tensor, nn
 
-from harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor, square_grey
+from harness.metrics.extractors import classifier, inception
+from harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, CIFAR10SmallExtractor
+from harness.metrics.extractors.classifier import ClassifierExtractor
+from harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor
+from harness.metrics.extractors.points import POINTS, Points, is_points
+
+if TYPE_CHECKING:
+    from harness.data.store import Store
+    from harness.data.streamed import Streamed
+
+ACCELERATED_BATCH = 500
+"""Samples per pass on an accelerator: enough to fill it."""
 
 
 @dataclass(frozen=True)
@@ -17,41 +29,122 @@ class ExtractorEntry:
     """An extractor that metrics can name.
 
     Attributes:
-        make: Its class, called as torch-fidelity calls it.
-        takes: Says whether it takes images of a shape.
-        wants: The images that it takes, in words.
+        make: From the store to the module, in evaluation mode. From samples [N, ...] it returns a tuple: features [N, D]
+            and, if it is a classifier, logits [N, K]. Raises NotHereError where its weights are absent.
+        identity: From the store to what tells its weights from others.
+        takes: Says whether it takes samples of a shape.
+        wants: The samples that it takes, in words.
+        outputs: The names of features and logits in torch-fidelity; without the second, it is no classifier.
+        batch: Samples per pass on a processor: few enough to stay in its cache. It does not change the result.
+        heavy: Whether real examples go through an accelerator where there is one. Others go through the processor, so that
+            their numbers are the same on every machine.
     """
 
-    make: Callable[[str, list[str]], torch_fidelity.FeatureExtractorBase]
+    make: Callable[[Store], nn.Module]
+    identity: Callable[[Store], str]
     takes: Callable[[tuple[int, ...]], bool]
     wants: str
+    outputs: tuple[str, ...]
+    batch: int
+    heavy: bool = False
+
+    @property
+    def classifies(self) -> bool:
+        """Whether there are logits."""
+        return len(self.outputs) == 2
+
+
+class Extracted(NamedTuple):
+    """What an extractor made of samples.
+
+    Attributes:
+        features: float32, [N, D].
+        logits: float32, [N, K]; None if it is no classifier.
+    """
+
+    features: Tensor
+    logits: Tensor | None = None
+
+
+SHIPPED: dict[str, type[ClassifierExtractor]] = {DIGITS_CNN: DigitsExtractor, CIFAR10_SMALL: CIFAR10SmallExtractor}
+
+
+def _shipped(name: str, wants: str, batch: int) -> ExtractorEntry:
+    extractor = SHIPPED[name]
+    return ExtractorEntry(
+        make=lambda store: extractor(name, list(classifier.OUTPUTS)),
+        identity=lambda store: extractor.identity(),
+        takes=extractor.takes,
+        wants=wants,
+        outputs=classifier.OUTPUTS,
+        batch=batch,
+    )
 
 
 EXTRACTORS = {
-    DIGITS_CNN: ExtractorEntry(DigitsExtractor, square_grey, "square images of one channel, of 8x8 or a multiple")
+    DIGITS_CNN: _shipped(DIGITS_CNN, "square images of one channel, of 8x8 or a multiple", batch=500),
+    CIFAR10_SMALL: _shipped(CIFAR10_SMALL, "square images of three channels, of 32x32 or a multiple", batch=32),
+    inception.INCEPTION: ExtractorEntry(
+        make=lambda store: inception.official().make(store),
+        identity=lambda store: inception.official().identity(store),
+        takes=inception.of_three_channels,
+        wants="images of three channels",
+        outputs=inception.OUTPUTS,
+        batch=16,
+        heavy=True,
+    ),
+    POINTS: ExtractorEntry(
+        make=lambda store: Points(),
+        identity=lambda store: POINTS,
+        takes=is_points,
+        wants="points",
+        outputs=("features",),
+        batch=100_000,
+    ),
 }
 
 
 def register_with_torch_fidelity() -> None:
-    """Make our extractors known to ``torch_fidelity.calculate_metrics``, which refuses a second registration."""
+    """Make our classifiers known to ``torch_fidelity.calculate_metrics``, which refuses a second registration."""
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-    for name, entry in EXTRACTORS.items():
+    for name, extractor in SHIPPED.items():
         if name not in FEATURE_EXTRACTORS_REGISTRY:
-            torch_fidelity.register_feature_extractor(name, entry.make)
+            torch_fidelity.register_feature_extractor(name, extractor)
 
 
-@torch.no_grad()
-def extract(extractor: torch_fidelity.FeatureExtractorBase, images: Tensor, batch: int = 500) -> dict[str, Tensor]:
-    """Run an extractor over images in batches.
+def extract(
+    extractor: nn.Module,
+    samples: Tensor | Streamed,
+    batch: int,
+    rows: Tensor | None = None,
+    device: torch.device | None = None,
+) -> Iterator[Extracted]:
+    """Run samples through an extractor, slice by slice, so that memory is bounded.
 
     Args:
-        extractor: The extractor, in evaluation mode.
-        images: uint8, [N, C, H, W].
-        batch: Images per pass; it bounds memory and does not change the result.
-
-    Returns:
-        Each output by name, [N, D].
+        extractor: The extractor; it is moved to the device.
+        samples: uint8 [N, C, H, W] or float32 [N, d], in memory or on disk.
+        batch: Samples per pass on a processor.
+        rows: Which samples, and in which order; all, if None.
+        device: Where to compute; where the samples are, if None.
     """
-    parts = [extractor(images[start : start + batch]) for start in range(0, len(images), batch)]
-    return {name: torch.cat([part[index] for part in parts]) for index, name in enumerate(extractor.features_list)}
+    if device is None:
+        device = samples.device if isinstance(samples, Tensor) else torch.device("cpu")
+    # Half the time of the usual order where convolutions have several channels to read, more of it where they have one.
+    colour = len(samples.shape) == 4 and samples.shape[1] > 1
+    order = torch.channels_last if colour else torch.contiguous_format
+    extractor.to(device).to(memory_format=order)
+    count = len(samples) if rows is None else len(rows)
+    step = batch if device.type == "cpu" else max(batch, ACCELERATED_BATCH)
+    for start in range(0, count, step):
+        chosen = slice(start, start + step) if rows is None else rows[start : start + step]
+        with torch.inference_mode():
+            outputs = extractor(samples[chosen].to(device).contiguous(memory_format=order))
+        yield Extracted(*(output.float() for output in outputs))
+
+
+def gather(extracted: Iterator[Extracted]) -> Extracted:
+    """Return all slices as one."""
+    features, logits = zip(*extracted, strict=True)
+    return Extracted(torch.cat(features), None if logits[0] is None else torch.cat(logits))
