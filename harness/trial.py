@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from harness.cell import PLUGIN_KINDS, Trial, canonical_json
+from harness.cell import PLUGIN_KINDS, Trial, canonical_json, digest
 from harness.data.store import Store
 from harness.errors import MethodError
 from harness.ledger import Record
@@ -83,6 +85,7 @@ class Workshop:
         Raises:
             Interrupted: It was asked to stop, and has left a checkpoint if it may.
         """
+        from harness.training.checkpoint import Checkpoints
         from harness.training.loop import train
         from harness.training.training import Training
 
@@ -90,8 +93,8 @@ class Workshop:
         material = self.material(trial)
         training: Training | None = None
         trace: Trace | None = None
-        how = _how(trial) | {"data": material.data_hash, "device": self.device, "step": "plain"}
-        kept = None if checkpoints is None else Checkpoints(checkpoints, digest([trial.id, how, compiled]))
+        setting = _setting(trial) | {"data": material.data_hash, "device": self.device}
+        kept = None if checkpoints is None else Checkpoints(checkpoints, digest([trial.id, setting, compiled]))
         with one_thread():
             try:
                 training = Training(trial, material, compiled=compiled)
@@ -99,29 +102,32 @@ class Workshop:
                 verdict = judge(trace, definition)
             except MethodError as error:
                 verdict = method_error(str(error), definition)
-        notes = [*material.notes, *(training.notes if training else [])]
-        how = {"step": training.mode if training else "plain", "notes": notes}
+        how = {
+            "started": round(started, 3),
+            "seconds": round(time.time() - started, 3),
+            "attempt": attempt,
+            "resumed_from": None if kept is None else kept.resumed_from,
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "step": training.mode if training else "plain",
+            "notes": [*material.notes, *(training.notes if training else [])],
+        }
         return Record(
             trial_id=trial.id,
             cell_id=trial.cell.id,
             spec=trial.spec(),
             verdict=verdict,
             trace_json=None if trace is None else trace.to_json(),
-            provenance=_provenance(trial, started, attempt) | how | {"data": material.data_hash, "device": self.device},
+            provenance=setting | how,
         )
 
 
-def _provenance(trial: Trial, started: float, attempt: int) -> dict[str, Any]:
-    plugins = {kind: getattr(trial.cell, kind) for kind in PLUGIN_KINDS}
+def _setting(trial: Trial) -> dict[str, Any]:
+    """Return what a result may depend on beside the trial's specification; a checkpoint of another is not continued."""
     return {
-        "started": round(started, 3),
-        "seconds": round(time.time() - started, 3),
-        "attempt": attempt,
-        "host": platform.node(),
-        "pid": os.getpid(),
         "threads": 1,
         "machine": platform.machine(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
-        "sources": {kind: plugin.source() for kind, plugin in plugins.items()},
+        "sources": {kind: getattr(trial.cell, kind).source() for kind in PLUGIN_KINDS},
     }

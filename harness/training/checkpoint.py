@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 import shutil
 import time
 import uuid
@@ -32,12 +33,14 @@ class Checkpoints:
             the plugins' sources, the versions of packages.
         every: Seconds between two of them.
         clock: Monotonic, in seconds.
+        resumed_from: The step of the checkpoint that the training went on from; None where it began anew.
     """
 
     folder: Path
     identity: str
     every: float = EVERY_SECONDS
     clock: Callable[[], float] = time.monotonic
+    resumed_from: int | None = None
     _last: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,8 +82,10 @@ class Checkpoints:
     def newest(self) -> dict[str, Any] | None:
         """Return the content of the newest checkpoint that is whole and of this identity; None where there is none."""
         for path in self._files():
-            content = self._read(path)
-            if content is not None:
+            kept = self._read(path)
+            if kept is not None:
+                self.resumed_from = kept["step"]
+                content: dict[str, Any] = kept["content"]
                 return content
         return None
 
@@ -101,6 +106,8 @@ class Checkpoints:
         if head != HEADER + hashlib.sha256(payload).hexdigest().encode():
             return None
         # Only tensors and plain values: a file that somebody else put there must not be able to run code.
-        kept = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-        content: dict[str, Any] | None = kept["content"] if kept["identity"] == self.identity else None
-        return content
+        try:
+            kept: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+            return kept if kept["identity"] == self.identity else None
+        except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError):
+            return None
