@@ -35,8 +35,8 @@ def train(
     while training.now < training.trial.cell.steps and recorder.finite:
         seen = training.advance(observe=training.now + 1 in recorder.log_points)
         recorder.record(training, seen)
-        stop = interrupted()
-        if checkpoints is not None and (stop or checkpoints.due() or training.phase.last == training.now):
+        stop, seam = interrupted(), training.now == training.phase.last < training.trial.cell.steps
+        if checkpoints is not None and (stop or seam or checkpoints.due()):
             checkpoints.save(training.now, {"training": training.snapshot(), "recorder": recorder.snapshot()})
         if stop:
             raise Interrupted(f"stopped at step {training.now} of {training.trial.cell.steps}")
