@@ -160,6 +160,16 @@ def run(
 
 
 @app.command()
+def stop(directory: Annotated[Path, typer.Argument(help="The ledger's folder.")]) -> None:
+    """Let a running sweep leave checkpoints and end; `ganbench run` goes on from there."""
+    from harness.interruption import ask_to_stop
+    from harness.ledger import read_ledger
+
+    ask_to_stop(read_ledger(directory).root)
+    _console().print("trainings under way end after their step; the same `ganbench run` goes on from there")
+
+
+@app.command()
 def report(
     directory: Annotated[Path, typer.Argument(help="The ledger's folder.")],
     out: Annotated[Path | None, typer.Option(help="Where to write. [default: DIRECTORY/leaderboard]")] = None,

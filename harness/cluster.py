@@ -8,10 +8,12 @@ import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, LedgerError
+from harness.errors import InputError, Interrupted, LedgerError
 from harness.execution import Event, Lost, Retried, fault
+from harness.interruption import is_asked_to_stop
 from harness.worker import Done, Task, execute
 
 ATTEMPTS = 5
@@ -111,6 +113,10 @@ class _Sweep:
     def events(self) -> Iterator[Event]:
         """Yield what becomes of every task, as it happens."""
         while self._waiting or self._flying:
+            if self._waiting and is_asked_to_stop(Path(self._waiting[0].ledger)):
+                self._waiting.clear()  # those under way leave checkpoints; the rest is for another time
+            if not self._flying and not self._waiting:
+                return
             self._fill()
             # With a time limit, because without one Ray returns nothing after eleven days.
             ready, _ = self._ray.wait(list(self._flying), num_returns=len(self._flying), timeout=POLL_SECONDS)
@@ -130,12 +136,22 @@ class _Sweep:
             return done
         except LedgerError:
             raise
+        except Interrupted as error:
+            # Ray hands over an exception that is both RayTaskError and what was raised.
+            reason = str(error.cause if isinstance(error, errors.RayTaskError) else error)
+            if is_asked_to_stop(Path(task.ledger)):
+                return Lost(task.trial_id, f"{reason}; it goes on from there")
+            return self._again(task, f"the machine is being taken away: {reason}")
         except errors.RayTaskError as error:
             return Lost(task.trial_id, fault(error.cause if isinstance(error.cause, Exception) else error))
         except errors.RayError as error:
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-            if task.attempt >= ATTEMPTS:
-                return Lost(task.trial_id, f"given up after {ATTEMPTS} attempts; the last: {reason}")
-            # Ahead of the queue, so that a pair of seeds is not torn apart by the end of the sweep.
-            self._waiting.appendleft(replace(task, attempt=task.attempt + 1))
-            return Retried(task.trial_id, reason)
+            return self._again(
+                task, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+            )
+
+    def _again(self, task: Task, reason: str) -> Event:
+        if task.attempt >= ATTEMPTS:
+            return Lost(task.trial_id, f"given up after {ATTEMPTS} attempts; the last: {reason}")
+        # Ahead of the queue, so that a pair of seeds is not torn apart by the end of the sweep.
+        self._waiting.appendleft(replace(task, attempt=task.attempt + 1))
+        return Retried(task.trial_id, reason)

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.errors import LedgerError
+from harness.errors import Interrupted, LedgerError
 from harness.worker import Done, Task, execute
 
 
@@ -51,6 +51,9 @@ def run_inline(tasks: Sequence[Task]) -> Iterator[Event]:
             yield execute(task)
         except LedgerError:
             raise
+        except Interrupted as error:
+            yield Lost(task.trial_id, f"{error}; it goes on from there")
+            return
         except Exception as error:
             yield Lost(task.trial_id, fault(error))
 

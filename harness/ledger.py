@@ -4,6 +4,7 @@ A ledger is a folder:
 
     suite.json             what the last `ganbench run` planned here
     trials/ab/abcd….json   one record per trial, committed by one atomic link; the first commit wins
+    checkpoints/abcd…/     what trials under way go on from; gone when they are committed
     damaged/               records whose checksum failed, set aside; their trials run again
     duplicates.jsonl       second commits of a trial, and whether they were equal
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -194,6 +196,10 @@ class Ledger:
             raise LedgerError(f"{trial_id!r} is not a trial's identity")
         return self.root / "trials" / trial_id[:2] / f"{trial_id}.json"
 
+    def checkpoints(self, trial_id: str) -> Path:
+        """Return the folder of a trial's checkpoints."""
+        return self.root / "checkpoints" / self.path(trial_id).stem
+
     def committed(self) -> set[str]:
         """Return the identities of all committed trials."""
         return {path.stem for path in self._files()}
@@ -260,6 +266,12 @@ class Ledger:
                 path.rename(target)
                 moved.append(target)
         return moved
+
+    def drop_checkpoints(self) -> None:
+        """Remove checkpoints of committed trials: a process that was cut off can have written them after the commit."""
+        for folder in (self.root / "checkpoints").glob("*"):
+            if _ID.match(folder.name) and self.path(folder.name).exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _files(self) -> list[Path]:
         return sorted((self.root / "trials").glob("??/[!.]*.json"))

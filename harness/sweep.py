@@ -13,6 +13,7 @@ from typing import Any
 from harness.cell import Trial
 from harness.data.store import Store
 from harness.execution import Event, Execute, Retried, run_inline
+from harness.interruption import go_on, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.readiness import check_data
 from harness.registry import Catalog, PluginSource
@@ -111,6 +112,8 @@ def run(
         unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed_before}
         check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
+    go_on(ledger.root)
+    ledger.drop_checkpoints()
     set_aside = ledger.set_damaged_aside()
     wanted, missing = wanted_trials(read, ledger)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
@@ -124,7 +127,7 @@ def run(
             report.add(event)
             report.seconds = time.monotonic() - started
             tell(report, event)
-        if read.sequential is None or report.lost or report.committed == committed:
+        if read.sequential is None or report.lost or report.committed == committed or is_asked_to_stop(ledger.root):
             break
         # What is known now decides which cells get more seeds.
         wanted, missing = wanted_trials(read, ledger)

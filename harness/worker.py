@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from harness.cell import Cell, Trial
 from harness.data.store import Store
+from harness.interruption import interruption
 from harness.ledger import Ledger
 from harness.registry import Catalog, PluginSource
 from harness.stability import load_definition
@@ -72,6 +74,9 @@ def execute(task: Task) -> Done:
     """Run a task to its commit.
 
     A trial that is committed already is not trained again: after a lost message the same task may arrive twice.
+
+    Raises:
+        Interrupted: It was asked to stop, and has left a checkpoint.
     """
     ledger = Ledger(task.ledger)
     if ledger.path(task.trial_id).exists():
@@ -84,8 +89,18 @@ def execute(task: Task) -> Done:
             raise RuntimeError(
                 f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
             )
-        record = workshop.run(trial, load_definition(task.definition), task.attempt, compiled=task.compiled)
+        folder = ledger.checkpoints(task.trial_id)
+        with interruption(ledger.root) as interrupted:
+            record = workshop.run(
+                trial,
+                load_definition(task.definition),
+                task.attempt,
+                compiled=task.compiled,
+                checkpoints=folder,
+                interrupted=interrupted,
+            )
         first = ledger.commit(record)
+        shutil.rmtree(folder, ignore_errors=True)
     notes = tuple(record.provenance.get("notes", ()))
     return Done(
         record.trial_id, record.verdict.outcome, record.verdict.modes, record.provenance["seconds"], first, notes

@@ -37,7 +37,15 @@ def train(
         recorder.record(training, seen)
         stop, seam = interrupted(), training.now == training.phase.last < training.trial.cell.steps
         if checkpoints is not None and (stop or seam or checkpoints.due()):
-            checkpoints.save(training.now, {"training": training.snapshot(), "recorder": recorder.snapshot()})
+            _keep(checkpoints, training, recorder)
         if stop:
             raise Interrupted(f"stopped at step {training.now} of {training.trial.cell.steps}")
     return recorder.trace(training.now)
+
+
+def _keep(checkpoints: Checkpoints, training: Training, recorder: Recorder) -> None:
+    """Write a checkpoint. A disk that has no room for it is no reason to lose the training itself."""
+    try:
+        checkpoints.save(training.now, {"training": training.snapshot(), "recorder": recorder.snapshot()})
+    except OSError as error:
+        training.note(f"a checkpoint could not be written: {error}")

@@ -162,12 +162,13 @@ class Training:
             cell.architecture, cell.normalizer, material.generator_default, material.data.sample_shape, phase
         )
         self.step: StepFunction = (
-            CompiledStep(self.generator, self.discriminator, protocol, self._note)
+            CompiledStep(self.generator, self.discriminator, protocol, self.note)
             if self._compiled
             else make_step(self.generator, self.discriminator, protocol)
         )
 
-    def _note(self, line: str) -> None:
+    def note(self, line: str) -> None:
+        """Keep a line for readers of the results, once."""
         if line not in self.notes:
             self.notes.append(line)
 
