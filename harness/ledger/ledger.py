@@ -20,107 +20,15 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.cell import canonical_json, digest
+from harness.cell import canonical_json
 from harness.errors import LedgerError
-from harness.stability import Definition, Verdict, judge
-from harness.trace import Trace
+from harness.ledger.record import Record
+from harness.ledger.writing import flush_folder, write_atomically, write_durably
 
-SCHEMA = 1
 _ID = re.compile(r"^[0-9a-f]{20}$")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One committed trial.
-
-    Attributes:
-        trial_id: Identity of the trial.
-        cell_id: Identity of its cell.
-        spec: The trial's canonical specification.
-        verdict: What became of it.
-        trace_json: The trace as JSON values, or None for a method error.
-        provenance: Where and how it ran: versions, device, host, times, attempts, source hashes.
-    """
-
-    trial_id: str
-    cell_id: str
-    spec: dict[str, Any]
-    verdict: Verdict
-    trace_json: dict[str, Any] | None
-    provenance: dict[str, Any]
-
-    @property
-    def seed(self) -> int:
-        """The seed's index."""
-        return int(self.spec["seed"])
-
-    @cached_property
-    def trace(self) -> Trace | None:
-        """What the trial logged, or None for a method error."""
-        return None if self.trace_json is None else Trace.from_json(self.trace_json)
-
-    def judged_by(self, definition: Definition) -> Verdict:
-        """Return the verdict by a definition, from the stored trace where the record's is by another one.
-
-        What has no trace, because its method could not run, cannot be judged anew.
-        """
-        if self.verdict.definition == definition.version or self.trace is None:
-            return self.verdict
-        return judge(self.trace, definition)
-
-    def under(self, definition: Definition) -> Record:
-        """Return the record with the verdict by a definition; itself where that is its own."""
-        verdict = self.judged_by(definition)
-        return self if verdict is self.verdict else replace(self, verdict=verdict)
-
-    def result(self) -> dict[str, Any]:
-        """Return what a repetition of the trial must reproduce bit for bit."""
-        return {
-            "schema": SCHEMA,
-            "trial": self.trial_id,
-            "cell": self.cell_id,
-            "spec": self.spec,
-            "verdict": self.verdict.to_json(),
-            "trace": self.trace_json,
-        }
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the result."""
-        return digest(_encodable(self.result()), digits=64)
-
-    def to_text(self) -> str:
-        """Return the record as it stands in its file."""
-        return canonical_json(
-            {"result": _encodable(self.result()), "sha256": self.sha256, "provenance": self.provenance}
-        )
-
-    @classmethod
-    def from_text(cls, text: str) -> Record:
-        """Read a record and verify its checksum.
-
-        Raises:
-            ValueError: The text is not a whole record, or its checksum does not match.
-        """
-        value = json.loads(text)
-        result = value["result"]
-        if result["schema"] != SCHEMA:
-            raise ValueError(f"schema {result['schema']}, expected {SCHEMA}")
-        if digest(result, digits=64) != value["sha256"]:
-            raise ValueError("the checksum does not match")
-        return cls(
-            trial_id=result["trial"],
-            cell_id=result["cell"],
-            spec=result["spec"],
-            verdict=Verdict.from_json(_decodable(result["verdict"])),
-            trace_json=result["trace"],
-            provenance=value["provenance"],
-        )
 
 
 class Ledger:
@@ -149,7 +57,7 @@ class Ledger:
             )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            _write_atomically(self.root / "suite.json", json.dumps(plan, indent=1, sort_keys=True) + "\n")
+            write_atomically(self.root / "suite.json", json.dumps(plan, indent=1, sort_keys=True) + "\n")
         except OSError as error:
             raise LedgerError(f"{self.root}: cannot be written ({error})") from error
 
@@ -175,7 +83,7 @@ class Ledger:
             LedgerError: The folder cannot be written.
         """
         try:
-            _write_atomically(self.root / "definition.json", canonical_json({"definition": definition}) + "\n")
+            write_atomically(self.root / "definition.json", canonical_json({"definition": definition}) + "\n")
         except OSError as error:
             raise LedgerError(f"{self.root}: cannot be written ({error})") from error
 
@@ -220,7 +128,7 @@ class Ledger:
         hidden = path.with_name(f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(hidden, record.to_text())
+            write_durably(hidden, record.to_text())
             try:
                 os.link(hidden, path)
             except FileExistsError:
@@ -228,7 +136,7 @@ class Ledger:
                 return False
             finally:
                 hidden.unlink()
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         except OSError as error:
             raise LedgerError(f"{path}: cannot be written ({error})") from error
         return True
@@ -303,48 +211,3 @@ def _read(path: Path) -> Record:
         raise LedgerError(
             f"{path}: the record is damaged ({error}); `ganbench run` sets it aside and repeats its trial"
         ) from error
-
-
-def _encodable(value: Any) -> Any:
-    """Replace numbers that are not finite by strings, so that every record is JSON that every reader understands."""
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _encodable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encodable(item) for item in value]
-    return value
-
-
-def _decodable(verdict: dict[str, Any]) -> dict[str, Any]:
-    """Undo :func:`_encodable` where a verdict holds numbers."""
-    numbers = {
-        key: [
-            {**finding, "value": float(finding["value"]), "threshold": float(finding["threshold"])}
-            for finding in verdict[key]
-        ]
-        for key in ("findings", "warnings")
-    }
-    return {**verdict, **numbers}
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-    _write_durably(hidden, text)
-    hidden.replace(path)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
