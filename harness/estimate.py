@@ -26,8 +26,8 @@ def seconds_by_cell(cells: Iterable[Cell], ledger: Ledger, catalog: Catalog, sto
         store: Where data sets stand on this machine.
     """
     seen: defaultdict[str, list[float]] = defaultdict(list)
-    for record in ledger.records():
-        seen[record.cell_id].append(record.provenance["seconds"])
+    for row in ledger.summary():
+        seen[row["cell"]].append(row["seconds"])
     timer = _Timer(catalog, store)
     return {
         cell.id: sum(seen[cell.id]) / len(seen[cell.id]) if cell.id in seen else timer.seconds(cell) for cell in cells

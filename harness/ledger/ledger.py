@@ -3,7 +3,9 @@
 A ledger is a folder:
 
     suite.json             what the last `ganbench run` planned here
-    trials/ab/abcd….json   one record per trial, committed by one atomic link; the first commit wins
+    trials/ab/abcd….json   one record per trial, committed by one atomic link; the first commit wins. An empty file says
+                           that the record is in a part: its name stays taken
+    parts/part-….parquet   many records each, compacted by one writer
     checkpoints/abcd…/     what trials under way go on from; gone when they are committed
     damaged/               records whose checksum failed, set aside; their trials run again
     duplicates.jsonl       second commits of a trial, and whether they were equal
@@ -14,6 +16,7 @@ and how it ran. Its ``sha256`` covers the result, so two ledgers can be compared
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import re
@@ -25,6 +28,7 @@ from typing import Any
 
 from harness.cell import canonical_json
 from harness.errors import LedgerError
+from harness.ledger.parts import Parts, summary_of
 from harness.ledger.record import Record
 from harness.ledger.writing import flush_folder, write_atomically, write_durably
 
@@ -40,6 +44,7 @@ class Ledger:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self.parts = Parts(self.root / "parts")
 
     # --- the plan -------------------------------------------------------------------------------------------------
 
@@ -132,7 +137,7 @@ class Ledger:
             try:
                 os.link(hidden, path)
             except FileExistsError:
-                self._note_duplicate(record, path)
+                self._note_duplicate(record)
                 return False
             finally:
                 hidden.unlink()
@@ -147,7 +152,16 @@ class Ledger:
         Raises:
             LedgerError: It is absent or damaged.
         """
-        return _read(self.path(trial_id))
+        path = self.path(trial_id)
+        try:
+            text = path.read_text(encoding="utf-8") or self.parts.text(trial_id) or ""
+            return Record.from_text(text)
+        except FileNotFoundError as error:
+            raise LedgerError(f"{path}: no such record") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LedgerError(
+                f"{path}: the record is damaged ({error}); `ganbench run` sets it aside and repeats its trial"
+            ) from error
 
     def records(self) -> Iterator[Record]:
         """Yield all committed trials, by identity.
@@ -155,24 +169,74 @@ class Ledger:
         Raises:
             LedgerError: A record is damaged; the message names it.
         """
-        for path in self._files():
-            yield _read(path)
+        single = ((trial, self.read(trial)) for trial in self._single())
+        compacted = (self.parts.records(path) for path in self.parts.files())
+        last = ""
+        for trial, record in heapq.merge(single, *compacted, key=lambda item: item[0]):
+            if trial != last:  # a compaction that was cut off leaves a record in both places
+                yield record
+            last = trial
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Return outcome, time and place of every committed trial (``parts.SUMMARY``), without their traces.
+
+        Raises:
+            LedgerError: A record is damaged; the message names it.
+        """
+        single = {trial: summary_of(self.read(trial)) for trial in self._single()}
+        compacted = {row["trial"]: row for row in self.parts.summary()}
+        return list((compacted | single).values())
+
+    def compact(self, least: int = 1) -> int:
+        """Move records from single files into one Parquet part. Any number of processes may commit meanwhile.
+
+        The part is written and read back before the first file is emptied, and an emptied file keeps its name: a late
+        commit of the same trial finds it taken. Damaged records are left where they are.
+
+        Args:
+            least: With fewer single records, nothing is done.
+
+        Returns:
+            How many records were moved.
+
+        Raises:
+            LedgerError: The folder cannot be written, or another process is compacting.
+        """
+        from filelock import FileLock, Timeout
+
+        if len(self._single()) < least:
+            return 0
+        try:
+            self.parts.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.parts.folder / ".lock", timeout=0):
+                records = [record for trial in self._single() if (record := self._whole(trial)) is not None]
+                known = self.parts.trials()  # of a compaction that was cut off
+                new = [record for record in records if record.trial_id not in known]
+                if new:
+                    self.parts.write(new)
+                for record in records:
+                    self._empty(record.trial_id)
+        except Timeout as error:
+            raise LedgerError(f"{self.root}: another process is compacting") from error
+        except OSError as error:
+            raise LedgerError(f"{self.root}: cannot be compacted ({error})") from error
+        return len(records)
 
     def set_damaged_aside(self) -> list[Path]:
         """Move records that cannot be trusted out of the way, so that their trials run again. Nothing is deleted.
 
+        Single records are read in full. Parts are opened; what is in them is verified whenever it is read, and by
+        ``ganbench ledger verify``.
+
         Returns:
             Where they are now.
         """
-        moved = []
+        moved = [self._aside(path) for path in self.parts.files() if not self.parts.opens(path)]
+        compacted = self.parts.trials()
         for path in self._files():
-            try:
-                _read(path)
-            except LedgerError:
-                target = self.root / "damaged" / f"{path.stem}.{uuid.uuid4().hex[:8]}.json"
-                target.parent.mkdir(exist_ok=True)
-                path.rename(target)
-                moved.append(target)
+            emptied = path.stat().st_size == 0
+            if path.stem not in compacted if emptied else self._whole(path.stem) is None:
+                moved.append(self._aside(path))
         return moved
 
     def drop_checkpoints(self) -> None:
@@ -184,8 +248,31 @@ class Ledger:
     def _files(self) -> list[Path]:
         return sorted((self.root / "trials").glob("??/[!.]*.json"))
 
-    def _note_duplicate(self, record: Record, path: Path) -> None:
-        first = _read(path)
+    def _single(self) -> list[str]:
+        """Return the trials whose records are in files of their own, sorted."""
+        return [path.stem for path in self._files() if path.stat().st_size]
+
+    def _whole(self, trial_id: str) -> Record | None:
+        try:
+            return self.read(trial_id)
+        except LedgerError:
+            return None
+
+    def _empty(self, trial_id: str) -> None:
+        """Replace a record's file by an empty one, at once."""
+        path = self.path(trial_id)
+        hidden = path.with_name(f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+        hidden.touch()
+        hidden.replace(path)
+
+    def _aside(self, path: Path) -> Path:
+        target = self.root / "damaged" / f"{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}"
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+        return target
+
+    def _note_duplicate(self, record: Record) -> None:
+        first = self.read(record.trial_id)
         line = {"trial": record.trial_id, "equal": first.sha256 == record.sha256, "provenance": record.provenance}
         with (self.root / "duplicates.jsonl").open("a", encoding="utf-8") as file:
             file.write(canonical_json(line) + "\n")
@@ -200,14 +287,3 @@ def read_ledger(root: str | Path) -> Ledger:
     ledger = Ledger(root)
     ledger.plan()
     return ledger
-
-
-def _read(path: Path) -> Record:
-    try:
-        return Record.from_text(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LedgerError(f"{path}: no such record") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(
-            f"{path}: the record is damaged ({error}); `ganbench run` sets it aside and repeats its trial"
-        ) from error

@@ -15,6 +15,12 @@ def write_durably(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def flush_file(path: Path) -> None:
+    """Wait until the disk has a file's content."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that readers see the old one or the new one, whole, whenever the machine stops."""
     hidden = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")

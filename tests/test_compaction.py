@@ -1,0 +1,199 @@
+"""Compaction: records move into Parquet parts, and readers, late commits and cut-off writers notice nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import LedgerError
+from harness.ledger import Ledger, Record
+from harness.stability import STABLE, UNSTABLE, Finding, Verdict
+
+
+def record(number: int, loss: float = 0.1) -> Record:
+    spec = {"cell": {"lr_g": loss}, "suite_seed": 1, "seed": number}
+    failed = number % 3 == 0
+    findings = (Finding("diverged", 20, float("nan"), float("inf"), "why"),) if failed else ()
+    verdict = Verdict(UNSTABLE if failed else STABLE, 2, findings)
+    provenance = {"host": f"node{number % 2}", "seconds": 1.5 + number, "started": 10.0, "device": "cpu", "attempt": 1}
+    return Record(f"{number:020x}", "f" * 20, spec, verdict, {"text": "ü" * number}, provenance)
+
+
+@pytest.fixture
+def ledger(tmp_path) -> Ledger:
+    made = Ledger(tmp_path / "ledger")
+    for number in range(20):
+        made.commit(record(number * 7919 % 20))
+    return made
+
+
+def texts(ledger: Ledger) -> list[str]:
+    return [item.to_text() for item in ledger.records()]
+
+
+def test_readers_see_the_same_records_in_the_same_order_before_and_after(ledger):
+    before, ids, summary = texts(ledger), ledger.committed(), ledger.summary()
+    assert ledger.compact() == 20
+    assert texts(ledger) == before
+    assert ledger.committed() == ids
+    assert ledger.read(f"{3:020x}").to_text() == record(3).to_text()
+    by_trial = {row["trial"]: row for row in ledger.summary()}
+    assert by_trial == {row["trial"]: row for row in summary}
+    assert by_trial[f"{3:020x}"]["modes"] == ["diverged"]
+    assert texts(Ledger(ledger.root)) == before
+
+
+def test_single_records_and_several_parts_are_read_as_one_ledger(ledger):
+    ledger.compact()
+    for number in range(20, 30):
+        ledger.commit(record(number))
+    ledger.compact()
+    for number in range(30, 35):
+        ledger.commit(record(number))
+    assert len(ledger.parts.files()) == 2
+    assert [item.seed for item in ledger.records()] == list(range(35))
+    assert len(ledger.summary()) == 35
+    assert ledger.compact(least=6) == 0
+    assert ledger.compact(least=5) == 5
+
+
+def test_a_late_commit_of_a_compacted_trial_finds_its_name_taken(ledger):
+    ledger.compact()
+    assert not ledger.commit(record(4))
+    assert not ledger.commit(record(5, loss=0.2))
+    noted = [json.loads(line) for line in (ledger.root / "duplicates.jsonl").read_text().splitlines()]
+    assert [line["equal"] for line in noted] == [True, False]
+    assert ledger.read(f"{5:020x}").sha256 == record(5).sha256
+
+
+STEPS = ("write", "rename", "first", "middle", "last")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_compaction_cut_off_between_any_two_steps_loses_nothing_and_is_finished_by_the_next(
+    step, ledger, monkeypatch
+):
+    before = texts(ledger)
+    emptied = 0
+
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    def empty(self, trial_id):
+        nonlocal emptied
+        if emptied == {"first": 0, "middle": 10, "last": 19}.get(step, 0):
+            cut()
+        emptied += 1
+        original(self, trial_id)
+
+    original = Ledger._empty
+    with monkeypatch.context() as patch:
+        if step == "write":
+            patch.setattr("pyarrow.parquet.write_table", cut)
+        if step == "rename":
+            patch.setattr(Path, "rename", cut)
+        patch.setattr(Ledger, "_empty", empty)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.compact()
+    again = Ledger(ledger.root)
+    assert texts(again) == before
+    again.compact()
+    assert texts(Ledger(ledger.root)) == before
+    assert len(again.parts.files()) == 1
+    assert not list(again.parts.folder.glob(".part*"))
+    assert all(path.stat().st_size == 0 for path in again.root.glob("trials/??/*.json"))
+
+
+KILLED = """
+import sys
+from harness.ledger import Ledger
+Ledger(sys.argv[1]).compact()
+"""
+
+
+def test_a_process_killed_while_it_compacts_loses_nothing(ledger):
+    """SIGKILL at moments that spread over the work; the lock of a dead process is nobody's."""
+    before = texts(ledger)
+    for delay in (0.3, 0.6, 0.7, 0.8, 0.9):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(ledger.root)], env={**os.environ})
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        assert texts(Ledger(ledger.root)) == before
+    ledger.compact()
+    assert texts(Ledger(ledger.root)) == before
+
+
+def test_two_compactions_at_once_are_refused(ledger):
+    from filelock import FileLock
+
+    ledger.parts.folder.mkdir()
+    with FileLock(ledger.parts.folder / ".lock"), pytest.raises(LedgerError, match="another process is compacting"):
+        Ledger(ledger.root).compact()
+
+
+def test_a_damaged_single_record_is_left_out_of_the_part_and_set_aside_by_the_next_sweep(ledger):
+    path = ledger.path(f"{4:020x}")
+    path.write_text(path.read_text().replace('"seed":4', '"seed":5'))
+    assert ledger.compact() == 19
+    (aside,) = ledger.set_damaged_aside()
+    assert aside.parent.name == "damaged"
+    assert len(ledger.committed()) == 19
+    assert ledger.commit(record(4))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_part_is_named_and_set_aside_and_its_trials_run_again(damage, ledger):
+    ledger.compact()
+    ledger.commit(record(99))
+    (part,) = ledger.parts.files()
+    part.write_bytes(part.read_bytes()[:-100] if damage == "truncated" else _flipped(part))
+    fresh = Ledger(ledger.root)
+    with pytest.raises(LedgerError, match=r"part-00001\.parquet"):
+        list(fresh.records())
+    if damage == "flipped":
+        return  # every page has a checksum: it is found when it is read, see test_verify
+    moved = fresh.set_damaged_aside()
+    assert len(moved) == 21  # the part, and the names that it leaves without a record
+    again = Ledger(ledger.root)
+    assert again.committed() == {f"{99:020x}"}
+    assert again.commit(record(3))
+    assert [item.seed for item in again.records()] == [3, 99]
+
+
+def _flipped(part: Path) -> bytes:
+    """Return a part with one bit changed in the records' text."""
+    import pyarrow.parquet as parquet
+
+    group = parquet.ParquetFile(part).metadata.row_group(0)
+    column = next(column for column in map(group.column, range(group.num_columns)) if column.path_in_schema == "record")
+    content = bytearray(part.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
+    return bytes(content)
+
+
+def test_an_empty_file_without_a_part_is_damage(ledger):
+    ledger.path(f"{4:020x}").write_text("")
+    with pytest.raises(LedgerError, match="damaged"):
+        ledger.read(f"{4:020x}")
+    assert len(ledger.set_damaged_aside()) == 1
+
+
+def test_a_record_that_is_not_read_back_as_written_is_not_emptied(ledger, monkeypatch):
+    """A disk that spoils what it is given: the part is refused, the single files stay."""
+    import pyarrow.parquet as parquet
+
+    before = texts(ledger)
+    real = parquet.read_table
+    monkeypatch.setattr(parquet, "read_table", lambda *args, **kwargs: real(*args, **kwargs).slice(1))
+    with pytest.raises(LedgerError, match="not read back"):
+        ledger.compact()
+    assert not ledger.parts.files()
+    assert texts(ledger) == before
