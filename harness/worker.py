@@ -79,7 +79,7 @@ def execute(task: Task) -> Done:
         Interrupted: It was asked to stop, and has left a checkpoint.
     """
     ledger = Ledger(task.ledger)
-    if ledger.path(task.trial_id).exists():
+    if ledger.holds(task.trial_id):
         record, first = ledger.read(task.trial_id), False
     else:
         workshop = _workshop(task.sources, task.data_dir)

@@ -16,6 +16,7 @@ and how it ran. Its ``sha256`` covers the result, so two ledgers can be compared
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import os
@@ -23,6 +24,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,23 @@ from harness.ledger.record import Record
 from harness.ledger.writing import flush_folder, write_atomically, write_durably
 
 _ID = re.compile(r"^[0-9a-f]{20}$")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What reading a whole ledger found.
+
+    Attributes:
+        whole: Records that are as they were committed.
+        problems: One line for every file that is not.
+        duplicates: Second commits of a trial.
+        unequal: Of these, how many had another result than the first.
+    """
+
+    whole: int
+    problems: tuple[str, ...]
+    duplicates: int
+    unequal: int
 
 
 class Ledger:
@@ -116,6 +135,10 @@ class Ledger:
     def committed(self) -> set[str]:
         """Return the identities of all committed trials."""
         return {path.stem for path in self._files()}
+
+    def holds(self, trial_id: str) -> bool:
+        """Say whether a trial is committed."""
+        return self.path(trial_id).exists()
 
     def commit(self, record: Record) -> bool:
         """Commit a trial. The first commit of a trial wins; a later one is compared with it and noted.
@@ -222,6 +245,27 @@ class Ledger:
             raise LedgerError(f"{self.root}: cannot be compacted ({error})") from error
         return len(records)
 
+    def verify(self) -> Verified:
+        """Read everything and compare it with its checksums; nothing is changed."""
+        whole, problems, seen = 0, [], set()
+        for path in self.parts.files():
+            try:
+                for trial, _ in self.parts.records(path):
+                    seen.add(trial)
+            except LedgerError as error:
+                problems.append(str(error))
+        for path in self._files():
+            if path.stat().st_size == 0 and path.stem in seen:
+                whole += 1
+                continue
+            try:
+                self.read(path.stem)
+                whole += 1
+            except LedgerError as error:
+                problems.append(str(error))
+        noted = self._duplicates()
+        return Verified(whole, tuple(problems), len(noted), sum(not line["equal"] for line in noted))
+
     def set_damaged_aside(self) -> list[Path]:
         """Move records that cannot be trusted out of the way, so that their trials run again. Nothing is deleted.
 
@@ -270,6 +314,15 @@ class Ledger:
         target.parent.mkdir(exist_ok=True)
         path.rename(target)
         return target
+
+    def _duplicates(self) -> list[dict[str, Any]]:
+        path = self.root / "duplicates.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        noted = []
+        for line in lines:
+            with contextlib.suppress(ValueError):  # a process died while it wrote the line
+                noted.append(json.loads(line))
+        return noted
 
     def _note_duplicate(self, record: Record) -> None:
         first = self.read(record.trial_id)
