@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 OK = 0
 BAD_INPUT = 2
 INCOMPLETE = 3
+WATCH_SECONDS = 3.0
 
 app = typer.Typer(
     name="ganbench",
@@ -159,6 +160,33 @@ def run(
         console.print(f"{report.missing} trials are missing; the same command continues", style="yellow")
         raise typer.Exit(INCOMPLETE)
     console.print(f"complete; next: ganbench report {folder}")
+
+
+@app.command()
+def status(
+    directory: Annotated[Path, typer.Argument(help="The ledger's folder.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until it is complete.")] = False,
+) -> None:
+    """Say how a sweep stands, from its ledger alone; it may be running anywhere."""
+    import time
+
+    from rich.live import Live
+
+    from harness.ledger import read_ledger
+    from harness.status import in_words
+    from harness.status import status as look
+
+    ledger, console = read_ledger(directory), _console()
+    if not watch:
+        console.print("\n".join(in_words(look(ledger))), highlight=False, soft_wrap=True, markup=False)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            found = look(ledger)
+            live.update("\n".join(map(_escaped, in_words(found))), refresh=True)
+            if found.done >= found.planned:
+                return
+            time.sleep(WATCH_SECONDS)
 
 
 @app.command()

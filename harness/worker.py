@@ -11,6 +11,7 @@ from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.interruption import interruption
 from harness.ledger import Ledger
+from harness.ledger.running import announced
 from harness.registry import Catalog, PluginSource
 from harness.stability import load_definition
 from harness.trial import Workshop
@@ -90,7 +91,7 @@ def execute(task: Task) -> Done:
                 f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
             )
         folder = ledger.checkpoints(task.trial_id)
-        with interruption(ledger.root) as interrupted:
+        with interruption(ledger.root) as interrupted, announced(ledger.root, task.trial_id, task.attempt):
             record = workshop.run(
                 trial,
                 load_definition(task.definition),

@@ -7,6 +7,7 @@ A ledger is a folder:
                            that the record is in a part: its name stays taken
     parts/part-….parquet   many records each, compacted by one writer
     checkpoints/abcd…/     what trials under way go on from; gone when they are committed
+    running/abcd….json     trials under way, for `ganbench status`; nothing depends on them
     damaged/               records whose checksum failed, set aside; their trials run again
     duplicates.jsonl       second commits of a trial, and whether they were equal
 
