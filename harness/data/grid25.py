@@ -7,32 +7,26 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from pydantic import Field
 
-from harness.data.dataset import Data, Dataset
-from harness.data.gaussians import drawn
+from harness.data.dataset import Data
+from harness.data.plane import Mixture
 
 if TYPE_CHECKING:
     from harness.data.store import Store
 
 
-class Grid25(Dataset):
+class Grid25(Mixture):
     """Gaussians at {-4, -2, 0, 2, 4} x {-4, -2, 0, 2, 4}: more modes than ring8, of which a GAN loses the outer ones.
 
     With the standard deviation of 0.05 and the 100,000 points of PacGAN (Lin et al. 2018, section 4.1).
     """
 
     name: ClassVar[str] = "grid25"
-    has_modes: ClassVar[bool] = True
     summary: ClassVar[str] = "25 Gaussians on a grid; modes are counted exactly."
     paper: ClassVar[str] = "Lin et al. 2018, arXiv:1712.04086; Srivastava et al. 2017, arXiv:1705.07761"
 
     std: float = Field(0.05, gt=0, le=0.5, description="standard deviation of a mode; neighbours are 2 apart")
-    size: int = Field(100_000, ge=25, le=10_000_000, description="number of points")
-
-    def sample_shape(self) -> tuple[int, ...]:
-        """Return the shape of a point."""
-        return (2,)
 
     def load(self, store: Store) -> Data:
         """Draw the points, the same at every call."""
         axis = torch.arange(-4, 5, 2, dtype=torch.float64)
-        return drawn(torch.cartesian_prod(axis, axis), self.std, self.size)
+        return self.drawn(torch.cartesian_prod(axis, axis), self.std)

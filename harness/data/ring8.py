@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from pydantic import Field
 
-from harness.data.dataset import Data, Dataset
-from harness.data.gaussians import drawn
+from harness.data.dataset import Data
+from harness.data.plane import Mixture
 
 if TYPE_CHECKING:
     from harness.data.store import Store
 
 
-class Ring8(Dataset):
+class Ring8(Mixture):
     """Eight Gaussians, evenly on the unit circle: the toy problem on which mode collapse can be counted.
 
     Unrolled GANs (Metz et al. 2017) and PacGAN (Lin et al. 2018) use a standard deviation of one hundredth of the radius;
@@ -23,18 +23,12 @@ class Ring8(Dataset):
     """
 
     name: ClassVar[str] = "ring8"
-    has_modes: ClassVar[bool] = True
     summary: ClassVar[str] = "Eight Gaussians on a circle; modes are counted exactly."
     paper: ClassVar[str] = "Metz et al. 2017, arXiv:1611.02163"
 
     std: float = Field(0.01, gt=0, le=0.2, description="standard deviation of a mode; the circle's radius is 1")
-    size: int = Field(100_000, ge=8, le=10_000_000, description="number of points")
-
-    def sample_shape(self) -> tuple[int, ...]:
-        """Return the shape of a point."""
-        return (2,)
 
     def load(self, store: Store) -> Data:
         """Draw the points, the same at every call."""
         angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
-        return drawn(torch.stack([angles.cos(), angles.sin()], dim=1), self.std, self.size)
+        return self.drawn(torch.stack([angles.cos(), angles.sin()], dim=1), self.std)

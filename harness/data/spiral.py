@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from pydantic import Field
 
-from harness.data.dataset import Data, Dataset
+from harness.data.dataset import Data
+from harness.data.plane import Plane
 
 if TYPE_CHECKING:
     from harness.data.store import Store
@@ -20,7 +21,7 @@ INNER, OUTER = 1.5 * math.pi, 4.5 * math.pi
 """Angles where the spiral begins and ends: one and a half turns."""
 
 
-class Spiral(Dataset):
+class Spiral(Plane):
     """Points along an Archimedean spiral, as far from the centre as the angle says, with a little noise.
 
     The curve of the "Swiss roll" on which WGAN-GP shows its critics (Gulrajani et al. 2017, figure 1), scaled to a radius
@@ -32,11 +33,6 @@ class Spiral(Dataset):
     paper: ClassVar[str] = "Gulrajani et al. 2017, arXiv:1704.00028"
 
     std: float = Field(0.02, ge=0, le=0.2, description="standard deviation of the noise; the outer radius is 1")
-    size: int = Field(100_000, ge=8, le=10_000_000, description="number of points")
-
-    def sample_shape(self) -> tuple[int, ...]:
-        """Return the shape of a point."""
-        return (2,)
 
     def load(self, store: Store) -> Data:
         """Draw the points, the same at every call."""

@@ -145,15 +145,8 @@ class Settling(Layers):
         settled: The weights, with what was kept.
     """
 
-    def __init__(
-        self,
-        weights: Tree,
-        table: Mapping[str, Layer],
-        normalizer: Normalizer,
-        phase: Phase | None = None,
-        fade: Tensor | None = None,
-    ) -> None:
-        super().__init__(weights, table, normalizer, phase, fade)
+    def __init__(self, weights: Tree, *rest: Any) -> None:
+        super().__init__(weights, *rest)
         self.settled: Tree = dict(weights)
 
     def _activate(self, name: str, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
