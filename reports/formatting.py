@@ -106,7 +106,10 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
 
 
-EVERY_MEASURE = "Last evaluation, its median over all trials, where a failed trial is worse than any number."
+EVERY_MEASURE = (
+    "Last evaluation, its median over all trials, failed ones with what they reached. What could not be measured because a"
+    " training diverged or could not run is worse than any number."
+)
 
 
 def quality(value: float) -> str:

@@ -61,8 +61,8 @@ def _measures(evidence: Evidence, board: Board) -> list[str]:
     tables = measure_tables(evidence, board)
     parts = ["## Every measure of quality", f.EVERY_MEASURE] if tables else []
     for table in tables:
-        head = ["normalizer", *(f.quality_title(*measure) for measure in table.measures)]
-        rows = ([normalizer, *map(f.quality, values)] for normalizer, values in table.rows)
+        head = ["normalizer", "failed", *(f.quality_title(*measure) for measure in table.measures)]
+        rows = ([row.normalizer, f"{row.failed}/{row.trials}", *map(f.quality, row.medians)] for row in table.rows)
         parts += [f"**{f.markdown(table.title)}**", _table(head, rows)]
     return parts
 

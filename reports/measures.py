@@ -6,8 +6,25 @@ import math
 from dataclasses import dataclass
 
 from reports.board import Board
-from reports.evidence import Evidence, Protocol
+from reports.evidence import Evidence, Protocol, Result
 from reports.statistics import median_failures_worst
+
+
+@dataclass(frozen=True)
+class MeasureRow:
+    """What a normalizer's trials measured.
+
+    Attributes:
+        normalizer: Its label.
+        failed: How many of its trials failed.
+        trials: How many there are.
+        medians: Of each measure, the median of the last evaluation over all trials.
+    """
+
+    normalizer: str
+    failed: int
+    trials: int
+    medians: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -17,37 +34,42 @@ class MeasureTable:
     Attributes:
         title: The data set, and what else tells the protocol from others.
         measures: Key and direction (``"lower"`` or ``"higher"`` is better) of each column.
-        rows: Normalizer, and the median of each measure over all its trials, failures being worst.
+        rows: In the order of the leaderboard.
     """
 
     title: str
     measures: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[float, ...]], ...]
+    rows: tuple[MeasureRow, ...]
 
 
 def measure_tables(evidence: Evidence, board: Board) -> list[MeasureTable]:
-    """Return a table for each protocol that has several measures; rows in the order of the leaderboard."""
+    """Return a table for each protocol that has several measures.
+
+    Unlike the leaderboard's own column, in which a failed trial is worse than any number, a trial that failed counts with
+    what it measured: here one looks up what failing looks like. Only what could not be measured, because samples were not
+    finite or the method could not run, is worse than any number.
+    """
     return [
         MeasureTable(
             protocol.title.replace(protocol.measure, "").strip(" ·") or protocol.dataset,
             protocol.measures,
-            tuple((row.normalizer, _medians(evidence, protocol, row.normalizer)) for row in board.rows),
+            tuple(_row(evidence, protocol, row.normalizer) for row in board.rows),
         )
         for protocol in evidence.protocols
         if len(protocol.measures) > 1
     ]
 
 
-def _medians(evidence: Evidence, protocol: Protocol, normalizer: str) -> tuple[float, ...]:
+def _row(evidence: Evidence, protocol: Protocol, normalizer: str) -> MeasureRow:
     groups = [group for group in evidence.groups if group.protocol == protocol]
     results = [result for group in groups for result in evidence.of(group, normalizer)]
-    failed = sum(result.verdict.failed for result in results)
+    medians = tuple(_median(results, key, better) for key, better in protocol.measures)
+    return MeasureRow(normalizer, sum(result.verdict.failed for result in results), len(results), medians)
 
-    def median(key: str, better: str) -> float:
-        good = [result.measured.get(key, math.nan) for result in results if not result.verdict.failed]
-        values = [value for value in good if math.isfinite(value)]
-        # What nobody measured is not a failure, however many trials failed.
-        measured = values or any(math.isfinite(result.measured.get(key, math.nan)) for result in results)
-        return median_failures_worst(values, failed, better) if measured else math.nan
 
-    return tuple(median(key, better) for key, better in protocol.measures)
+def _median(results: list[Result], key: str, better: str) -> float:
+    # NaN says that nobody could compute it, on whatever samples: that is nobody's failure.
+    values = [value for result in results if not math.isnan(value := result.measured.get(key, math.nan))]
+    worst = sum(math.isinf(value) for value in values) + sum(not result.measured for result in results)
+    finite = [value for value in values if math.isfinite(value)]
+    return median_failures_worst(finite, worst, better)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
 from reports import leaderboard
@@ -22,24 +21,32 @@ def test_a_data_set_with_one_measure_has_no_table_of_its_own(ledgers):
     assert table.measures == (("share", "higher"), ("modes", "higher"))
 
 
-def test_medians_count_failures_as_worst_for_every_measure(ledgers):
-    """Without a failure seeds 0, 1, 2 end at 0.90, 0.89, 0.88; a failed one comes last."""
-    (table,) = tables(ledgers({"a": ("...",), "b": ("c..",), "c": ("cc.",)}))
-    rows = dict(table.rows)
-    assert rows["a"] == pytest.approx((0.89, 0.89))
-    assert rows["b"] == pytest.approx((0.88, 0.88))
-    assert rows["c"] == (-math.inf, -math.inf)
+def test_failed_trials_count_with_what_they_measured_and_their_number_stands_beside(ledgers):
+    """Seeds 0, 1, 2 end at 0.90, 0.89, 0.88, whether they failed or not."""
+    (table,) = tables(ledgers({"a": ("...",), "b": ("cc.",)}))
+    assert [(row.normalizer, row.failed, row.trials) for row in table.rows] == [("a", 0, 3), ("b", 2, 3)]
+    assert all(row.medians == pytest.approx((0.89, 0.89)) for row in table.rows)
+
+
+def test_what_could_not_be_measured_because_a_training_diverged_or_could_not_run_is_worst(ledgers):
+    def infinite(record):
+        if "diverged" in record.verdict.modes:
+            record.trace_json["evaluations"] = {key: [0.5] * 5 + ["-inf"] for key in ("share", "modes")}
+        return record
+
+    (table,) = tables(ledgers({"a": ("d..",), "b": ("dd.",), "c": ("e..",), "d": ("ee.",)}, change=infinite))
+    medians = {row.normalizer: row.medians[0] for row in table.rows}
+    assert medians == pytest.approx({"a": 0.88, "b": -math.inf, "c": 0.88, "d": -math.inf})
 
 
 def test_a_measure_that_nobody_computed_is_absent_and_not_failed(ledgers):
     def without_modes(record):
-        record.trace.evaluations["modes"][:] = np.nan
         record.trace_json["evaluations"]["modes"] = ["nan"] * 6
         return record
 
     (table,) = tables(ledgers({"a": ("cc.",)}, change=without_modes))
-    share, modes = dict(table.rows)["a"]
-    assert share == -math.inf
+    share, modes = table.rows[0].medians
+    assert share == pytest.approx(0.89)
     assert math.isnan(modes)
 
 
@@ -49,7 +56,7 @@ def test_the_pages_show_every_measure_with_its_direction(ledgers, tmp_path):
     for text in (written[".md"], written[".html"]):
         assert "Every measure of quality" in text
         assert "modes" in text
-    assert "| a | 0.890 | 0.890 |" in written[".md"]
+    assert "| a | 0/3 | 0.890 | 0.890 |" in written[".md"]
     assert "modes (higher is better)" in written[".md"]
     only_one = leaderboard(ledgers({"a": ("...",)}, settings=(("slow", ledgers.images),)))
     assert "Every measure" not in {path.suffix: path.read_text() for path in only_one.write(tmp_path / "one")}[".html"]
