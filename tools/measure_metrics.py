@@ -26,7 +26,7 @@ from harness.metrics.extractors.registry import EXTRACTORS, Extracted, extract, 
 from harness.metrics.fidelity import Fidelity
 from harness.metrics.metric import Generated
 from harness.metrics.protocols import PROTOCOLS
-from harness.metrics.real_statistics import Wanted, real_statistics
+from harness.metrics.real_statistics import COMPARED, Wanted, real_statistics
 from harness.registry import Catalog
 from harness.streams import Stream, open_stream
 from harness.training.sampling import generate
@@ -39,6 +39,7 @@ POOL = 100_000
 REPEATS = 20
 COUNTS = (1_000, 2_000, 5_000, 10_000, 50_000)
 SHOWN = ("fid", "inception_score", "kid", "precision", "recall", "density", "coverage", "diversity")
+MOST = dict.fromkeys(("kid", "precision", "recall", "density", "coverage"), COMPARED) | {"diversity": 500}
 MORE_PROTOCOLS = {"1k against all": (1_000, None, "train"), "50k against all test images": (50_000, None, "test")}
 
 
@@ -92,8 +93,8 @@ def protocol_rows(data: Data, store: Store, samples: Tensor) -> list[dict[str, o
 def noise_rows(data: Data, store: Store, samples: Tensor) -> list[dict[str, object]]:
     """Return, for each count, the mean and the standard deviation of each measure over resampled generated samples.
 
-    Subsets of a finite pool are more alike than fresh samples would be; their variance is divided by 1 - count / POOL, the
-    finite population correction.
+    Subsets of a finite pool are more alike than fresh samples would be; their variance is divided by 1 - n / POOL, the
+    finite population correction, where n is how many of the samples a measure looks at.
     """
     entry = EXTRACTORS[CIFAR10_SMALL]
     extractor = entry.make(store)
@@ -109,14 +110,19 @@ def noise_rows(data: Data, store: Store, samples: Tensor) -> list[dict[str, obje
             comparison = Comparison(Extracted(made.features[chosen], made.logits[chosen]), real)
             for name in SHOWN:
                 drawn[name].append(KINDS[name].value(comparison))
-        fresh = 1 / np.sqrt(1 - count / POOL)
         rows.append({"generated": count} | {
             f"{name}_{what}": value
             for name, values in drawn.items()
-            for what, value in (("mean", np.mean(values)), ("std", np.std(values, ddof=1) * fresh))
+            for what, value in (("mean", np.mean(values)), ("std", np.std(values, ddof=1) * fresh(name, count)))
         })  # fmt: skip
         print(rows[-1], flush=True)
     return rows
+
+
+def fresh(name: str, count: int) -> float:
+    """Return what turns the standard deviation over subsets of the pool into that over fresh samples."""
+    looked_at = min(count, MOST.get(name, count))
+    return float(1 / np.sqrt(1 - looked_at / POOL))
 
 
 def write_csv(path: Path, rows: list[dict[str, object]]) -> None:
@@ -162,11 +168,11 @@ def noise_section(rows: list[dict[str, object]]) -> str:
 
 
 def write_picture(path: Path, samples: Tensor) -> None:
-    """Write the first 8 x 16 samples as one image, each pixel three times as large."""
+    """Write the first 4 x 16 samples as one image, each pixel twice as large."""
     from PIL import Image
 
-    rows = samples[:128].view(8, 16, 3, 32, 32).permute(0, 3, 1, 4, 2).reshape(8 * 32, 16 * 32, 3)
-    Image.fromarray(rows.numpy()).resize((16 * 96, 8 * 96), Image.Resampling.NEAREST).save(path, optimize=True)
+    rows = samples[:64].view(4, 16, 3, 32, 32).permute(0, 3, 1, 4, 2).reshape(4 * 32, 16 * 32, 3)
+    Image.fromarray(rows.numpy()).resize((16 * 64, 4 * 64), Image.Resampling.NEAREST).save(path, optimize=True)
 
 
 def main() -> None:
