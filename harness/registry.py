@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import linecache
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,10 @@ COMBINED = {
     "metric": ("harness.metrics.together", "combine"),
 }
 """What several plugins can be given of, with the module and function that make one of them; imported when used."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_NAME_WORDS = "is not made of letters, digits, '_' and '-'; it stands in tables, and a data set's is a folder's"
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,8 @@ class Catalog:
             raise PluginError(f"{kind} {name!r} cannot be loaded: {_where(error)}") from error
         if not (isinstance(plugin, type) and issubclass(plugin, Plugin) and getattr(plugin, "kind", None) == kind):
             raise PluginError(f"{kind} {name!r} is {plugin!r}, expected a subclass of harness' {kind} base class")
+        if not _NAME.fullmatch(name):
+            raise PluginError(f"{kind} {name!r}: the name {_NAME_WORDS}")
         if plugin.name != name:
             raise PluginError(f"{kind} {name!r} calls itself {plugin.name!r}; the entry point and `name` must agree")
         return plugin
@@ -186,6 +193,8 @@ class Catalog:
             kind = getattr(plugin, "kind", None)
             if kind not in KINDS:
                 raise PluginError(f"--plugin {source.origin}: {plugin.__name__} is of no known kind")
+            if not _NAME.fullmatch(plugin.name):
+                raise PluginError(f"--plugin {source.origin}: the name {plugin.name!r} {_NAME_WORDS}")
             if plugin.name in self._loaders[kind]:
                 raise PluginError(f"--plugin {source.origin}: a {kind} named {plugin.name!r} exists already")
             self._loaders[kind][plugin.name] = lambda plugin=plugin: plugin  # type: ignore[misc]

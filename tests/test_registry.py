@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.data.ring8 import Ring8
 from harness.errors import InputError, PluginError, UnknownNameError
 from harness.registry import Catalog, PluginSource
 
@@ -100,3 +101,14 @@ def test_labels_show_what_is_not_at_its_default():
     catalog = Catalog()
     assert catalog.create("normalizer", "bssn").label() == "bssn"
     assert catalog.create("normalizer", {"name": "bssn", "scale": 1.2}).label() == "bssn(scale=1.2)"
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "", ".hidden", "a b", "é"])
+def test_a_name_that_could_leave_its_folder_is_refused(name, plugin):
+    text = f"from harness.normalizer import Normalizer\nclass Mine(Normalizer):\n    name = {name!r}\n"
+    with pytest.raises(PluginError, match="letters, digits" if name else "holds no plugin"):
+        Catalog([PluginSource.read(plugin(text))])
+    catalog = Catalog()
+    catalog._loaders["dataset"][name] = lambda: type("Mine", (Ring8,), {"name": name})
+    with pytest.raises(PluginError, match="letters, digits"):
+        catalog.get("dataset", name)
