@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from harness.cell import Trial
 from harness.data.store import Store
+from harness.errors import LedgerError
 from harness.execution import Event, Execute, Retried, run_inline
 from harness.interruption import go_on, is_asked_to_stop
 from harness.ledger import Ledger
@@ -21,6 +23,9 @@ from harness.seeding import Sequential, seeds_wanted
 from harness.stability import load_definition
 from harness.suite import Suite, load_suite
 from harness.worker import Done, Task
+
+COMPACT_FROM = 1000
+"""Single records that a sweep moves into a part when it ends: from there on they would slow the next one down."""
 
 LOCAL = "local"
 INLINE = "inline"
@@ -132,6 +137,8 @@ def run(
         # What is known now decides which cells get more seeds.
         wanted, missing = wanted_trials(read, ledger)
         report.planned = len(wanted)
+    with contextlib.suppress(LedgerError):  # another driver is at it, or the disk is full: single records do as well
+        ledger.compact(least=COMPACT_FROM)
     return report
 
 

@@ -13,7 +13,8 @@ from harness.errors import LedgerError
 from harness.ledger import Ledger
 from harness.worker import execute
 
-VERBS = ["plan", "run", "report", "sync", "list", "check", "power", "doctor", "data"]
+VERBS = ["plan", "run", "status", "stop", "report", "relabel", "label", "sync", "list", "check", "power", "doctor", "data",
+         "ledger"]  # fmt: skip
 
 
 def test_help_names_every_verb_and_imports_nothing_heavy():

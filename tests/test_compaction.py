@@ -197,3 +197,30 @@ def test_a_record_that_is_not_read_back_as_written_is_not_emptied(ledger, monkey
         ledger.compact()
     assert not ledger.parts.files()
     assert texts(ledger) == before
+
+
+def test_a_sweep_compacts_what_would_slow_the_next_one_down(tiny, tmp_path, monkeypatch):
+    from harness import run, sweep
+
+    monkeypatch.setattr(sweep, "COMPACT_FROM", 4)
+    out = tmp_path / "out"
+    run(tiny, out, address="inline", seeds=1, limit=3)
+    assert not Ledger(out).parts.files()
+    run(tiny, out, address="inline", seeds=1)
+    assert len(Ledger(out).parts.trials()) == 6
+    report = run(tiny, out, address="inline", seeds=2, limit=3)
+    assert (report.before, report.committed) == (6, 3)
+    assert len(Ledger(out).parts.files()) == 1
+
+
+def test_a_sweep_beside_another_that_compacts_ends_as_it_should(tiny, tmp_path, monkeypatch):
+    from filelock import FileLock
+
+    from harness import run, sweep
+
+    monkeypatch.setattr(sweep, "COMPACT_FROM", 1)
+    parts = Ledger(tmp_path / "out").parts.folder
+    parts.mkdir(parents=True)
+    with FileLock(parts / ".lock"):
+        assert run(tiny, tmp_path / "out", address="inline", seeds=1).missing == 0
+    assert len(Ledger(tmp_path / "out").committed()) == 6
