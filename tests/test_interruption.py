@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -21,7 +24,7 @@ def contents(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory) -> Path:
     """Six trials of a second or more."""
-    return write_tiny(tmp_path_factory.mktemp("suite") / "tiny.yaml", seeds=1, steps=800)
+    return write_tiny(tmp_path_factory.mktemp("suite") / "tiny.yaml", seeds=1, steps=450)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,31 @@ def test_sigterm_ends_a_sweep_as_a_stop_does(suite, undisturbed, tmp_path, ganbe
     assert list((out / "checkpoints").glob("*/*.ckpt"))
     assert ganbench("run", suite, "--results", out, "--address", "inline", "--tracking-uri", "off").returncode == 0
     assert contents(out) == undisturbed
+
+
+def test_a_worker_that_its_machine_takes_away_leaves_a_checkpoint_and_another_goes_on(suite, undisturbed, tmp_path):
+    """SIGTERM to a Ray worker in the middle of a trial: what a preempted node sends before it goes."""
+    out = tmp_path / "out"
+    process = ganbench_process(
+        "run", suite, "--results", out, "--address", "local", "--tracking-uri", "off", cwd=tmp_path
+    )
+    deadline = time.monotonic() + 90
+    pid = None
+    while pid is None and time.monotonic() < deadline:
+        for path in (out / "running").glob("*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                pid, taken = json.loads(path.read_text())["pid"], path.stem
+        time.sleep(0.02)
+    time.sleep(0.5)  # into its steps
+    os.kill(pid, signal.SIGTERM)
+    told, errors = process.communicate(timeout=120)
+    end_session(process.pid)
+    assert process.returncode == 0, told + errors
+    assert contents(out) == undisturbed
+    record = read_ledger(out).read(taken)
+    if record.provenance["attempt"] == 2:  # unless it was committed in that half second
+        assert "the machine is being taken away" in told
+        assert record.provenance["resumed_from"] > 0
 
 
 def _until_something_is_committed(out: Path, process) -> None:
