@@ -101,12 +101,22 @@ MOST_ABSENT = 0.5
 """Share of a measure's evaluations that may be absent; with more, the rest says too little to judge by."""
 
 
-def series_of(trace: Trace, name: str) -> Series | None:
-    """Return a measure by its name without the extractor: ``fid`` finds ``fid[digits-cnn]``.
+def series_of(trace: Trace, name: str, *, any_extractor: bool = True) -> Series | None:
+    """Return a measure by its name without the extractor: ``fid`` finds ``fid[digits-cnn:1k_full]``.
+
+    With ``any_extractor`` off it must be the literature's, Inception v3: for thresholds that were found with it and mean
+    nothing in another space of features, such as those of recall. Its protocol may be any: ``recall[10k_5k]``.
 
     An evaluation that could not be computed is absent: the others speak. Where more than half are absent, all are.
     """
-    column = next((column for key, column in trace.evaluations.items() if key.split("[")[0] == name), None)
+    column = next(
+        (
+            column
+            for key, column in trace.evaluations.items()
+            if key.split("[")[0] == name and (any_extractor or _is_literatures(key))
+        ),
+        None,
+    )
     if column is None or not len(column):
         return None
     finite = np.isfinite(column)
@@ -114,3 +124,8 @@ def series_of(trace: Trace, name: str) -> Series | None:
         return None
     steps = trace.evaluation_steps[: len(column)]
     return Series(steps[finite], column[finite], untrained=bool(steps[0] == 0 and finite[0]))
+
+
+def _is_literatures(key: str) -> bool:
+    """Say whether a measure's brackets name no extractor: they are absent, or begin with the protocol's count."""
+    return "[" not in key or key.split("[")[1][:1].isdigit()
