@@ -33,7 +33,7 @@ from harness.cell import canonical_json
 from harness.errors import LedgerError
 from harness.ledger.parts import Parts, summary_of
 from harness.ledger.record import Record
-from harness.ledger.writing import flush_folder, write_atomically, write_durably
+from harness.writing import flush_folder, write_atomically, write_durably
 
 _ID = re.compile(r"^[0-9a-f]{20}$")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import LedgerError
 from harness.ledger.record import Record
-from harness.ledger.writing import flush_file, flush_folder
+from harness.writing import flush_file, flush_folder
 
 if TYPE_CHECKING:
     import pyarrow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -25,6 +24,7 @@ from harness.metrics.frechet import Gaussian, Moments, factor
 from harness.metrics.kernel import mean_kernel_within
 from harness.metrics.neighbours import real_radii
 from harness.threads import one_thread
+from harness.writing import whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -195,16 +195,9 @@ def read(path: Path, key: str) -> RealStatistics | None:
 
 def write(path: Path, key: str, statistics: RealStatistics) -> None:
     """Store statistics; whoever reads sees all of them or nothing."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            arrays: dict[str, Any] = {name: value.numpy() for name, value in statistics.arrays().items()}
-            np.savez(file, key=np.array(key), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    arrays: dict[str, Any] = {name: value.numpy() for name, value in statistics.arrays().items()}
+    with whole(path) as part, part.open("wb") as file:
+        np.savez(file, key=np.array(key), **arrays)
 
 
 def _joined(slices: Iterator[Tensor], rows: int = 4096) -> Iterator[Tensor]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 import shutil
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness.writing import whole
 
 HEADER = b"ganbench checkpoint 1 "
 """Then the SHA-256 of the rest in hexadecimal digits, and a line's end."""
@@ -66,15 +66,8 @@ class Checkpoints:
         torch.save({"identity": self.identity, "step": step, "content": content}, buffer)
         payload = buffer.getvalue()
         self.folder.mkdir(parents=True, exist_ok=True)
-        hidden = self.folder / f".{step:09d}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        try:
-            with hidden.open("wb") as file:
-                file.write(HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-                file.flush()
-                os.fsync(file.fileno())
-            hidden.replace(self.folder / f"{step:09d}.ckpt")
-        finally:
-            hidden.unlink(missing_ok=True)
+        with whole(self.folder / f"{step:09d}.ckpt") as hidden:
+            hidden.write_bytes(HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
         for path in self._files()[KEPT:]:
             path.unlink(missing_ok=True)
         self._last = self.clock()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -21,12 +23,26 @@ def flush_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that readers see the old one or the new one, whole, whenever the machine stops."""
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a hidden name beside a file's own to write to; it gets that name, on the disk, when the block has ended well.
+
+    Readers see the old file or the new one, whole, whenever the machine stops; an error leaves the old one alone.
+    """
     hidden = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-    write_durably(hidden, text)
-    hidden.replace(path)
+    try:
+        yield hidden
+        flush_file(hidden)
+        hidden.replace(path)
+    finally:
+        hidden.unlink(missing_ok=True)
     flush_folder(path.parent)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text so that readers see the old one or the new one, whole, whenever the machine stops."""
+    with whole(path) as hidden:
+        hidden.write_text(text, encoding="utf-8")
 
 
 def flush_folder(folder: Path) -> None:
