@@ -7,8 +7,8 @@ import pytest
 from file_server import serving
 from typer.testing import CliRunner
 
-from harness import data_cli
 from harness.cli import app
+from harness.commands import data as data_commands
 from harness.data.image_files import TRAIN
 from harness.data.store import Store
 from harness.errors import InputError, UnknownNameError
@@ -34,8 +34,8 @@ def data(store):
 def cifar10(monkeypatch):
     """A small CIFAR-10 in place of the published one; with it, what its archive holds."""
     dataset, files = published.cifar10(published.pictures(4, 3, 32, 32), published.pictures(2, 3, 32, 32))
-    real = data_cli._dataset
-    monkeypatch.setattr(data_cli, "_dataset", lambda name: dataset if name == "cifar10" else real(name))
+    real = data_commands._dataset
+    monkeypatch.setattr(data_commands, "_dataset", lambda name: dataset if name == "cifar10" else real(name))
     return dataset, files["cifar-10-python.tar.gz"]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.commands.common import DataOption, escaped, say, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,16 +19,11 @@ if TYPE_CHECKING:
 data = typer.Typer(name="data", help="List, fetch and check data sets.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A data set's name (ganbench data list).")]
-FolderOption = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="The data directory. [default: $GANBENCH_DATA, or ganbench in the user's cache]"),
-]
 
 
 @data.command(name="list")
-def list_(data_dir: FolderOption = None) -> None:
+def list_(data_dir: DataOption = None) -> None:
     """List all data sets: whether they are here, the size of their images, and a line on each."""
-    from rich.markup import escape
     from rich.table import Table
 
     from harness.data.image_files import state_of
@@ -38,47 +34,47 @@ def list_(data_dir: FolderOption = None) -> None:
     table = Table("name", "state", "size", "", box=None)
     for listed in catalog.listing("dataset"):
         if listed.plugin is None:
-            table.add_row(listed.name, "broken", "", escape(listed.error))
+            table.add_row(listed.name, "broken", "", escaped(listed.error))
             continue
         dataset = _dataset(listed.name)
         size = "x".join(map(str, dataset.sample_shape()))
-        table.add_row(listed.name, state_of(dataset, store), size, escape(dataset.summary))
-    _console().print(table)
+        table.add_row(listed.name, state_of(dataset, store), size, escaped(dataset.summary))
+    terminal().print(table)
 
 
 @data.command()
-def fetch(name: NameArgument, data_dir: FolderOption = None) -> None:
+def fetch(name: NameArgument, data_dir: DataOption = None) -> None:
     """Download a data set, or say what to put where. The same command again continues."""
     from harness.data.image_files import FileDataset
     from harness.data.store import Store
 
-    store, dataset, console = Store.find(data_dir), _dataset(name), _console()
+    store, dataset, console = Store.find(data_dir), _dataset(name), terminal()
     if not isinstance(dataset, FileDataset):
-        _say(console, f"{name} needs no files")
+        say(f"{name} needs no files")
         return
     with _bars(console) as progress:
         folder = dataset.fetch(store, progress)
-    _say(console, f"{name} is in {folder}")
+    say(f"{name} is in {folder}")
 
 
 @data.command()
-def verify(name: NameArgument, data_dir: FolderOption = None) -> None:
+def verify(name: NameArgument, data_dir: DataOption = None) -> None:
     """Check a data set's files against their published checksums, and the arrays made from them."""
     from harness.data.image_files import FileDataset
     from harness.data.store import Store
 
-    store, dataset, console = Store.find(data_dir), _dataset(name), _console()
+    store, dataset = Store.find(data_dir), _dataset(name)
     checked = dataset.verify(store) if isinstance(dataset, FileDataset) else []
     for path in checked:
-        _say(console, f"ok  {path}")
+        say(f"ok  {path}")
     if not checked:
-        _say(console, f"{name}: there is nothing with a checksum yet")
+        say(f"{name}: there is nothing with a checksum yet")
 
 
 @data.command()
 def where(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A data set's name.")] = None,
-    data_dir: FolderOption = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Print the data directory, or a data set's folder in it, which need not exist."""
     from harness.data.image_files import FileDataset
@@ -111,13 +107,3 @@ def _bars(console: Console) -> Iterator[Callable[[str], Progress]]:
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         yield start
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()

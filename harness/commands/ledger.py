@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from harness.commands.common import LedgerArgument, say
 
 ledger = typer.Typer(name="ledger", help="Verify, compact, merge and export ledgers.", no_args_is_help=True)
 
-DirectoryArgument = Annotated[Path, typer.Argument(help="The ledger's folder.")]
 DAMAGED = 2
 DIFFERENT = 2
 
 
 @ledger.command()
-def verify(directory: DirectoryArgument) -> None:
+def verify(directory: LedgerArgument) -> None:
     """Read every record and check it against its checksum."""
     from harness.ledger import read_ledger
 
-    console = _console()
     found = read_ledger(directory).verify()
     for problem in found.problems:
-        console.print(problem, style="red", highlight=False, soft_wrap=True, markup=False)
+        say(problem, style="red")
     words = f"{found.whole} records are whole, {len(found.problems)} problems"
     if found.duplicates:
         words += f"; {found.duplicates} trials were committed again, {found.unequal} of them with another result"
-    console.print(words, highlight=False, soft_wrap=True)
+    say(words)
     if found.problems:
-        console.print("`ganbench run` sets damaged records aside and repeats their trials")
+        say("`ganbench run` sets damaged records aside and repeats their trials")
         raise typer.Exit(DAMAGED)
 
 
 @ledger.command()
-def compact(directory: DirectoryArgument) -> None:
+def compact(directory: LedgerArgument) -> None:
     """Move single records into one Parquet part, which is faster to read."""
     from harness.ledger import read_ledger
 
     moved = read_ledger(directory).compact()
-    _console().print(f"{moved} records moved into a part", highlight=False)
+    say(f"{moved} records moved into a part")
 
 
 @ledger.command()
@@ -53,12 +50,11 @@ def merge(
     from harness.ledger import Ledger, read_ledger
     from harness.ledger.merging import merge as bring_together
 
-    console = _console()
     done = bring_together([read_ledger(directory) for directory in directories], Ledger(into))
-    console.print(f"{done.added} trials added to {into}; {done.equal} were there already, equal", highlight=False)
+    say(f"{done.added} trials added to {into}; {done.equal} were there already, equal")
     if done.different:
         shown = ", ".join(done.different[:5]) + (" ..." if len(done.different) > 5 else "")
-        console.print(
+        say(
             f"{len(done.different)} trials have another result there, and were left as they are: {shown}",
             style="yellow",
         )
@@ -67,7 +63,7 @@ def merge(
 
 @ledger.command()
 def export(
-    directory: DirectoryArgument,
+    directory: LedgerArgument,
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file: a row for every trial.")],
 ) -> None:
     """Write one table with a row for every trial: labels, verdict, times, measures."""
@@ -83,10 +79,4 @@ def export(
         getattr(table, writers[out.suffix])(out, index=False)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error})") from error
-    _console().print(f"{len(table)} trials in {out}", highlight=False, soft_wrap=True)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()
+    say(f"{len(table)} trials in {out}")

@@ -1,0 +1,54 @@
+"""What the commands share: options, exit codes, and ways of saying things."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.registry import Catalog
+
+BAD_INPUT = 2
+INCOMPLETE = 3
+
+LedgerArgument = Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The ledger's folder.")]
+SuiteArgument = Annotated[str, typer.Argument(help="A suite file, or a shipped suite's name (ganbench list suites).")]
+ResultsOption = Annotated[Path | None, typer.Option("--results", help="The ledger's folder. [default: results/SUITE]")]
+PluginOption = Annotated[
+    list[str] | None, typer.Option("--plugin", help="A .py file or a module with further plugins; repeatable.")
+]
+SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="Trials per cell, instead of the suite's own.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="The data directory. [default: $GANBENCH_DATA, or ganbench in the user's cache]"),
+]
+
+
+def terminal() -> Console:
+    """Return where to print."""
+    from rich.console import Console
+
+    return Console()
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print a line as it is: nothing in it is markup, and it is not broken."""
+    terminal().print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+
+
+def escaped(text: str) -> str:
+    """Return a text that a table shows as it is."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def catalog(plugins: list[str] | None = None) -> Catalog:
+    """Return the installed plugins and those of some files and modules."""
+    from harness.registry import Catalog, PluginSource
+
+    return Catalog([PluginSource.read(origin) for origin in plugins or []])

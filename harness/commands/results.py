@@ -1,0 +1,105 @@
+"""``ganbench report``, ``relabel``, ``label`` and ``power``: what can be said of trials, committed or planned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.common import LedgerArgument, escaped, terminal
+
+
+def report(
+    directory: LedgerArgument,
+    out: Annotated[Path | None, typer.Option(help="Where to write. [default: DIRECTORY/leaderboard]")] = None,
+) -> None:
+    """Write leaderboard.md, leaderboard.html and leaderboard.csv."""
+    from harness.ledger import read_ledger
+    from reports import leaderboard
+
+    console = terminal()
+    for path in leaderboard(read_ledger(directory)).write(out or directory / "leaderboard"):
+        console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def relabel(
+    directory: LedgerArgument,
+    definition: Annotated[int, typer.Option(help="Version of the definition of instability.")],
+) -> None:
+    """Judge a ledger's trials by another definition; nothing is trained, and the records stay as they are."""
+    from rich.table import Table
+
+    from harness.ledger import read_ledger
+    from harness.relabelling import relabel as again
+
+    changes = again(read_ledger(directory), definition)
+    console = terminal()
+    table = Table("before", "by definition " + str(definition), "trials", box=None)
+    for (before, after), trials in sorted(changes.moved.items()):
+        table.add_row(before, after, str(trials))
+    if changes.moved:
+        console.print(table)
+    console.print(
+        f"{changes.trials} trials judged by definition {definition}, {sum(changes.moved.values())} of them differently;"
+        f" next: ganbench report {directory}"
+    )
+
+
+def label(
+    traces: Annotated[
+        Path, typer.Argument(help="Logs of trainings, .parquet or .csv: columns run, step and measures.")
+    ],
+    definition: Annotated[
+        int | None, typer.Option(help="Version of the definition of instability. [default: the newest]")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Planned steps. [default: each run's last]")] = None,
+    fid_ceiling: Annotated[
+        float | None, typer.Option(min=0, help="A Frechet distance that a training must get below.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per run instead of a table.")] = False,
+) -> None:
+    """Judge anybody's training logs: verdict, failure modes, the step of the first, and the figure that decided."""
+    import json
+
+    from rich.table import Table
+
+    from harness.labelling import label_file, rows
+
+    labelled = label_file(traces, definition, budget=budget, fid_ceiling=fid_ceiling)
+    if as_json:
+        for row in rows(labelled):
+            print(json.dumps(row))
+        return
+    console = terminal()
+    table = Table("run", "verdict", "first", "what decided", box=None)
+    for row in rows(labelled):
+        first = "" if row["failed_at"] is None else f"step {row['failed_at']}"
+        reasons = "; ".join(f"{item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["findings"])
+        reasons += "".join(f" (warning: {item['reason']})" for item in row["warnings"])
+        table.add_row(escaped(row["run"]), row["verdict"], first, escaped(reasons.strip()))
+    console.print(table)
+    for note in labelled.notes:
+        console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
+    console.print(labelled.summary(), highlight=False, soft_wrap=True)
+
+
+def power(
+    first: Annotated[float, typer.Argument(min=0, max=1, help="Failure rate of one normalizer, from 0 to 1.")],
+    second: Annotated[float, typer.Argument(min=0, max=1, help="Failure rate of another.")],
+    cells: Annotated[int, typer.Option(min=1, help="Cells of each normalizer, which are pooled.")] = 1,
+    normalizers: Annotated[int, typer.Option(min=2, help="How many normalizers are compared.")] = 2,
+    baseline_only: Annotated[
+        bool, typer.Option("--baseline-only", help="Count comparisons with a baseline only, instead of all pairs.")
+    ] = False,
+    alpha: Annotated[float, typer.Option(help="Chance of a false claim in all comparisons together.")] = 0.05,
+    chance: Annotated[float, typer.Option("--power", help="Wanted chance of telling the two apart.")] = 0.8,
+) -> None:
+    """Say how many seeds per cell it takes to tell two normalizers apart."""
+    from reports.power import seeds_in_words
+
+    console = terminal()
+    for line in seeds_in_words(
+        first, second, cells=cells, normalizers=normalizers, baseline_only=baseline_only, alpha=alpha, power=chance
+    ):
+        console.print(line, highlight=False, soft_wrap=True)

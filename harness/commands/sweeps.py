@@ -1,0 +1,190 @@
+"""``ganbench plan``, ``run``, ``status``, ``stop`` and ``sync``: a sweep, from before its start to its runs in MLflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands.common import (
+    INCOMPLETE,
+    DataOption,
+    LedgerArgument,
+    PluginOption,
+    ResultsOption,
+    SeedsOption,
+    SuiteArgument,
+    catalog,
+    escaped,
+    terminal,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.ledger import Ledger
+
+WATCH_SECONDS = 3.0
+
+TrackingOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow's URI, or 'off'. [default: mlflow.db beside the ledger]"),
+]
+
+
+def plan(
+    suite: SuiteArgument,
+    results: ResultsOption = None,
+    plugin: PluginOption = None,
+    seeds: SeedsOption = None,
+    data_dir: DataOption = None,
+) -> None:
+    """Show what would run: cells, trials, done, missing, and an estimate."""
+    import os
+    from collections import Counter
+
+    from rich.table import Table
+
+    from harness.data.store import Store
+    from harness.estimate import seconds_by_cell
+    from harness.ledger import Ledger
+    from harness.progress import duration
+    from harness.suite import load_suite
+    from harness.sweep import default_results, wanted_trials
+
+    found = catalog(plugin)
+    read = load_suite(suite, catalog=found).with_seeds(seeds)
+    ledger = Ledger(results or default_results(read))
+    wanted, missing = wanted_trials(read, ledger)
+    asked = Counter(trial.cell.id for trial in wanted)
+    table = Table("dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
+    left = Counter(trial.cell.id for trial in missing)
+    for cell in read.cells:
+        names = (cell.dataset.label(), cell.architecture.label(), cell.setting, cell.normalizer.label())
+        table.add_row(*names, str(cell.steps), str(asked[cell.id] - left[cell.id]), str(left[cell.id]))
+    console = terminal()
+    console.print(table)
+    seeds_each = f"{read.seeds} seeds" if read.sequential is None else read.sequential.words()
+    console.print(
+        f"suite {read.name} version {read.version}: {len(read.cells)} cells x {seeds_each} = {len(wanted)} trials"
+        f"{'' if read.sequential is None else ' so far'}, {len(wanted) - len(missing)} done, {len(missing)} missing"
+    )
+    if missing:
+        needed = [cell for cell in read.cells if left[cell.id]]
+        seconds = seconds_by_cell(needed, ledger, found, Store.find(data_dir))
+        work = sum(left[cell.id] * seconds[cell.id] for cell in needed)
+        cores = os.cpu_count() or 1
+        console.print(f"about {duration(work)} of computing, {duration(work / cores)} on this machine's {cores} cores")
+
+
+def run(
+    suite: SuiteArgument,
+    results: ResultsOption = None,
+    address: Annotated[
+        str, typer.Option(help="local: a Ray of our own; inline: this process, no Ray; else a Ray cluster's address.")
+    ] = "local",
+    tracking_uri: TrackingOption = None,
+    plugin: PluginOption = None,
+    seeds: SeedsOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
+    data_dir: DataOption = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
+    ] = False,
+) -> None:
+    """Run a suite's missing trials. The same command again continues."""
+    from harness.errors import LedgerError
+    from harness.ledger import Ledger
+    from harness.progress import SweepDisplay, status_line
+    from harness.registry import PluginSource
+    from harness.suite import load_suite
+    from harness.sweep import default_results
+    from harness.sweep import run as sweep
+
+    console = terminal()
+    read = load_suite(suite, plugins=[PluginSource.read(origin) for origin in plugin or []])
+    folder = results or default_results(read)
+    with SweepDisplay(console) as display:
+        try:
+            report = sweep(
+                read,
+                folder,
+                address=address,
+                plugins=plugin or [],
+                seeds=seeds,
+                limit=limit,
+                compiled=compiled,
+                data_dir=data_dir,
+                on_event=display,
+            )
+        except (KeyboardInterrupt, LedgerError) as error:
+            if not display.began:
+                raise
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            console.print(f"{reason}\ncommitted trials are kept, and the same command continues", markup=False)
+            raise typer.Exit(INCOMPLETE) from None
+    console.print(status_line(report), highlight=False, soft_wrap=True)
+    if tracking_uri != "off":
+        _sync(Ledger(folder), tracking_uri, console, must=False)
+    if report.missing:
+        console.print(f"{report.missing} trials are missing; the same command continues", style="yellow")
+        raise typer.Exit(INCOMPLETE)
+    console.print(f"complete; next: ganbench report {folder}")
+
+
+def status(
+    directory: LedgerArgument,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until it is complete.")] = False,
+) -> None:
+    """Say how a sweep stands, from its ledger alone; it may be running anywhere."""
+    import time
+
+    from rich.live import Live
+
+    from harness.ledger import read_ledger
+    from harness.status import in_words
+    from harness.status import status as look
+
+    ledger, console = read_ledger(directory), terminal()
+    if not watch:
+        console.print("\n".join(in_words(look(ledger))), highlight=False, soft_wrap=True, markup=False)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            found = look(ledger)
+            live.update("\n".join(map(escaped, in_words(found))), refresh=True)
+            if found.done >= found.planned:
+                return
+            time.sleep(WATCH_SECONDS)
+
+
+def stop(directory: LedgerArgument) -> None:
+    """Let a running sweep leave checkpoints and end; `ganbench run` goes on from there."""
+    from harness.interruption import ask_to_stop
+    from harness.ledger import read_ledger
+
+    ask_to_stop(read_ledger(directory).root)
+    terminal().print("trainings under way end after their step; the same `ganbench run` goes on from there")
+
+
+def sync(directory: LedgerArgument, tracking_uri: TrackingOption = None) -> None:
+    """Bring the ledger into MLflow. Doing it twice changes nothing."""
+    from harness.ledger import read_ledger
+
+    _sync(read_ledger(directory), tracking_uri, terminal(), must=True)
+
+
+def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: bool) -> None:
+    """Bring a ledger into MLflow; unless it must, an unreachable server is a warning: nothing is lost."""
+    from harness.tracking import TrackingError, sync
+
+    try:
+        with console.status("bringing the ledger into MLflow"):
+            done = sync(ledger, tracking_uri)
+    except TrackingError as error:
+        if must:
+            raise
+        console.print(f"MLflow was not reached: {error}\nlater: ganbench sync {ledger.root}", style="yellow")
+        return
+    text = f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}"
+    console.print(text, soft_wrap=True, highlight=False)
