@@ -6,6 +6,7 @@ GanbenchError
 │   ├── SuiteError        a suite file that cannot be read as a suite
 │   └── PluginError       a plugin that cannot be loaded
 ├── LedgerError           a ledger that cannot be read or written
+├── ClusterError          a cluster that was lost while a sweep ran on it
 ├── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
 └── Interrupted           a training was asked to stop; it goes on from its checkpoint
 """
@@ -57,6 +58,10 @@ class PluginError(InputError):
 
 class LedgerError(GanbenchError):
     """A ledger that cannot be read or written."""
+
+
+class ClusterError(GanbenchError):
+    """A cluster that was lost while a sweep ran on it. Committed trials are kept; the same command continues."""
 
 
 class MethodError(GanbenchError):

@@ -177,7 +177,8 @@ def _tasks(suite: Suite, trials: Sequence[Trial], ledger: Ledger, how: Mapping[s
 def _executor(address: str) -> Execute:
     if address == INLINE:
         return run_inline
-    from harness.cluster import check_address, run_on_ray
+    from harness.cluster.connection import check_address
+    from harness.cluster.executor import run_on_ray
 
     check_address(address)
     return partial(run_on_ray, address=address)

@@ -21,7 +21,8 @@ import yaml
 from tiny import end_session
 
 from harness import read_ledger
-from harness.cluster import ATTEMPTS, QUIET, _Sweep
+from harness.cluster.environment import QUIET
+from harness.cluster.executor import ATTEMPTS, _Sweep
 from harness.errors import LedgerError
 from harness.execution import Lost, Retried
 from harness.worker import Done, Task

@@ -6,12 +6,13 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import GanbenchError
+from harness.variables import environment
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -89,18 +90,6 @@ def one_writer(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def environment(defaults: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set, and unset them afterwards."""
-    absent = {key: value for key, value in defaults.items() if key not in os.environ}
-    os.environ.update(absent)
-    try:
-        yield
-    finally:
-        for key in absent:
-            os.environ.pop(key, None)
 
 
 def public(text: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, Interrupted, LedgerError
+from harness.cluster.connection import connected
+from harness.errors import Interrupted, LedgerError
 from harness.execution import Event, Lost, Retried, fault
 from harness.interruption import is_asked_to_stop
 from harness.worker import Done, Task, execute
@@ -20,42 +18,6 @@ ATTEMPTS = 5
 """How often infrastructure may take a trial away before it is given up for this sweep."""
 
 POLL_SECONDS = 0.5
-OBJECT_STORE_BYTES = 100 * 2**20
-"""Results are a few hundred bytes each; Ray's default would claim a third of the memory."""
-
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",  # `ray start` posts one record even when disabled
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Without it a local Ray listens on every network interface."""
-
-
-REACH_SECONDS = 5.0
-
-
-def check_address(address: str) -> None:
-    """Knock at a cluster's door before anything is written: Ray itself would go on trying for minutes.
-
-    Args:
-        address: ``"local"``, ``"auto"``, ``host:port`` or ``ray://host:port``.
-
-    Raises:
-        InputError: It is none of these, or nobody answers.
-    """
-    if address in ("local", "auto"):
-        return
-    match = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+?)\]?:(\d{1,5})", address)
-    if match is None:
-        raise InputError(
-            f"--address {address}: expected 'local', 'inline', 'auto', a Ray cluster's host:port or ray://host:port"
-        )
-    try:
-        socket.create_connection((match[1], int(match[2])), timeout=REACH_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise InputError(f"--address {address}: no Ray cluster answers there ({error})") from error
 
 
 def run_on_ray(tasks: Sequence[Task], address: str, cpus: int | None = None) -> Iterator[Event]:
@@ -73,31 +35,8 @@ def run_on_ray(tasks: Sequence[Task], address: str, cpus: int | None = None) -> 
         InputError: The cluster cannot be reached.
         LedgerError: A worker cannot write the results folder.
     """
-    ray = _connect(address, cpus)
-    try:
+    with connected(address, cpus) as ray:
         yield from _Sweep(ray, tasks).events()
-    finally:
-        ray.shutdown()
-
-
-def _connect(address: str, cpus: int | None) -> Any:
-    for key, value in (QUIET | LOOPBACK if address == "local" else QUIET).items():
-        os.environ.setdefault(key, value)
-    import ray
-
-    # Always an explicit address: without one Ray joins whatever cluster a file in its temporary folder names.
-    options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
-    if address == "local":
-        options |= {
-            "num_cpus": cpus or os.cpu_count(),
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
-    try:
-        ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"--address {address}: cannot connect to Ray ({error})") from error
-    return ray
 
 
 class _Sweep:
