@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.plugin import Plugin
+from harness.scheduling.resources import Resources
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset
@@ -51,6 +52,7 @@ class Cell:
         penalty_every: The normalizer's penalties enter every so many discriminator updates, times as much.
         ema: The share of the generator's moving average, which is evaluated, that survives an update; 0 for no average.
         setting: The suite's name for the hyperparameters; a label, not part of the identity.
+        resources: What a trial has while it runs; not part of the identity either.
     """
 
     dataset: Dataset
@@ -72,6 +74,7 @@ class Cell:
     penalty_every: int = 1
     ema: float = 0.0
     setting: str = field(default="", compare=False)
+    resources: Resources = field(default=Resources(), compare=False)
 
     def spec(self) -> dict[str, Any]:
         """Return the canonical specification: everything that determines a trial's result but its seed.
@@ -81,7 +84,7 @@ class Cell:
         values: dict[str, Any] = {"identity_version": IDENTITY_VERSION}
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name != "setting":
+            if item.compare:
                 values[item.name] = value.spec() if isinstance(value, Plugin) else value
         return values
 
@@ -93,9 +96,14 @@ class Cell:
         return cls(**values, setting=setting)
 
     @cached_property
+    def canonical(self) -> str:
+        """The canonical JSON of the specification."""
+        return canonical_json(self.spec())
+
+    @cached_property
     def id(self) -> str:
         """The cell's identity: 20 hexadecimal digits."""
-        return digest(self.spec())
+        return _digits(self.canonical)
 
     @cached_property
     def group(self) -> str:
@@ -132,7 +140,8 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """The trial's identity: 20 hexadecimal digits."""
-        return digest(self.spec())
+        # The canonical JSON of the specification, without writing the cell's anew for each of its seeds.
+        return _digits(f'{{"cell":{self.cell.canonical},"seed":{self.seed},"suite_seed":{self.suite_seed}}}')
 
 
 def canonical_json(value: object) -> str:
@@ -142,7 +151,11 @@ def canonical_json(value: object) -> str:
 
 def digest(value: object, digits: int = 20) -> str:
     """Return the first hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:digits]
+    return _digits(canonical_json(value), digits)
+
+
+def _digits(text: str, count: int = 20) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:count]
 
 
 def even_points(steps: int, count: int) -> list[int]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from harness.cell import Cell, canonical_json
 from harness.errors import InputError, did_you_mean
 from harness.registry import Catalog
+from harness.scheduling.resources import Resources
 from harness.suite_file import Block, Combined, Hyperparameters, SuiteFile, explain_setting
 from harness.yaml_source import YamlSource
 
@@ -64,9 +65,10 @@ def expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[
                 continue
             loss = create("loss", chosen.loss, *where, "loss")
             optimizer = create("optimizer", chosen.optimizer, *where, "optimizer")
-            rest = chosen.model_dump(exclude={"loss", "optimizer"})
+            rest = chosen.model_dump(exclude={"loss", "optimizer", "resources"})
+            rest |= {"setting": setting, "resources": Resources(**chosen.resources.model_dump())}
             cells += [
-                Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, setting=setting, **shared, **rest)
+                Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, **shared, **rest)
                 for normalizer in here_normalizers
                 if None not in (normalizer, loss, optimizer, *shared.values())
             ]

@@ -12,9 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.execution import Event, Lost, Retried
+from harness.scheduling.endings import Done, Event, Lost, Note, Retried
 from harness.sweep import SweepReport
-from harness.worker import Done
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -56,11 +55,15 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
             held = f", {report.before} already committed" if report.before else ""
             self._console.print(f"{report.planned} trials{held}, {report.missing} to run")
         if isinstance(event, Retried):
-            self._console.print(f"trial {event.trial_id} lost, queued again: {event.reason}", style="yellow")
+            self._console.print(
+                f"trial {event.trial_id} lost, queued again: {event.reason}", style="yellow", markup=False
+            )
         if isinstance(event, Done):
             for note in sorted(set(event.notes) - self._noted):
                 self._noted.add(note)
                 self._console.print(f"from trial {event.trial_id} on: {note}", style="yellow", markup=False)
+        if isinstance(event, Note):
+            self._console.print(event.text, style="yellow", markup=False)
         if isinstance(event, Lost):
             self._console.print(f"trial {event.trial_id} not committed: {event.reason}", style="red", markup=False)
         if self._live is not None:

@@ -79,6 +79,19 @@ class Suite:
             raise InputError(f"--seeds: expected a number of at least 1, found {seeds}")
         return replace(self, seeds=seeds, sequential=None)
 
+    def with_gpus(self, share: float | None) -> Suite:
+        """Return the suite with another share of a GPU for every trial, or as it is for None.
+
+        Raises:
+            InputError: The share is not between 0 and 1.
+        """
+        if share is None:
+            return self
+        if not 0 <= share <= 1:
+            raise InputError(f"--gpus {share:g}: expected a share of one GPU, from 0 (the CPU) to 1")
+        cells = (replace(cell, resources=replace(cell.resources, gpus=share)) for cell in self.cells)
+        return replace(self, cells=tuple(cells))
+
     def plan(self) -> dict[str, Any]:
         """Return what the ledger keeps of the suite: all that a reader of results needs, as JSON values."""
         return {

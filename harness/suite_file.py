@@ -29,6 +29,14 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Needed(_Model):
+    """What a trial needs while it runs."""
+
+    cpus: float = Field(1.0, gt=0, le=1024)
+    gpus: float = Field(0.0, ge=0, le=1)
+    memory: float = Field(0.0, ge=0, le=65536)
+
+
 class Hyperparameters(_Model):
     """What a setting may say. A block's ``common`` gives values to all of its settings."""
 
@@ -46,6 +54,7 @@ class Hyperparameters(_Model):
     steps: int = Field(ge=1)
     evaluations: int = Field(25, ge=1, le=1000)
     log_points: int = Field(200, ge=1, le=10000)
+    resources: Needed = Needed()
 
 
 class Block(_Model):
@@ -146,9 +155,13 @@ def explain_setting(
         values: What it says itself.
         error: What pydantic found.
     """
+
+    def known(key: tuple[Any, ...]) -> Iterable[str]:
+        return Needed.model_fields if key[:1] == ("resources",) else Hyperparameters.model_fields
+
     lines = []
-    for (key, *_), text in describe(error.errors(include_url=False), lambda _: Hyperparameters.model_fields):
-        common = (*here, "common", key)
-        place = common if key not in values and common in source.lines else (*here, "settings", setting, key)
+    for key, text in describe(error.errors(include_url=False), known):
+        common = (*here, "common", *key)
+        place = common if key[0] not in values and common in source.lines else (*here, "settings", setting, *key)
         lines.append(f"{source.place(place)}: {text}")
     return lines

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.cell import Trial
 from harness.data.store import Store
 from harness.errors import LedgerError
-from harness.execution import Event, Execute, Retried, run_inline
-from harness.interruption import go_on, is_asked_to_stop
+from harness.interruption import LOOK_SECONDS, go_on, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.readiness import check_data
 from harness.registry import Catalog, PluginSource
+from harness.scheduling.drive import Execute, Round
+from harness.scheduling.duration import Durations
+from harness.scheduling.endings import Done, Event, Lost, Retried
 from harness.seeding import Sequential, seeds_wanted
 from harness.stability import load_definition
 from harness.suite import Suite, load_suite
-from harness.worker import Done, Task
+from harness.worker import Task
 
 COMPACT_FROM = 1000
-"""Single records that a sweep moves into a part when it ends: from there on they would slow the next one down."""
+"""Single records that a sweep moves into a part: from there on they would slow every reader down."""
 
 LOCAL = "local"
 INLINE = "inline"
@@ -70,7 +72,7 @@ class SweepReport:
             self.failed += bool(event.modes)
         elif isinstance(event, Retried):
             self.retried += 1
-        else:
+        elif isinstance(event, Lost):
             self.lost[event.trial_id] = event.reason
 
 
@@ -86,6 +88,7 @@ def run(
     plugins: Sequence[str] = (),
     seeds: int | None = None,
     limit: int | None = None,
+    gpus: float | None = None,
     compiled: bool = False,
     data_dir: str | Path | None = None,
     on_event: OnEvent | None = None,
@@ -99,6 +102,7 @@ def run(
         plugins: Files or modules with further plugins.
         seeds: Trials per cell, instead of the suite's own number.
         limit: Run at most this many trials now.
+        gpus: Share of a GPU for every trial, instead of what the suite says; 0 for the CPU.
         compiled: Compile the step; faster for long trials, equal to the plain step up to rounding.
         data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
         on_event: Progress.
@@ -106,39 +110,49 @@ def run(
     Raises:
         InputError: The suite, a plugin, the address or a data set cannot be used. Nothing was written.
         LedgerError: The results folder cannot be used.
+        ClusterError: The cluster was lost, or no node of it is fit.
     """
     sources = [PluginSource.read(origin) for origin in plugins]
     read = suite if isinstance(suite, Suite) else load_suite(suite, catalog=Catalog(sources))
-    read = read.with_seeds(seeds)
-    execute = _executor(address)
+    read = read.with_seeds(seeds).with_gpus(gpus)
+    place = _place(address)
     ledger = Ledger(results if results is not None else default_results(read))
+    committed = ledger.committed()
     if address in (LOCAL, INLINE):  # a cluster's machines have data directories of their own
-        committed_before = ledger.committed()
-        unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed_before}
+        unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed}
         check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
     go_on(ledger.root)
     ledger.drop_checkpoints()
     set_aside = ledger.set_damaged_aside()
-    wanted, missing = wanted_trials(read, ledger)
+    wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
-    how = {"sources": tuple(sources), "compiled": compiled, "data_dir": data_dir and str(Path(data_dir).absolute())}
+    data = None if data_dir is None else str(Path(data_dir).absolute())
+    task_of = partial(_task, read, str(ledger.root.resolve()), tuple(sources), compiled, data)
+    durations = _durations(ledger)
     started = time.monotonic()
     tell(report, None)
-    while chosen := missing[: None if limit is None else limit - report.committed]:
-        committed = report.committed
-        for event in execute(_tasks(read, chosen, ledger, how)):
-            report.add(event)
-            report.seconds = time.monotonic() - started
-            tell(report, event)
-        if read.sequential is None or report.lost or report.committed == committed or is_asked_to_stop(ledger.root):
-            break
-        # What is known now decides which cells get more seeds.
-        wanted, missing = wanted_trials(read, ledger)
-        report.planned = len(wanted)
-    with contextlib.suppress(LedgerError):  # another driver is at it, or the disk is full: single records do as well
-        ledger.compact(least=COMPACT_FROM)
+    with place() as execute, _compacting(ledger) as compacting:
+        while chosen := missing[: None if limit is None else limit - report.committed]:
+            before = report.committed
+            round_ = Round(
+                chosen,
+                task_of,
+                durations,
+                stop=_now_and_then(lambda: is_asked_to_stop(ledger.root)),
+                check=lambda: ledger.write_plan(read.plan()),
+            )
+            for event in execute(round_):
+                report.add(event)
+                report.seconds = time.monotonic() - started
+                compacting(report.committed)
+                tell(report, event)
+            if read.sequential is None or report.lost or report.committed == before or is_asked_to_stop(ledger.root):
+                break
+            # What is known now decides which cells get more seeds.
+            wanted, missing = wanted_trials(read, ledger)
+            report.planned = len(wanted)
     return report
 
 
@@ -147,12 +161,17 @@ def default_results(suite: Suite) -> Path:
     return Path("results") / suite.name
 
 
-def wanted_trials(suite: Suite, ledger: Ledger) -> tuple[list[Trial], list[Trial]]:
+def wanted_trials(suite: Suite, ledger: Ledger, committed: set[str] | None = None) -> tuple[list[Trial], list[Trial]]:
     """Return the trials that a suite asks for by now, and those of them that a ledger does not hold, in its order.
 
     Where seeds are sequential, more may be wanted once these are committed.
+
+    Args:
+        suite: The suite.
+        ledger: The ledger.
+        committed: What it holds, where that is known already.
     """
-    committed = ledger.committed()
+    committed = ledger.committed() if committed is None else committed
     wanted = suite.trials(None if suite.sequential is None else _seeds_wanted(suite, suite.sequential, ledger))
     return wanted, [trial for trial in wanted if trial.id not in committed]
 
@@ -166,19 +185,73 @@ def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[
     return seeds_wanted(suite.places(), sequential, failed)
 
 
-def _tasks(suite: Suite, trials: Sequence[Trial], ledger: Ledger, how: Mapping[str, Any]) -> list[Task]:
-    root = str(ledger.root.resolve())
-    return [
-        Task(trial.id, trial.spec(), trial.cell.setting, definition=suite.definition, ledger=root, **how)
-        for trial in trials
-    ]
+def _task(
+    suite: Suite, ledger: str, sources: tuple[PluginSource, ...], compiled: bool, data_dir: str | None, trial: Trial
+) -> Task:
+    return Task(
+        trial.id,
+        trial.spec(),
+        trial.cell.setting,
+        sources,
+        suite.definition,
+        ledger,
+        compiled=compiled,
+        data_dir=data_dir,
+    )
 
 
-def _executor(address: str) -> Execute:
+def _durations(ledger: Ledger) -> Durations:
+    durations = Durations()
+    for row in ledger.summary():
+        durations.add(row["cell"], row["seconds"])
+    return durations
+
+
+def _now_and_then(ask: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Return a function that asks, but at most once a second: the answer may be on a shared file system."""
+    asked, answer = -LOOK_SECONDS, False
+
+    def again() -> bool:
+        nonlocal asked, answer
+        if clock() - asked >= LOOK_SECONDS:
+            asked, answer = clock(), ask()
+        return answer
+
+    return again
+
+
+@contextlib.contextmanager
+def _compacting(ledger: Ledger) -> Iterator[Callable[[int], None]]:
+    """Yield a function that is told how much is committed, and has it compacted beside the sweep when it is enough."""
+    started, thread = 0, None
+
+    def compact() -> None:
+        with contextlib.suppress(
+            LedgerError
+        ):  # another driver is at it, or the disk is full: single records do as well
+            Ledger(ledger.root).compact(least=COMPACT_FROM)
+
+    def tell(committed: int) -> None:
+        nonlocal started, thread
+        if committed - started >= COMPACT_FROM and (thread is None or not thread.is_alive()):
+            started, thread = committed, threading.Thread(target=compact)
+            thread.start()
+
+    try:
+        yield tell
+    finally:
+        if thread is not None:
+            thread.join()
+        compact()
+
+
+def _place(address: str) -> Callable[[], contextlib.AbstractContextManager[Execute]]:
     if address == INLINE:
-        return run_inline
+        from harness.scheduling.inline import run_inline
+
+        return lambda: contextlib.nullcontext(run_inline)
     from harness.cluster.connection import check_address
-    from harness.cluster.executor import run_on_ray
+    from harness.cluster.executor import on_ray
 
     check_address(address)
-    return partial(run_on_ray, address=address)
+    return partial(on_ray, address)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from harness.cell import PLUGIN_KINDS, Trial, canonical_json, digest
 from harness.data.store import Store
+from harness.devices import device_name, out_of_memory, what_it_says
 from harness.errors import MethodError
 from harness.ledger import Record
 from harness.registry import Catalog
+from harness.scheduling.resources import Resources
 from harness.stability import Definition, judge, method_error
 from harness.threads import one_thread
 
@@ -68,6 +70,7 @@ class Workshop:
         definition: Definition,
         attempt: int = 1,
         *,
+        resources: Resources | None = None,
         compiled: bool = False,
         checkpoints: Path | None = None,
         interrupted: Callable[[], bool] = lambda: False,
@@ -78,12 +81,14 @@ class Workshop:
             trial: The trial.
             definition: Of the detectors' thresholds.
             attempt: From 1.
+            resources: What it has; one core where nothing is said.
             compiled: Whether to compile the step.
             checkpoints: The folder that an interrupted attempt left a state in, and that this one may; None for neither.
             interrupted: Asked after every step.
 
         Raises:
             Interrupted: It was asked to stop, and has left a checkpoint if it may.
+            MemoryError: The machine has no memory left, or others use this trial's share of a GPU.
         """
         from harness.training.checkpoint import Checkpoints
         from harness.training.loop import train
@@ -95,18 +100,23 @@ class Workshop:
         trace: Trace | None = None
         setting = _setting(trial) | {"data": material.data_hash, "device": self.device}
         kept = None if checkpoints is None else Checkpoints(checkpoints, digest([trial.id, setting, compiled]))
+        resources = resources or Resources()
         with one_thread():
             try:
                 training = Training(trial, material, compiled=compiled)
                 trace = train(training, kept, interrupted)
                 verdict = judge(trace, definition)
             except MethodError as error:
-                verdict = method_error(str(error), definition)
+                verdict = method_error(what_it_says(error, resources.gpus), definition)
+            except RuntimeError as error:
+                verdict = method_error(out_of_memory(error, resources.gpus), definition)
         how = {
             "started": round(started, 3),
             "seconds": round(time.time() - started, 3),
             "attempt": attempt,
             "resumed_from": None if kept is None else kept.resumed_from,
+            "resources": resources.to_json(),
+            "device": device_name(self.device),
             "host": platform.node(),
             "pid": os.getpid(),
             "step": training.mode if training else "plain",

@@ -1,18 +1,36 @@
-"""What runs where a trial runs: rebuild it from its task, train it, commit it."""
+"""What runs where a trial runs: rebuild it from its task, train it, commit it, and say what became of it."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from harness.cell import Cell, Trial
 from harness.data.store import Store
-from harness.interruption import interruption
+from harness.devices import device_of
+from harness.errors import InputError, Interrupted, LedgerError
+from harness.interruption import interruption, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.ledger.running import announced
 from harness.registry import Catalog, PluginSource
+from harness.scheduling.endings import (
+    FAULT,
+    MEMORY,
+    PREEMPTED,
+    RESULTS,
+    STOPPED,
+    UNFIT,
+    Done,
+    Ending,
+    Failed,
+    Kind,
+    fault,
+)
+from harness.scheduling.resources import Resources
 from harness.stability import load_definition
 from harness.trial import Workshop
 
@@ -29,6 +47,7 @@ class Task:
         definition: Version of the detectors' thresholds.
         ledger: The folder to commit to.
         attempt: From 1; more than one after infrastructure was lost.
+        resources: What the attempt has; with a share of a GPU it trains there.
         compiled: Whether to compile the step.
         data_dir: Where data sets stand; None for the place that the worker's machine says.
     """
@@ -40,35 +59,15 @@ class Task:
     definition: int
     ledger: str
     attempt: int = 1
+    resources: Resources = field(default_factory=Resources)
     compiled: bool = False
     data_dir: str | None = None
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a worker reports of a committed trial.
-
-    Attributes:
-        trial_id: Which one.
-        outcome: Its verdict's outcome.
-        modes: Its failure modes.
-        seconds: How long it took.
-        first: False if another attempt had committed it before.
-        notes: What a reader should know of how it ran, one line each.
-    """
-
-    trial_id: str
-    outcome: str
-    modes: tuple[str, ...]
-    seconds: float
-    first: bool
-    notes: tuple[str, ...] = ()
-
-
 @lru_cache(maxsize=1)
-def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None) -> Workshop:
+def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None, device: str) -> Workshop:
     # A process serves one sweep; its data and prepared metrics are kept from trial to trial.
-    return Workshop(Catalog(sources), Store.find(data_dir))
+    return Workshop(Catalog(sources), Store.find(data_dir), device)
 
 
 def execute(task: Task) -> Done:
@@ -83,7 +82,9 @@ def execute(task: Task) -> Done:
     if ledger.holds(task.trial_id):
         record, first = ledger.read(task.trial_id), False
     else:
-        workshop = _workshop(task.sources, task.data_dir)
+        if is_asked_to_stop(ledger.root):
+            raise Interrupted("stopped before it began")
+        workshop = _workshop(task.sources, task.data_dir, device_of(task.resources))
         cell = Cell.from_spec(task.spec["cell"], workshop.catalog, task.setting)
         trial = Trial(cell, task.spec["suite_seed"], task.spec["seed"])
         if trial.id != task.trial_id:
@@ -96,6 +97,7 @@ def execute(task: Task) -> Done:
                 trial,
                 load_definition(task.definition),
                 task.attempt,
+                resources=task.resources,
                 compiled=task.compiled,
                 checkpoints=folder,
                 interrupted=interrupted,
@@ -106,3 +108,36 @@ def execute(task: Task) -> Done:
     return Done(
         record.trial_id, record.verdict.outcome, record.verdict.modes, record.provenance["seconds"], first, notes
     )
+
+
+KINDS: tuple[tuple[type[Exception], Kind], ...] = (
+    (Interrupted, PREEMPTED),
+    (MemoryError, MEMORY),
+    # A disk that is full, a folder or a data set that is not there: another node may have what this one lacks.
+    (LedgerError, RESULTS),
+    (InputError, UNFIT),
+    (OSError, UNFIT),
+)
+"""What an exception that is no result says about where it was raised; any other is a fault of ours."""
+
+
+def attempt(task: Task) -> Ending:
+    """Run a task and say what became of it, whatever it was."""
+    try:
+        return execute(task)
+    except Exception as error:
+        kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), FAULT)
+        if kind is PREEMPTED and is_asked_to_stop(Path(task.ledger)):
+            kind = STOPPED
+        return Failed(kind, fault(error) if kind is FAULT else f"{kind.name}: {error}")
+
+
+def attempt_all(tasks: Sequence[Task]) -> list[Ending]:
+    """Run tasks one after the other; when the process is to end, the rest of them has the same ending."""
+    endings: list[Ending] = []
+    for task in tasks:
+        endings.append(attempt(task))
+        last = endings[-1]
+        if isinstance(last, Failed) and last.kind in (PREEMPTED, STOPPED):
+            return endings + [last] * (len(tasks) - len(endings))
+    return endings

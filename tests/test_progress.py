@@ -9,10 +9,9 @@ import pytest
 from rich.console import Console
 
 from harness import progress
-from harness.execution import Lost, Retried
 from harness.progress import SweepDisplay, duration, status_line
+from harness.scheduling.endings import Done, Lost, Retried
 from harness.sweep import SweepReport
-from harness.worker import Done
 
 
 def report() -> SweepReport:

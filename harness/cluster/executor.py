@@ -1,96 +1,180 @@
-"""Execution on Ray: one task per trial, a bounded window, and retries that are ours. The only module that imports Ray."""
+"""Trials as Ray tasks. Ray's own retries are off: only we can tell a lost worker from a result."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from harness.cluster.connection import connected
-from harness.errors import Interrupted, LedgerError
-from harness.execution import Event, Lost, Retried, fault
-from harness.interruption import is_asked_to_stop
-from harness.worker import Done, Task, execute
+from harness.cell import Trial
+from harness.cluster.connection import LOCAL, HeadWatch, connected
+from harness.errors import InputError
+from harness.scheduling.drive import Execute, Round, drive
+from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
+from harness.scheduling.resources import Resources
+from harness.scheduling.schedule import Attempt, Node, Submission
+from harness.worker import Task, attempt_all
 
-ATTEMPTS = 5
-"""How often infrastructure may take a trial away before it is given up for this sweep."""
+LOOK_SECONDS = 2.0
+"""How old what is known of the nodes may be."""
 
-POLL_SECONDS = 0.5
+GIB = 2**30
+NODE_ID, MARKET, SPOT = "ray.io/node-id", "market", "spot"
+"""Labels of nodes: the first is Ray's, the second ours (``ray_cluster.yaml``)."""
+
+KINDS: dict[str, Kind] = {
+    "OutOfMemoryError": MEMORY,
+    "NodeDiedError": NODE,
+    "LocalRayletDiedError": NODE,
+    "ObjectLostError": NODE,
+    "WorkerCrashedError": WORKER,
+    "TaskCancelledError": WORKER,
+    "RuntimeEnvSetupError": UNFIT,
+    "OutOfDiskError": UNFIT,
+    "ObjectStoreFullError": UNFIT,
+}
+"""What Ray's exceptions say of a task, by the names of their classes and of the classes that these are made from."""
 
 
-def run_on_ray(tasks: Sequence[Task], address: str, cpus: int | None = None) -> Iterator[Event]:
-    """Execute tasks on a Ray cluster.
-
-    Tasks are given to Ray in a window of twice the cluster's slots, so that a sweep of any size costs the driver the same
-    memory. Ray's own retries are off: only we can tell a lost worker from a result.
+class RayCluster:
+    """A Ray cluster as the scheduler sees it.
 
     Args:
-        tasks: What to run, in order.
+        ray: The module, connected.
+        task_of: What a trial becomes when its turn comes.
+        watch: Says when the head is gone.
+        clock: Seconds; it only goes forward.
+    """
+
+    def __init__(
+        self, ray: Any, task_of: Callable[[Trial], Task], watch: HeadWatch, clock: Callable[[], float]
+    ) -> None:
+        self._ray, self._task_of, self._watch, self._clock = ray, task_of, watch, clock
+        self._flying: dict[Any, Submission] = {}
+        # Declared here, not with .options(): only a declaration can say whether a process serves a second task. With a GPU
+        # it does not: it would keep the first one's CUDA context, on what may be another GPU.
+        self._on_cpu = ray.remote(max_retries=0)(_execute)
+        self._on_gpu = ray.remote(max_retries=0, max_calls=1)(_execute)
+        self._nodes: list[Node] = []
+        self._looked = -LOOK_SECONDS
+
+    def nodes(self) -> Sequence[Node]:
+        """Return the nodes that are alive.
+
+        Raises:
+            ClusterError: The head is gone.
+        """
+        self._watch.look()
+        if self._clock() - self._looked >= LOOK_SECONDS:
+            self._looked = self._clock()
+            nodes = [_node(described) for described in self._ray.nodes() if described["Alive"]]
+            if nodes != self._nodes:
+                self._nodes = nodes
+        return self._nodes
+
+    def submit(self, submission: Submission) -> None:
+        """Hand a task to Ray."""
+        need = submission.resources
+        options: dict[str, Any] = {"num_cpus": need.cpus}
+        if need.gpus:
+            options["num_gpus"] = need.gpus
+        if need.memory:
+            options["memory"] = int(need.memory * GIB)
+        selector = _selector(submission)
+        if selector:
+            options["label_selector"] = selector
+        remote = self._on_gpu if need.gpus else self._on_cpu
+        tasks = [self._task(attempt) for attempt in submission.attempts]
+        self._flying[remote.options(**options).remote(tasks)] = submission
+
+    def wait(self, seconds: float) -> list[tuple[Submission, Sequence[Ending]]]:
+        """Return the tasks that have ended."""
+        flying = list(self._flying)
+        # With a time limit, because without one Ray returns nothing after eleven days. The first one alone, and then
+        # whatever else is there: waiting for all would wait for the limit.
+        ready, rest = self._ray.wait(flying, num_returns=1, timeout=seconds) if flying else ([], [])
+        if ready and rest:
+            ready += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        return [(submission, self._endings(reference, submission)) for reference, submission in self._landed(ready)]
+
+    def _landed(self, ready: Sequence[Any]) -> list[tuple[Any, Submission]]:
+        return [(reference, self._flying.pop(reference)) for reference in ready]
+
+    def _task(self, attempt: Attempt) -> Task:
+        return replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
+
+    def _endings(self, reference: Any, submission: Submission) -> list[Ending]:
+        try:
+            endings: list[Ending] = self._ray.get(reference)
+            return endings
+        except self._ray.exceptions.RayError as error:
+            return [_failed(error)] * len(submission.attempts)
+
+
+def _execute(tasks: Sequence[Task]) -> list[Ending]:
+    """Run in a worker of Ray: attempts, and the node that they were made on."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    return [replace(end, node=node) if isinstance(end, Failed) else end for end in attempt_all(tasks)]
+
+
+def _node(described: dict[str, Any]) -> Node:
+    has, labels = described["Resources"], described.get("Labels") or {}
+    amount = Resources(has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", 0.0) / GIB)
+    return Node(described["NodeID"], amount, labels.get(MARKET))
+
+
+def _selector(submission: Submission) -> dict[str, str]:
+    selector = {NODE_ID: f"!in({','.join(sorted(submission.avoid))})"} if submission.avoid else {}
+    return selector | ({MARKET: f"!{SPOT}"} if submission.steady else {})
+
+
+def _failed(error: Exception) -> Failed:
+    """Say what an exception of Ray's means for the trials of its task."""
+    names = [made.__name__ for made in type(error).__mro__]
+    kind = next((KINDS[name] for name in names if name in KINDS), None)
+    told = next(iter(str(error).splitlines()), "") or "no message"
+    if kind is not None:
+        return Failed(kind, f"{kind.name}: {type(error).__name__}: {told}")
+    cause = getattr(error, "cause", None)
+    if "RayTaskError" in names:
+        return Failed(FAULT, fault(cause if isinstance(cause, Exception) else error))
+    return Failed(WORKER, f"{type(error).__name__}: {told}")
+
+
+@contextmanager
+def on_ray(address: str, cpus: int | None = None) -> Iterator[Execute]:
+    """Yield a function that runs trials on a Ray cluster; one connection, and so one job, serves all rounds of a sweep.
+
+    Args:
         address: ``"local"`` for a Ray of our own on this machine, otherwise a running cluster's address.
         cpus: Slots of a local Ray; all cores when absent.
 
     Raises:
-        InputError: The cluster cannot be reached.
-        LedgerError: A worker cannot write the results folder.
+        InputError: The cluster cannot be reached, or this machine has not what a trial needs.
     """
+    clock = time.monotonic
     with connected(address, cpus) as ray:
-        yield from _Sweep(ray, tasks).events()
+        # A client of Ray's (ray://) speaks to a proxy; the head's own address may be out of its reach.
+        watch = HeadWatch(None if address.startswith("ray://") else ray.get_runtime_context().gcs_address, clock)
+
+        def execute(round_: Round) -> Iterator[Event]:
+            cluster = RayCluster(ray, round_.task_of, watch, clock)
+            if address == LOCAL:
+                _check_room(cluster.nodes(), round_.trials)
+            yield from drive(round_, cluster, clock)
+
+        yield execute
 
 
-class _Sweep:
-    """The window over Ray's queue."""
-
-    def __init__(self, ray: Any, tasks: Sequence[Task]) -> None:
-        self._ray = ray
-        self._waiting = deque(tasks)
-        self._flying: dict[Any, Task] = {}
-        # Declared here, not with .options(): only a declaration can say that a worker keeps serving this function.
-        self._remote = ray.remote(num_cpus=1, max_retries=0)(execute)
-
-    def events(self) -> Iterator[Event]:
-        """Yield what becomes of every task, as it happens."""
-        while self._waiting or self._flying:
-            if self._waiting and is_asked_to_stop(Path(self._waiting[0].ledger)):
-                self._waiting.clear()  # those under way leave checkpoints; the rest is for another time
-            if not self._flying and not self._waiting:
-                return
-            self._fill()
-            # With a time limit, because without one Ray returns nothing after eleven days.
-            ready, _ = self._ray.wait(list(self._flying), num_returns=len(self._flying), timeout=POLL_SECONDS)
-            for reference in ready:
-                yield self._finish(self._flying.pop(reference), reference)
-
-    def _fill(self) -> None:
-        slots = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        while self._waiting and len(self._flying) < 2 * slots:
-            task = self._waiting.popleft()
-            self._flying[self._remote.remote(task)] = task
-
-    def _finish(self, task: Task, reference: Any) -> Event:
-        errors = self._ray.exceptions
-        try:
-            done: Done = self._ray.get(reference)
-            return done
-        except LedgerError:
-            raise
-        except Interrupted as error:
-            # Ray hands over an exception that is both RayTaskError and what was raised.
-            reason = str(error.cause if isinstance(error, errors.RayTaskError) else error)
-            if is_asked_to_stop(Path(task.ledger)):
-                return Lost(task.trial_id, f"{reason}; it goes on from there")
-            return self._again(task, f"the machine is being taken away: {reason}")
-        except errors.RayTaskError as error:
-            return Lost(task.trial_id, fault(error.cause if isinstance(error.cause, Exception) else error))
-        except errors.RayError as error:
-            return self._again(
-                task, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+def _check_room(nodes: Sequence[Node], trials: Sequence[Trial]) -> None:
+    for trial in trials:
+        need = trial.cell.resources
+        if not any(node.has.slots(need) for node in nodes):
+            raise InputError(
+                f"a trial of {trial.cell.title()} needs {need.words()}, and this machine has {nodes[0].has.words()}"
+                + ("; --gpus 0 trains on the CPU" if need.gpus else "")
             )
-
-    def _again(self, task: Task, reason: str) -> Event:
-        if task.attempt >= ATTEMPTS:
-            return Lost(task.trial_id, f"given up after {ATTEMPTS} attempts; the last: {reason}")
-        # Ahead of the queue, so that a pair of seeds is not torn apart by the end of the sweep.
-        self._waiting.appendleft(replace(task, attempt=task.attempt + 1))
-        return Retried(task.trial_id, reason)

@@ -87,13 +87,16 @@ def run(
     plugin: PluginOption = None,
     seeds: SeedsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of a GPU per trial; 0: CPU. [default: the suite's own]")
+    ] = None,
     data_dir: DataOption = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
     ] = False,
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
-    from harness.errors import LedgerError
+    from harness.errors import ClusterError, LedgerError
     from harness.ledger import Ledger
     from harness.progress import SweepDisplay, status_line
     from harness.registry import PluginSource
@@ -113,11 +116,12 @@ def run(
                 plugins=plugin or [],
                 seeds=seeds,
                 limit=limit,
+                gpus=gpus,
                 compiled=compiled,
                 data_dir=data_dir,
                 on_event=display,
             )
-        except (KeyboardInterrupt, LedgerError) as error:
+        except (KeyboardInterrupt, LedgerError, ClusterError) as error:
             if not display.began:
                 raise
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)

@@ -1,0 +1,88 @@
+"""The loop between a schedule and a cluster; the same for Ray and for a simulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from harness.scheduling.duration import Durations
+from harness.scheduling.endings import RESULTS, Ending, Event, Failed
+from harness.scheduling.schedule import Node, Schedule, Submission
+
+if TYPE_CHECKING:
+    from harness.cell import Trial
+    from harness.worker import Task
+
+POLL_SECONDS = 0.5
+
+
+class Cluster(Protocol):
+    """Where tasks run."""
+
+    def nodes(self) -> Sequence[Node]:
+        """Return the nodes that are alive; the same object again while nothing has changed.
+
+        Raises:
+            ClusterError: The cluster is gone.
+        """
+
+    def submit(self, submission: Submission) -> None:
+        """Have a task run when there is room for it. It does not wait."""
+
+    def wait(self, seconds: float) -> Sequence[tuple[Submission, Sequence[Ending]]]:
+        """Return tasks that have ended since, with an ending for each attempt; at once where there are any.
+
+        Args:
+            seconds: How long to wait for the first.
+        """
+
+
+@dataclass(frozen=True)
+class Round:
+    """What is to be run now.
+
+    Attributes:
+        trials: Which.
+        task_of: What a trial becomes when its turn comes.
+        durations: What is known of how long trials take.
+        stop: Asked now and then; once it says so, nothing more is begun.
+        check: Called when a worker could not write its results; raises LedgerError where nobody can.
+    """
+
+    trials: Sequence[Trial]
+    task_of: Callable[[Trial], Task]
+    durations: Durations = field(default_factory=Durations)
+    stop: Callable[[], bool] = lambda: False
+    check: Callable[[], None] = lambda: None
+
+
+Execute = Callable[[Round], Iterator[Event]]
+
+
+def drive(round_: Round, cluster: Cluster, clock: Callable[[], float]) -> Iterator[Event]:
+    """Run trials to their end on a cluster.
+
+    Args:
+        round_: What to run.
+        cluster: Where.
+        clock: Seconds; it only goes forward.
+
+    Yields:
+        What becomes of every trial, as it happens.
+
+    Raises:
+        ClusterError: The cluster is gone, or no node of it is fit.
+        LedgerError: The results folder cannot be written.
+    """
+    schedule = Schedule(round_.trials, round_.durations)
+    while schedule.unfinished:
+        if round_.stop():
+            schedule.drain()
+        for submission in schedule.submissions(cluster.nodes(), clock()):
+            cluster.submit(submission)
+        yield from schedule.notes()
+        for submission, endings in cluster.wait(POLL_SECONDS):
+            if any(isinstance(ending, Failed) and ending.kind is RESULTS for ending in endings):
+                round_.check()
+            yield from schedule.ended(submission, endings, clock())

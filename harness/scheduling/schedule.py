@@ -1,0 +1,269 @@
+"""The trials of a sweep: waiting, under way, to be tried again. Time and nodes are given to it; it knows neither."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.cell import Trial
+from harness.errors import ClusterError
+from harness.scheduling.duration import Durations
+from harness.scheduling.endings import Done, Ending, Event, Failed, Kind, Lost, Note, Retried
+from harness.scheduling.order import ordered
+from harness.scheduling.resources import Resources
+
+LEAST_WINDOW, MOST_WINDOW = 8, 4000
+"""Tasks of one shape that a cluster is given at once: twice what it has room for, within these bounds. With no room at all
+some have to wait there, because waiting tasks are what makes a cluster grow."""
+
+BACK_OFF_SECONDS, LONGEST_BACK_OFF = 1.0, 60.0
+STEADY_FROM = 2
+"""Nodes that a trial may be lost with before it is kept off those that can be taken away."""
+
+STRIKES, AVOID_SECONDS = 3, 600.0
+"""A node that fails so many trials gets no more for so long: it fails fast, and would swallow them all."""
+
+START_UP_SECONDS = {False: 0.02, True: 10.0}
+"""Of a task, without and with a GPU: there each gets a new process."""
+
+START_UP_SHARE = 0.05
+MOST_TOGETHER = 64
+"""Trials in one task, so many that starting it costs this share of its time."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of a cluster.
+
+    Attributes:
+        id: Its identity there.
+        has: What it offers.
+        market: ``"spot"``, ``"on-demand"`` or whatever its label says; None without one.
+    """
+
+    id: str
+    has: Resources
+    market: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one trial.
+
+    Attributes:
+        trial: The trial.
+        number: From 1.
+        resources: What it gets.
+    """
+
+    trial: Trial
+    number: int
+    resources: Resources
+
+
+@dataclass(frozen=True, eq=False)
+class Submission:
+    """What a cluster is given as one task.
+
+    Attributes:
+        attempts: One after the other in one process.
+        resources: For each of them.
+        steady: Whether to keep off nodes that can be taken away.
+        avoid: Nodes that are not fit.
+    """
+
+    attempts: tuple[Attempt, ...]
+    resources: Resources
+    steady: bool = False
+    avoid: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Losses:
+    """What has befallen a trial."""
+
+    attempts: int = 1
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    resources: Resources | None = None
+
+    @property
+    def with_node(self) -> int:
+        return sum(count for kind, count in self.kinds.items() if kind.node)
+
+
+class Schedule:
+    """What is left of a sweep.
+
+    Args:
+        trials: Those to run, in any order.
+        durations: What is known of how long they take; it learns from this sweep too.
+    """
+
+    def __init__(self, trials: Sequence[Trial], durations: Durations | None = None) -> None:
+        self._durations = durations or Durations()
+        cells = {trial.cell.id: trial.cell for trial in trials}
+        self._waiting: dict[Resources, deque[Trial]] = {}
+        for trial in ordered(trials, self._durations.guess(list(cells.values()))):
+            self._waiting.setdefault(trial.cell.resources, deque()).append(trial)
+        self._again: dict[Resources, deque[Attempt]] = {}
+        self._later: list[tuple[float, int, Attempt]] = []
+        self._serial = 0
+        self._flying: Counter[Resources] = Counter()
+        self._losses: dict[str, _Losses] = {}
+        self._strikes: Counter[str] = Counter()
+        self._avoided: dict[str, float] = {}
+        self._nodes: Sequence[Node] = ()
+        self._slots: dict[tuple[Resources, frozenset[str]], int] = {}
+        self._notes: list[Note] = []
+        self._noted: set[Resources] = set()
+        self._last_unfit = ""
+
+    @property
+    def shapes(self) -> set[Resources]:
+        """What the trials need: tasks are counted for each of these."""
+        return {shape for shape, queue in self._waiting.items() if queue}
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether anything is waiting or under way."""
+        return bool(self._flying.total() or self._later or any(self._again.values()) or any(self._waiting.values()))
+
+    def drain(self) -> None:
+        """Begin nothing more; what is under way comes to its end."""
+        self._waiting.clear()
+        self._again.clear()
+        self._later.clear()
+
+    def submissions(self, nodes: Sequence[Node], now: float) -> Iterator[Submission]:
+        """Yield what the cluster is to be given now.
+
+        Args:
+            nodes: Those that are alive; the same object as before where nothing has changed.
+            now: Seconds on any clock that only goes forward.
+
+        Raises:
+            ClusterError: No node is fit for what is left.
+        """
+        if nodes is not self._nodes:
+            self._nodes, self._slots = nodes, {}
+        while self._later and self._later[0][0] <= now:
+            attempt = heapq.heappop(self._later)[2]
+            self._again.setdefault(attempt.resources, deque()).append(attempt)
+        self._avoided = {node: until for node, until in self._avoided.items() if until > now}
+        avoid = frozenset(self._avoided)
+        for shape in sorted({*self._waiting, *self._again}):
+            if not self._waiting.get(shape) and not self._again.get(shape):
+                continue
+            slots = self._count(shape, avoid)
+            if slots == 0 and avoid and self._count(shape, frozenset()):
+                if self._flying[shape] == 0:
+                    raise ClusterError(f"no node is fit for {shape.words()}; the last reason: {self._last_unfit}")
+                continue
+            if slots == 0 and shape not in self._noted:
+                self._noted.add(shape)
+                self._notes.append(Note(f"no node offers {shape.words()} yet; trials that need it wait for one"))
+            while self._flying[shape] < min(max(2 * slots, LEAST_WINDOW), MOST_WINDOW):
+                attempts = self._next(shape, slots)
+                if not attempts:
+                    break
+                self._flying[shape] += 1
+                yield Submission(attempts, shape, self._steady(attempts), avoid)
+
+    def ended(self, submission: Submission, endings: Sequence[Ending], now: float) -> Iterator[Event]:
+        """Take account of what a task came to.
+
+        Args:
+            submission: The task.
+            endings: Of each of its attempts.
+            now: As in :meth:`submissions`.
+
+        Yields:
+            What became of each trial.
+        """
+        self._flying[submission.resources] -= 1
+        for attempt, ending in zip(submission.attempts, endings, strict=True):
+            if isinstance(ending, Done):
+                self._losses.pop(ending.trial_id, None)
+                if ending.first:
+                    self._durations.add(attempt.trial.cell.id, ending.seconds)
+                yield ending
+            else:
+                yield self._failed(attempt, ending, now)
+        yield from self.notes()
+
+    def notes(self) -> list[Note]:
+        """Return what an operator should know and was not told yet."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _failed(self, attempt: Attempt, ending: Failed, now: float) -> Event:
+        trial, kind = attempt.trial.id, ending.kind
+        if kind.ends:
+            return Lost(trial, f"{ending.reason}; the same command goes on from there")
+        if kind.unfit and ending.node is not None:
+            self._strike(ending, now)
+        losses = self._losses.setdefault(trial, _Losses())
+        losses.kinds[kind] += 1
+        if losses.kinds[kind] > kind.budget:
+            again = f"given up after {losses.kinds[kind]} attempts; the last: " if kind.budget else ""
+            return Lost(trial, again + ending.reason)
+        losses.attempts += 1
+        if kind.grows:
+            grown = attempt.resources.grown()
+            if not any(node.has.slots(grown) for node in self._nodes):
+                return Lost(trial, f"{ending.reason}; no node has more than {attempt.resources.words()}")
+            losses.resources = grown
+        wait = min(BACK_OFF_SECONDS * 2 ** (losses.kinds.total() - 1), LONGEST_BACK_OFF)
+        self._serial += 1
+        need = losses.resources or attempt.resources
+        heapq.heappush(
+            self._later, (now + wait, self._serial, replace(attempt, number=losses.attempts, resources=need))
+        )
+        return Retried(trial, ending.reason)
+
+    def _strike(self, ending: Failed, now: float) -> None:
+        node = str(ending.node)
+        self._last_unfit = ending.reason
+        self._strikes[node] += 1
+        if self._strikes[node] >= STRIKES and node not in self._avoided:
+            self._strikes[node] = 0
+            self._avoided[node] = now + AVOID_SECONDS
+            minutes = AVOID_SECONDS / 60
+            self._notes.append(Note(f"node {node} gets no trials for {minutes:.0f} minutes: {ending.reason}"))
+
+    def _count(self, shape: Resources, avoid: frozenset[str]) -> int:
+        key = (shape, avoid)
+        if key not in self._slots:
+            self._slots[key] = sum(node.has.slots(shape) for node in self._nodes if node.id not in avoid)
+        return self._slots[key]
+
+    def _steady(self, attempts: Sequence[Attempt]) -> bool:
+        losses = self._losses.get(attempts[0].trial.id)
+        return (
+            losses is not None
+            and losses.with_node >= STEADY_FROM
+            and any(node.market is not None for node in self._nodes)
+        )
+
+    def _next(self, shape: Resources, slots: int) -> tuple[Attempt, ...]:
+        """Return what to run next: a trial that was lost before goes first, and alone, because it may be why."""
+        again = self._again.get(shape)
+        if again:
+            return (again.popleft(),)
+        queue = self._waiting.get(shape)
+        if not queue:
+            return ()
+        taken = [queue.popleft()]
+        long_enough = START_UP_SECONDS[shape.gpus > 0] / START_UP_SHARE
+        # Towards the end tasks get smaller, so that all slots are done at about the same time.
+        most = min(MOST_TOGETHER, len(queue) // (2 * max(slots, 1)))
+        seconds = self._durations.known(taken[0].cell)
+        while seconds is not None and len(taken) < most:
+            more = self._durations.known(queue[0].cell)
+            if more is None or seconds + more > long_enough:
+                break
+            seconds += more
+            taken.append(queue.popleft())
+        return tuple(Attempt(trial, 1, shape) for trial in taken)
