@@ -6,10 +6,11 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.cell import Trial
 from harness.data.store import Store
@@ -24,6 +25,7 @@ from harness.scheduling.endings import Done, Event, Lost, Retried
 from harness.seeding import Sequential, seeds_wanted
 from harness.stability import load_definition
 from harness.suite import Suite, load_suite
+from harness.training.checkpoint import EVERY_SECONDS
 from harness.worker import Task
 
 COMPACT_FROM = 1000
@@ -91,6 +93,7 @@ def run(
     gpus: float | None = None,
     compiled: bool = False,
     data_dir: str | Path | None = None,
+    checkpoint_every: float = EVERY_SECONDS,
     on_event: OnEvent | None = None,
 ) -> SweepReport:
     """Run what a suite asks for and the ledger does not hold yet. The same call again continues.
@@ -105,6 +108,7 @@ def run(
         gpus: Share of a GPU for every trial, instead of what the suite says; 0 for the CPU.
         compiled: Compile the step; faster for long trials, equal to the plain step up to rounding.
         data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
+        checkpoint_every: Seconds between two checkpoints of a training.
         on_event: Progress.
 
     Raises:
@@ -128,8 +132,12 @@ def run(
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
-    data = None if data_dir is None else str(Path(data_dir).absolute())
-    task_of = partial(_task, read, str(ledger.root.resolve()), tuple(sources), compiled, data)
+    how = {
+        "compiled": compiled,
+        "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
+        "checkpoint_every": checkpoint_every,
+    }
+    task_of = partial(_task, read, str(ledger.root.resolve()), tuple(sources), how)
     durations = _durations(ledger)
     started = time.monotonic()
     tell(report, None)
@@ -185,19 +193,8 @@ def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[
     return seeds_wanted(suite.places(), sequential, failed)
 
 
-def _task(
-    suite: Suite, ledger: str, sources: tuple[PluginSource, ...], compiled: bool, data_dir: str | None, trial: Trial
-) -> Task:
-    return Task(
-        trial.id,
-        trial.spec(),
-        trial.cell.setting,
-        sources,
-        suite.definition,
-        ledger,
-        compiled=compiled,
-        data_dir=data_dir,
-    )
+def _task(suite: Suite, ledger: str, sources: tuple[PluginSource, ...], how: Mapping[str, Any], trial: Trial) -> Task:
+    return Task(trial.id, trial.spec(), trial.cell.setting, sources, suite.definition, ledger, **how)
 
 
 def _durations(ledger: Ledger) -> Durations:

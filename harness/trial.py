@@ -20,6 +20,7 @@ from harness.registry import Catalog
 from harness.scheduling.resources import Resources
 from harness.stability import Definition, judge, method_error
 from harness.threads import one_thread
+from harness.training.checkpoint import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from harness.data.dataset import Data
@@ -73,6 +74,7 @@ class Workshop:
         resources: Resources | None = None,
         compiled: bool = False,
         checkpoints: Path | None = None,
+        checkpoint_every: float = EVERY_SECONDS,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> Record:
         """Train a trial, reach its verdict, and return the record to commit.
@@ -84,6 +86,7 @@ class Workshop:
             resources: What it has; one core where nothing is said.
             compiled: Whether to compile the step.
             checkpoints: The folder that an interrupted attempt left a state in, and that this one may; None for neither.
+            checkpoint_every: Seconds between two of them.
             interrupted: Asked after every step.
 
         Raises:
@@ -99,7 +102,11 @@ class Workshop:
         training: Training | None = None
         trace: Trace | None = None
         setting = _setting(trial) | {"data": material.data_hash, "device": self.device}
-        kept = None if checkpoints is None else Checkpoints(checkpoints, digest([trial.id, setting, compiled]))
+        kept = (
+            None
+            if checkpoints is None
+            else Checkpoints(checkpoints, digest([trial.id, setting, compiled]), checkpoint_every)
+        )
         resources = resources or Resources()
         with one_thread():
             try:

@@ -32,6 +32,7 @@ from harness.scheduling.endings import (
 )
 from harness.scheduling.resources import Resources
 from harness.stability import load_definition
+from harness.training.checkpoint import EVERY_SECONDS
 from harness.trial import Workshop
 
 
@@ -50,6 +51,7 @@ class Task:
         resources: What the attempt has; with a share of a GPU it trains there.
         compiled: Whether to compile the step.
         data_dir: Where data sets stand; None for the place that the worker's machine says.
+        checkpoint_every: Seconds between two checkpoints.
     """
 
     trial_id: str
@@ -62,6 +64,7 @@ class Task:
     resources: Resources = field(default_factory=Resources)
     compiled: bool = False
     data_dir: str | None = None
+    checkpoint_every: float = EVERY_SECONDS
 
 
 @lru_cache(maxsize=1)
@@ -100,6 +103,7 @@ def execute(task: Task) -> Done:
                 resources=task.resources,
                 compiled=task.compiled,
                 checkpoints=folder,
+                checkpoint_every=task.checkpoint_every,
                 interrupted=interrupted,
             )
         first = ledger.commit(record)
@@ -127,9 +131,9 @@ def attempt(task: Task) -> Ending:
         return execute(task)
     except Exception as error:
         kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), FAULT)
-        if kind is PREEMPTED and is_asked_to_stop(Path(task.ledger)):
+        if kind == PREEMPTED and is_asked_to_stop(Path(task.ledger)):
             kind = STOPPED
-        return Failed(kind, fault(error) if kind is FAULT else f"{kind.name}: {error}")
+        return Failed(kind, fault(error) if kind == FAULT else f"{kind.name}: {error}")
 
 
 def attempt_all(tasks: Sequence[Task]) -> list[Ending]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import pickle
 import secrets
 import shutil
 import signal
@@ -14,18 +16,36 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
+from cells import a_cell
 from tiny import end_session
 
 from harness import read_ledger
+from harness.cell import Trial
+from harness.cluster.connection import HeadWatch
 from harness.cluster.environment import QUIET
-from harness.cluster.executor import ATTEMPTS, _Sweep
-from harness.errors import LedgerError
-from harness.execution import Lost, Retried
-from harness.worker import Done, Task
+from harness.cluster.executor import KINDS, _failed
+from harness.errors import ClusterError, InputError, Interrupted, LedgerError
+from harness.scheduling.drive import Round, drive
+from harness.scheduling.endings import (
+    FAULT,
+    MEMORY,
+    NODE,
+    PREEMPTED,
+    RESULTS,
+    STOPPED,
+    UNFIT,
+    WORKER,
+    Done,
+    Ending,
+    Failed,
+    Retried,
+)
+from harness.scheduling.resources import Resources
+from harness.scheduling.schedule import Node, Submission
+from harness.worker import Task, attempt, attempt_all
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,91 +103,134 @@ def test_a_running_cluster_runs_a_sweep_and_is_left_running(running_cluster, tin
     assert second.sha256 == read_ledger(tmp_path / "one").read(second.trial_id).sha256
 
 
-class FakeReference:
-    def __init__(self, answer: object) -> None:
-        self.answer = answer
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (lambda errors: errors.NodeDiedError("node died"), NODE),
+        (lambda errors: errors.WorkerCrashedError(), WORKER),
+        (lambda errors: errors.OutOfMemoryError("the machine is full"), MEMORY),
+        (lambda errors: errors.LocalRayletDiedError(), NODE),
+        (lambda errors: errors.RuntimeEnvSetupError("no such package"), UNFIT),
+        (lambda errors: errors.ObjectReconstructionFailedError("00" * 28), NODE),
+        (lambda errors: errors.RaySystemError("something else"), WORKER),
+        (lambda errors: errors.RayTaskError("execute", "Traceback ...", RuntimeError("a bug")), FAULT),
+    ],
+)
+def test_what_ray_says_of_a_task_is_told_apart(error, kind):
+    import ray.exceptions
+
+    found = _failed(error(ray.exceptions))
+    assert found.kind is kind
+    assert "\n" not in found.reason
 
 
-class FakeRay:
-    """Answers as Ray does, from a script: for each trial what its attempts come to."""
+def test_every_exception_of_rays_that_we_name_exists_there():
+    import ray.exceptions
 
-    class RayError(Exception):
-        pass
-
-    class RayTaskError(RayError):
-        def __init__(self, cause):
-            super().__init__(str(cause))
-            self.cause = cause
-
-    def __init__(self, script: dict[str, list[object]], slots: int = 2) -> None:
-        self.exceptions = SimpleNamespace(RayError=self.RayError, RayTaskError=self.RayTaskError)
-        self.script = {trial: iter(answers) for trial, answers in script.items()}
-        self.slots = slots
-        self.most_in_flight = 0
-        self.flying = 0
-        self.started: list[tuple[str, int]] = []
-
-    def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": self.slots}
-
-    def remote(self, **options):
-        assert options["max_retries"] == 0, "Ray's own retries cannot tell a lost worker from a result"
-        return lambda function: SimpleNamespace(remote=self._submit)
-
-    def _submit(self, task: Task) -> FakeReference:
-        self.flying += 1
-        self.most_in_flight = max(self.most_in_flight, self.flying)
-        self.started.append((task.trial_id, task.attempt))
-        return FakeReference(next(self.script[task.trial_id]))
-
-    def wait(self, references, num_returns, timeout):
-        return references[:1], references[1:]
-
-    def get(self, reference):
-        self.flying -= 1
-        if isinstance(reference.answer, Exception):
-            raise reference.answer
-        return reference.answer
+    assert [name for name in KINDS if not hasattr(ray.exceptions, name)] == []
 
 
-def task(name: str) -> Task:
-    return Task(name, {}, "", (), 1, "nowhere")
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (LedgerError("no space left on device"), RESULTS),
+        (OSError(28, "No space left on device"), UNFIT),
+        (InputError("data set 'x' is not here"), UNFIT),
+        (MemoryError(), MEMORY),
+        (Interrupted("stopped at step 5"), PREEMPTED),
+        (RuntimeError("a bug"), FAULT),
+    ],
+)
+def test_what_is_raised_in_a_worker_is_told_apart(error, kind, monkeypatch, tmp_path):
+    def broken(task: Task) -> None:
+        raise error
+
+    monkeypatch.setattr("harness.worker.execute", broken)
+    one = Task("a" * 20, {}, "", (), 1, str(tmp_path))
+    assert attempt(one).kind is kind
+    (tmp_path / "stop").touch()
+    assert attempt(one).kind is (STOPPED if kind is PREEMPTED else kind)
 
 
-def done(name: str) -> Done:
-    return Done(name, "stable", (), 1.0, True)
+def test_when_a_process_is_to_end_the_rest_of_its_trials_is_not_begun(monkeypatch, tmp_path):
+    begun = []
+
+    def interrupted_at_the_second(task: Task) -> Done:
+        begun.append(task.trial_id)
+        if len(begun) == 2:
+            raise Interrupted("stopped at step 5")
+        return Done(task.trial_id, "stable", (), 1.0, True)
+
+    monkeypatch.setattr("harness.worker.execute", interrupted_at_the_second)
+    endings = attempt_all([Task(name, {}, "", (), 1, str(tmp_path)) for name in "abcd"])
+    assert begun == ["a", "b"]
+    assert [getattr(ending, "kind", None) for ending in endings] == [None, PREEMPTED, PREEMPTED, PREEMPTED]
 
 
-def test_a_lost_worker_is_retried_and_a_fault_of_ours_is_not():
-    lost = FakeRay.RayError("worker died")
-    fault = FakeRay.RayTaskError(RuntimeError("a bug"))
-    ray = FakeRay({"a": [lost, lost, done("a")], "b": [fault], "c": [done("c")]})
-    events = list(_Sweep(ray, [task("a"), task("b"), task("c")]).events())
-    assert [event.trial_id for event in events if isinstance(event, Retried)] == ["a", "a"]
-    assert [event.trial_id for event in events if isinstance(event, Done)] in (["a", "c"], ["c", "a"])
-    (given_up,) = [event for event in events if isinstance(event, Lost)]
-    assert given_up.trial_id == "b"
-    assert "RuntimeError: a bug" in given_up.reason
-    assert [attempt for name, attempt in ray.started if name == "a"] == [1, 2, 3]
+def from_elsewhere(ending: Ending) -> Ending:
+    """As it arrives from another process."""
+    return pickle.loads(pickle.dumps(ending))
 
 
-def test_a_trial_that_infrastructure_takes_every_time_is_given_up_and_the_others_finish():
-    lost = FakeRay.RayError("node died")
-    ray = FakeRay({"a": [lost] * ATTEMPTS, "b": [done("b")]})
-    events = list(_Sweep(ray, [task("a"), task("b")]).events())
-    (given_up,) = [event for event in events if isinstance(event, Lost)]
-    assert f"given up after {ATTEMPTS} attempts" in given_up.reason
-    assert done("b") in events
+class ScriptedCluster:
+    """A cluster of one node that answers from a script: for each trial what its attempts come to."""
+
+    def __init__(self, *endings: Ending) -> None:
+        self.endings = iter(endings)
+        self.flying: list[Submission] = []
+
+    def nodes(self) -> list[Node]:
+        return [Node("n", Resources(2))]
+
+    def submit(self, submission: Submission) -> None:
+        self.flying.append(submission)
+
+    def wait(self, seconds: float) -> list[tuple[Submission, list[Ending]]]:
+        return [(self.flying.pop(0), [from_elsewhere(next(self.endings))])] if self.flying else []
 
 
-def test_the_window_bounds_what_ray_holds():
-    names = [f"t{index}" for index in range(100)]
-    ray = FakeRay({name: [done(name)] for name in names}, slots=3)
-    assert len(list(_Sweep(ray, [task(name) for name in names]).events())) == 100
-    assert ray.most_in_flight == 6
+def test_a_results_folder_that_nobody_can_write_ends_the_sweep_and_one_that_a_node_cannot_does_not():
+    def nobody_can() -> None:
+        raise LedgerError("disk full")
 
-
-def test_a_results_folder_that_cannot_be_written_ends_the_sweep():
-    ray = FakeRay({"a": [LedgerError("disk full")], "b": [done("b")]})
+    trial = Trial(a_cell(), 0, 0)
+    full, well = Failed(RESULTS, "disk full", "n"), Done(trial.id, "stable", (), 1.0, True)
     with pytest.raises(LedgerError, match="disk full"):
-        list(_Sweep(ray, [task("a"), task("b")]).events())
+        list(drive(Round([trial], str, check=nobody_can), ScriptedCluster(full, well), itertools.count().__next__))
+    events = list(drive(Round([trial], str), ScriptedCluster(full, well), itertools.count().__next__))
+    assert [type(event) for event in events] == [Retried, Done]
+
+
+def test_a_head_that_is_gone_is_told_before_ray_ends_the_process():
+    now = [0.0]
+
+    def look(*moments: float) -> None:
+        for moment in moments:
+            now[0] = moment
+            watch.look()
+
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))
+        head.listen()
+        watch = HeadWatch(f"127.0.0.1:{head.getsockname()[1]}", lambda: now[0])
+        look(5, 10, 100)
+    look(103, 110, 129)
+    with pytest.raises(ClusterError, match="has not answered for 30 seconds; start the cluster again"):
+        look(131)
+
+
+def test_a_ray_of_our_own_leaves_no_token_on_the_disk_and_no_variable_behind(tmp_path):
+    """In a process and a home of its own: a file there would be readable by every user of the machine."""
+    code = """
+import os
+before = dict(os.environ)
+from harness.cluster.connection import connected
+with connected("local", cpus=1) as ray:
+    assert ray.get(ray.remote(lambda: os.environ["RAY_AUTH_MODE"]).remote()) == "token"
+assert not {key for key in os.environ if key.startswith("RAY_")} - set(before) - {"RAY_CLIENT_MODE"}  # Ray's own
+"""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    variables |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("auth_token*"))

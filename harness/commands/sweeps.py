@@ -18,6 +18,7 @@ from harness.commands.common import (
     escaped,
     terminal,
 )
+from harness.training.checkpoint import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,6 +92,9 @@ def run(
         float | None, typer.Option(min=0, max=1, help="Share of a GPU per trial; 0: CPU. [default: the suite's own]")
     ] = None,
     data_dir: DataOption = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, help="Seconds between two checkpoints of a training.")
+    ] = EVERY_SECONDS,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
     ] = False,
@@ -119,6 +123,7 @@ def run(
                 gpus=gpus,
                 compiled=compiled,
                 data_dir=data_dir,
+                checkpoint_every=checkpoint_every,
                 on_event=display,
             )
         except (KeyboardInterrupt, LedgerError, ClusterError) as error:

@@ -83,6 +83,6 @@ def drive(round_: Round, cluster: Cluster, clock: Callable[[], float]) -> Iterat
             cluster.submit(submission)
         yield from schedule.notes()
         for submission, endings in cluster.wait(POLL_SECONDS):
-            if any(isinstance(ending, Failed) and ending.kind is RESULTS for ending in endings):
+            if any(isinstance(ending, Failed) and ending.kind == RESULTS for ending in endings):
                 round_.check()
             yield from schedule.ended(submission, endings, clock())

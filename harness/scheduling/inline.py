@@ -21,7 +21,7 @@ def run_inline(round_: Round) -> Iterator[Event]:
         ending = attempt(replace(round_.task_of(trial), resources=trial.cell.resources))
         if isinstance(ending, Done):
             yield ending
-        elif ending.kind is RESULTS:
+        elif ending.kind == RESULTS:
             raise LedgerError(ending.reason)
         elif ending.kind in (PREEMPTED, STOPPED):
             yield Lost(trial.id, f"{ending.reason}; the same command goes on from there")
