@@ -95,7 +95,7 @@ def test_a_sweep_that_is_cut_short_ends_with_3_and_says_that_it_can_continue(tin
             raise trouble
         return execute(task)
 
-    monkeypatch.setattr("harness.execution.execute", cut_short)
+    monkeypatch.setattr("harness.worker.execute", cut_short)
     options = ["run", str(tiny), "--results", str(tmp_path / "out"), "--address", "inline", "--tracking-uri", "off"]
     done = CliRunner().invoke(app, options)
     assert done.exit_code == 3
