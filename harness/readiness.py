@@ -1,12 +1,14 @@
-"""Are the data here? Asked once, before anything runs."""
+"""Is what a sweep needs here: data, cores, memory, GPUs? Asked once, before anything is written."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from harness.cell import Cell, canonical_json
 from harness.data.store import Store
 from harness.errors import InputError
+from harness.scheduling.resources import Resources
 
 
 def check_data(cells: Iterable[Cell], store: Store) -> None:
@@ -40,3 +42,40 @@ def check_data(cells: Iterable[Cell], store: Store) -> None:
         problems += [f"dataset {dataset.label()!r}: {reason}" for reason in sorted(reasons)]
     if problems:
         raise InputError(dict.fromkeys(problems))
+
+
+def check_machine(cells: Iterable[Cell]) -> None:
+    """See that every trial has room on this machine, for sweeps that stay on it.
+
+    Args:
+        cells: What is about to run.
+
+    Raises:
+        InputError: A cell needs more than there is; one line for each amount that is asked for.
+    """
+    asked: dict[Resources, Cell] = {}
+    for cell in cells:
+        asked.setdefault(cell.resources, cell)
+    has = this_machine(gpus=any(need.gpus for need in asked))
+    problems = []
+    for need, cell in sorted(asked.items(), key=lambda item: item[0]):
+        if not has.slots(need):
+            hint = "; --gpus 0 trains on the CPU" if need.gpus > has.gpus else ""
+            problems.append(f"{cell.title()}: a trial needs {need.words()}, and this machine has {has.words()}{hint}")
+    if problems:
+        raise InputError(problems)
+
+
+def this_machine(gpus: bool) -> Resources:
+    """Return what this machine has.
+
+    Args:
+        gpus: Whether GPUs matter; finding them imports PyTorch.
+    """
+    count = 0
+    if gpus:
+        import torch
+
+        count = torch.cuda.device_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Resources(os.cpu_count() or 1, count, round(memory, 1))

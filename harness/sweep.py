@@ -17,7 +17,7 @@ from harness.data.store import Store
 from harness.errors import LedgerError
 from harness.interruption import LOOK_SECONDS, go_on, is_asked_to_stop
 from harness.ledger import Ledger
-from harness.readiness import check_data
+from harness.readiness import check_data, check_machine
 from harness.registry import Catalog, PluginSource
 from harness.scheduling.drive import Execute, Round
 from harness.scheduling.duration import Durations
@@ -112,7 +112,8 @@ def run(
         on_event: Progress.
 
     Raises:
-        InputError: The suite, a plugin, the address or a data set cannot be used. Nothing was written.
+        InputError: The suite, a plugin, the address or a data set cannot be used, or this machine is too small. Nothing was
+            written.
         LedgerError: The results folder cannot be used.
         ClusterError: The cluster was lost, or no node of it is fit.
     """
@@ -122,8 +123,9 @@ def run(
     place = _place(address)
     ledger = Ledger(results if results is not None else default_results(read))
     committed = ledger.committed()
-    if address in (LOCAL, INLINE):  # a cluster's machines have data directories of their own
+    if address in (LOCAL, INLINE):  # a cluster's machines have resources and data directories of their own
         unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed}
+        check_machine(unfinished.values())
         check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
     go_on(ledger.root)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cell import Trial, even_points
+from harness.cell import Trial, digest, even_points
 from harness.registry import Catalog
+from harness.scheduling.resources import Resources
 from harness.suite import load_suite
 
 GOLDEN_HASH = "d30bec44efd8d5be31cb"
@@ -28,6 +29,15 @@ def test_identities_are_golden():
 
 def test_the_settings_name_is_not_part_of_the_identity(cells):
     assert replace(cells[0], setting="another name").id == cells[0].id
+
+
+def test_what_a_trial_runs_on_is_not_part_of_the_identity(cells):
+    assert replace(cells[0], resources=Resources(4, 0.5, 16)).id == cells[0].id
+
+
+def test_a_trials_identity_is_the_hash_of_its_specification(cells):
+    for cell in cells:
+        assert Trial(cell, 3, 5).id == digest(Trial(cell, 3, 5).spec())
 
 
 def test_writing_a_default_out_does_not_change_the_identity(cells):

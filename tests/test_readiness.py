@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -9,7 +11,8 @@ from cells import IMAGES, STORE, a_cell
 
 from harness.data.digits import Digits
 from harness.errors import InputError
-from harness.readiness import check_data
+from harness.readiness import check_data, check_machine
+from harness.scheduling.resources import Resources
 
 
 class Elsewhere(Digits):
@@ -63,3 +66,20 @@ def test_a_sweep_on_too_few_images_writes_nothing_and_says_why(ganbench, tmp_pat
     assert done.returncode == 2
     assert done.stderr.startswith("error: dataset 'digits(held_out=10)': metric 'reconstruction' needs")
     assert not (tmp_path / "results").exists()
+
+
+def test_a_machine_that_is_too_small_for_a_trial_is_told_before_anything_is_written(ganbench, tiny, tmp_path):
+    done = ganbench("run", tiny, "--gpus", "0.5", "--address", "inline", "--tracking-uri", "off")
+    assert done.returncode == 2
+    told = "ring8(size=1000) · mlp(width=16) · none · calm: a trial needs 1 CPU, 0.5 GPU, and this machine has"
+    assert told in done.stderr
+    assert "--gpus 0 trains on the CPU" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_cores_and_memory_count_as_well_as_gpus():
+    cell = a_cell()
+    check_machine([cell])
+    for need in (Resources(100_000), Resources(1, 0, 1_000_000)):
+        with pytest.raises(InputError, match=re.escape(f"a trial needs {need.words()}, and this machine has")):
+            check_machine([cell, replace(cell, resources=need)])

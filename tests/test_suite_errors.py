@@ -54,6 +54,14 @@ BAD = {
         ["bad.yaml:11: grid.0.common.steps: expected greater than or equal to 1, found 0"],
     ),
     "a missing value": (GOOD.replace("{steps: 10}", "{}"), ["grid.0.settings.a.steps: the key is missing"]),
+    "unknown resource": (
+        GOOD.replace("{steps: 10}", "{steps: 10, resources: {gpu: 0.25}}"),
+        ["bad.yaml:11: grid.0.common.resources.gpu: unknown key; did you mean 'gpus'?"],
+    ),
+    "more than one GPU for a trial": (
+        GOOD.replace("lr_d: 1e-3}", "lr_d: 1e-3, resources: {gpus: 2}}"),
+        ["bad.yaml:13: grid.0.settings.a.resources.gpus: expected less than or equal to 1, found 2"],
+    ),
     "infinite learning rate": (GOOD.replace("lr_g: 1e-3", "lr_g: .inf"), ["lr_g: expected", "found inf"]),
     "empty grid": (
         GOOD[: GOOD.index("grid:")] + "grid: []\n",

@@ -76,7 +76,7 @@ def _ray_workers(session: int) -> list[int]:
         if folder.name.isdigit():
             try:
                 title = (folder / "cmdline").read_bytes().decode(errors="replace")
-                if title.startswith("ray::execute") and os.getsid(int(folder.name)) == session:
+                if title.startswith("ray::_execute") and os.getsid(int(folder.name)) == session:
                     found.append(int(folder.name))
             except (OSError, ProcessLookupError):
                 continue

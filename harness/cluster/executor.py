@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.cell import Trial
-from harness.cluster.connection import LOCAL, HeadWatch, connected
-from harness.errors import InputError
+from harness.cluster.connection import HeadWatch, connected
 from harness.scheduling.drive import Execute, Round, drive
 from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
 from harness.scheduling.resources import Resources
@@ -46,17 +45,23 @@ class RayCluster:
         task_of: What a trial becomes when its turn comes.
         watch: Says when the head is gone.
         clock: Seconds; it only goes forward.
+        execute: What runs in a worker: tasks to their endings.
     """
 
     def __init__(
-        self, ray: Any, task_of: Callable[[Trial], Task], watch: HeadWatch, clock: Callable[[], float]
+        self,
+        ray: Any,
+        task_of: Callable[[Trial], Task],
+        watch: HeadWatch,
+        clock: Callable[[], float],
+        execute: Callable[[Sequence[Task]], list[Ending]] | None = None,
     ) -> None:
         self._ray, self._task_of, self._watch, self._clock = ray, task_of, watch, clock
         self._flying: dict[Any, Submission] = {}
         # Declared here, not with .options(): only a declaration can say whether a process serves a second task. With a GPU
         # it does not: it would keep the first one's CUDA context, on what may be another GPU.
-        self._on_cpu = ray.remote(max_retries=0)(_execute)
-        self._on_gpu = ray.remote(max_retries=0, max_calls=1)(_execute)
+        self._on_cpu = ray.remote(max_retries=0)(execute or _execute)
+        self._on_gpu = ray.remote(max_retries=0, max_calls=1)(execute or _execute)
         self._nodes: list[Node] = []
         self._looked = -LOOK_SECONDS
 
@@ -154,7 +159,7 @@ def on_ray(address: str, cpus: int | None = None) -> Iterator[Execute]:
         cpus: Slots of a local Ray; all cores when absent.
 
     Raises:
-        InputError: The cluster cannot be reached, or this machine has not what a trial needs.
+        InputError: The cluster cannot be reached.
     """
     clock = time.monotonic
     with connected(address, cpus) as ray:
@@ -162,19 +167,6 @@ def on_ray(address: str, cpus: int | None = None) -> Iterator[Execute]:
         watch = HeadWatch(None if address.startswith("ray://") else ray.get_runtime_context().gcs_address, clock)
 
         def execute(round_: Round) -> Iterator[Event]:
-            cluster = RayCluster(ray, round_.task_of, watch, clock)
-            if address == LOCAL:
-                _check_room(cluster.nodes(), round_.trials)
-            yield from drive(round_, cluster, clock)
+            return drive(round_, RayCluster(ray, round_.task_of, watch, clock), clock)
 
         yield execute
-
-
-def _check_room(nodes: Sequence[Node], trials: Sequence[Trial]) -> None:
-    for trial in trials:
-        need = trial.cell.resources
-        if not any(node.has.slots(need) for node in nodes):
-            raise InputError(
-                f"a trial of {trial.cell.title()} needs {need.words()}, and this machine has {nodes[0].has.words()}"
-                + ("; --gpus 0 trains on the CPU" if need.gpus else "")
-            )
