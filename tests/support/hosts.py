@@ -52,6 +52,8 @@ class Host:
         name: Of the namespace.
         address: Its IP address.
         labels: Of its Ray node, as ``key=value``.
+        cpus: Of its Ray node.
+        gpus: Likewise; nobody looks whether they are there.
         process: ``ray start --block``, while it runs.
     """
 
@@ -59,6 +61,7 @@ class Host:
     address: str
     labels: str
     cpus: int
+    gpus: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     def pids(self) -> list[int]:
@@ -110,11 +113,11 @@ class Hosts:
         self.head = self._ray("start", "--head", "--num-cpus=0", f"--port={PORT}", f"--node-ip-address={ip}", "head")
         self._wait_for(1)
 
-    def add(self, *, cpus: int = 1, labels: str = "") -> Host:
+    def add(self, *, cpus: int = 1, gpus: int = 0, labels: str = "") -> Host:
         """Add a host with a Ray node, and wait until the cluster knows it."""
         number = len(self.hosts) + 2
         name = f"gb{self.network}-{number}"
-        host = Host(name, f"{NETWORK.format(network=self.network)}.{number}", labels, cpus)
+        host = Host(name, f"{NETWORK.format(network=self.network)}.{number}", labels, cpus, gpus)
         _ip("netns", "add", name)
         _ip("link", "add", f"{name}v", "type", "veth", "peer", "name", "eth0", "netns", name)
         _ip("link", "set", f"{name}v", "master", self.bridge, "up")
@@ -128,6 +131,7 @@ class Hosts:
     def start(self, host: Host) -> None:
         """Start a host's Ray node. It does not wait."""
         options = [f"--address={self.address}", f"--node-ip-address={host.address}", f"--num-cpus={host.cpus}"]
+        options += [f"--num-gpus={host.gpus}"] if host.gpus else []
         options += [f"--labels={host.labels}"] if host.labels else []
         host.process = self._ray("start", *options, host.name, within=host.name)
 
@@ -208,19 +212,20 @@ class Hosts:
 
 
 @contextlib.contextmanager
-def cluster_of_hosts(network: int, *labels: str, cpus: int = 1) -> Iterator[Hosts]:
+def cluster_of_hosts(network: int, *labels: str, cpus: int = 1, gpus: int = 0) -> Iterator[Hosts]:
     """Yield a cluster with a head and a host for each of some labels.
 
     Args:
         network: From 0 to 255; two clusters at once need two.
         labels: Of the hosts' Ray nodes, ``"market=spot"`` or ``""``.
         cpus: Of each.
+        gpus: Of each; they need not exist.
     """
     hosts = Hosts(network)
     try:
         hosts.start_head()
         for label in labels:
-            hosts.add(cpus=cpus, labels=label)
+            hosts.add(cpus=cpus, gpus=gpus, labels=label)
         hosts.wait()
         yield hosts
     finally:
