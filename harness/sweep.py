@@ -25,7 +25,7 @@ from harness.suite import Suite, load_suite
 from harness.worker import Done, Task
 
 COMPACT_FROM = 1000
-"""Single records that a sweep moves into a part when it ends: from there on they would slow the next one down."""
+"""Single records that a sweep moves into a part, under way and when it ends: more would slow every reader down."""
 
 LOCAL = "local"
 INLINE = "inline"
@@ -54,7 +54,7 @@ class SweepReport:
     failed: int = 0
     retried: int = 0
     lost: dict[str, str] = field(default_factory=dict)
-    set_aside: list[Path] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -94,7 +94,7 @@ def run(
 
     Args:
         suite: A path, a shipped suite's name, or a suite that was read before (with the same plugins).
-        results: The ledger's folder; ``results/<suite>`` when absent.
+        results: The ledger's folder, or an object store's address; ``results/<suite>`` when absent.
         address: ``"local"`` for a Ray of our own, ``"inline"`` for this process, otherwise a Ray cluster's address.
         plugins: Files or modules with further plugins.
         seeds: Trials per cell, instead of the suite's own number.
@@ -117,7 +117,7 @@ def run(
         unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed_before}
         check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
-    go_on(ledger.root)
+    go_on(ledger.storage)
     ledger.drop_checkpoints()
     set_aside = ledger.set_damaged_aside()
     wanted, missing = wanted_trials(read, ledger)
@@ -130,16 +130,22 @@ def run(
         committed = report.committed
         for event in execute(_tasks(read, chosen, ledger, how)):
             report.add(event)
+            if isinstance(event, Done) and report.committed % COMPACT_FROM == 0:
+                _compact(ledger)
             report.seconds = time.monotonic() - started
             tell(report, event)
-        if read.sequential is None or report.lost or report.committed == committed or is_asked_to_stop(ledger.root):
+        if read.sequential is None or report.lost or report.committed == committed or is_asked_to_stop(ledger.storage):
             break
         # What is known now decides which cells get more seeds.
         wanted, missing = wanted_trials(read, ledger)
         report.planned = len(wanted)
+    _compact(ledger)
+    return report
+
+
+def _compact(ledger: Ledger) -> None:
     with contextlib.suppress(LedgerError):  # another driver is at it, or the disk is full: single records do as well
         ledger.compact(least=COMPACT_FROM)
-    return report
 
 
 def default_results(suite: Suite) -> Path:
@@ -167,9 +173,8 @@ def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[
 
 
 def _tasks(suite: Suite, trials: Sequence[Trial], ledger: Ledger, how: Mapping[str, Any]) -> list[Task]:
-    root = str(ledger.root.resolve())
     return [
-        Task(trial.id, trial.spec(), trial.cell.setting, definition=suite.definition, ledger=root, **how)
+        Task(trial.id, trial.spec(), trial.cell.setting, definition=suite.definition, ledger=ledger.where, **how)
         for trial in trials
     ]
 

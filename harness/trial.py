@@ -17,6 +17,7 @@ from harness.errors import MethodError
 from harness.ledger import Record
 from harness.registry import Catalog
 from harness.stability import Definition, judge, method_error
+from harness.storage import Storage
 from harness.threads import one_thread
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Workshop:
         attempt: int = 1,
         *,
         compiled: bool = False,
-        checkpoints: Path | None = None,
+        checkpoints: str | Path | Storage | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> Record:
         """Train a trial, reach its verdict, and return the record to commit.
@@ -79,7 +80,7 @@ class Workshop:
             definition: Of the detectors' thresholds.
             attempt: From 1.
             compiled: Whether to compile the step.
-            checkpoints: The folder that an interrupted attempt left a state in, and that this one may; None for neither.
+            checkpoints: The place that an interrupted attempt left a state in, and that this one may; None for neither.
             interrupted: Asked after every step.
 
         Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,7 +26,7 @@ class Task:
         setting: The suite's name for the hyperparameters.
         sources: Plugins beside the installed ones.
         definition: Version of the detectors' thresholds.
-        ledger: The folder to commit to.
+        ledger: The folder or address to commit to.
         attempt: From 1; more than one after infrastructure was lost.
         compiled: Whether to compile the step.
         data_dir: Where data sets stand; None for the place that the worker's machine says.
@@ -71,6 +70,12 @@ def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None) -> Worksh
     return Workshop(Catalog(sources), Store.find(data_dir))
 
 
+@lru_cache(maxsize=1)
+def _ledger(where: str) -> Ledger:
+    # What it knows of parts, which never change, serves every trial of a process.
+    return Ledger(where)
+
+
 def execute(task: Task) -> Done:
     """Run a task to its commit.
 
@@ -79,7 +84,7 @@ def execute(task: Task) -> Done:
     Raises:
         Interrupted: It was asked to stop, and has left a checkpoint.
     """
-    ledger = Ledger(task.ledger)
+    ledger = _ledger(task.ledger)
     if ledger.holds(task.trial_id):
         record, first = ledger.read(task.trial_id), False
     else:
@@ -90,18 +95,18 @@ def execute(task: Task) -> Done:
             raise RuntimeError(
                 f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
             )
-        folder = ledger.checkpoints(task.trial_id)
-        with interruption(ledger.root) as interrupted, announced(ledger.root, task.trial_id, task.attempt):
+        checkpoints = ledger.checkpoints(task.trial_id)
+        with interruption(ledger.storage) as interrupted, announced(ledger.storage, task.trial_id, task.attempt):
             record = workshop.run(
                 trial,
                 load_definition(task.definition),
                 task.attempt,
                 compiled=task.compiled,
-                checkpoints=folder,
+                checkpoints=checkpoints,
                 interrupted=interrupted,
             )
         first = ledger.commit(record)
-        shutil.rmtree(folder, ignore_errors=True)
+        checkpoints.clear()
     notes = tuple(record.provenance.get("notes", ()))
     return Done(
         record.trial_id, record.verdict.outcome, record.verdict.modes, record.provenance["seconds"], first, notes

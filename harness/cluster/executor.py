@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from harness.cluster.connection import connected
@@ -52,7 +51,7 @@ class _Sweep:
     def events(self) -> Iterator[Event]:
         """Yield what becomes of every task, as it happens."""
         while self._waiting or self._flying:
-            if self._waiting and is_asked_to_stop(Path(self._waiting[0].ledger)):
+            if self._waiting and is_asked_to_stop(self._waiting[0].ledger):
                 self._waiting.clear()  # those under way leave checkpoints; the rest is for another time
             if not self._flying and not self._waiting:
                 return
@@ -78,7 +77,7 @@ class _Sweep:
         except Interrupted as error:
             # Ray hands over an exception that is both RayTaskError and what was raised.
             reason = str(error.cause if isinstance(error, errors.RayTaskError) else error)
-            if is_asked_to_stop(Path(task.ledger)):
+            if is_asked_to_stop(task.ledger):
                 return Lost(task.trial_id, f"{reason}; it goes on from there")
             return self._again(task, f"the machine is being taken away: {reason}")
         except errors.RayTaskError as error:
