@@ -6,42 +6,69 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from harness.errors import LedgerError
+from harness.storage import Storage, open_storage
+
 STOP = "stop"
-"""A file in the ledger's folder: as long as it is there, sweeps on this ledger come to rest."""
+"""A file in the ledger: as long as it is there, sweeps on this ledger come to rest."""
 
 LOOK_SECONDS = 1.0
-"""How often the file is looked for: it may be on a shared file system."""
+"""How often the file is looked for: it may be on a shared file system, or in an object store."""
+
+Root = str | Path | Storage
 
 
-def ask_to_stop(root: Path) -> None:
-    """Ask every sweep on a ledger, wherever it runs, to leave checkpoints and end."""
-    (root / STOP).touch()
+def ask_to_stop(root: Root) -> None:
+    """Ask every sweep on a ledger, wherever it runs, to leave checkpoints and end.
+
+    Args:
+        root: Where the ledger stands.
+
+    Raises:
+        LedgerError: It cannot be written.
+    """
+    storage = open_storage(root)
+    try:
+        storage.write(STOP, b"")
+    except OSError as error:
+        raise LedgerError(f"{storage.where}: cannot be written ({error})") from error
 
 
-def go_on(root: Path) -> None:
-    """Take back what :func:`ask_to_stop` asked."""
-    (root / STOP).unlink(missing_ok=True)
+def go_on(root: Root) -> None:
+    """Take back what :func:`ask_to_stop` asked.
+
+    Raises:
+        LedgerError: It cannot be written.
+    """
+    storage = open_storage(root)
+    try:
+        storage.delete(STOP)
+    except OSError as error:
+        raise LedgerError(f"{storage.where}: cannot be written ({error})") from error
 
 
-def is_asked_to_stop(root: Path) -> bool:
-    """Say whether sweeps on a ledger are to stop."""
-    return (root / STOP).exists()
+def is_asked_to_stop(root: Root) -> bool:
+    """Say whether sweeps on a ledger are to stop; where the storage does not answer, nobody has asked."""
+    with suppress(OSError, LedgerError):
+        return open_storage(root).exists(STOP)
+    return False
 
 
 @contextmanager
-def interruption(root: Path, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], bool]]:
+def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether to stop: SIGTERM came, or somebody asked for it.
 
     A machine that is taken away sends SIGTERM some seconds before; that is enough for a checkpoint.
 
     Args:
-        root: The ledger's folder.
+        root: Where the ledger stands.
         clock: Monotonic, in seconds.
     """
+    storage = open_storage(root)
     came: list[bool] = []
     looked = clock() - LOOK_SECONDS
 
@@ -49,7 +76,7 @@ def interruption(root: Path, clock: Callable[[], float] = time.monotonic) -> Ite
         nonlocal looked
         if not came and clock() - looked >= LOOK_SECONDS:
             looked = clock()
-            if is_asked_to_stop(root):
+            if is_asked_to_stop(storage):
                 came.append(True)
         return bool(came)
 

@@ -58,7 +58,7 @@ class SweepReport:
     failed: int = 0
     retried: int = 0
     lost: dict[str, str] = field(default_factory=dict)
-    set_aside: list[Path] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -100,7 +100,7 @@ def run(
 
     Args:
         suite: A path, a shipped suite's name, or a suite that was read before (with the same plugins).
-        results: The ledger's folder; ``results/<suite>`` when absent.
+        results: The ledger's folder, or an object store's address; ``results/<suite>`` when absent.
         address: ``"local"`` for a Ray of our own, ``"inline"`` for this process, otherwise a Ray cluster's address.
         plugins: Files or modules with further plugins.
         seeds: Trials per cell, instead of the suite's own number.
@@ -128,7 +128,7 @@ def run(
         check_machine(unfinished.values())
         check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
-    go_on(ledger.root)
+    go_on(ledger.storage)
     ledger.drop_checkpoints()
     set_aside = ledger.set_damaged_aside()
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
@@ -139,7 +139,7 @@ def run(
         "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
         "checkpoint_every": checkpoint_every,
     }
-    task_of = partial(_task, read, str(ledger.root.resolve()), tuple(sources), how)
+    task_of = partial(_task, read, ledger.where, tuple(sources), how)
     durations = _durations(ledger)
     started = time.monotonic()
     tell(report, None)
@@ -150,7 +150,7 @@ def run(
                 chosen,
                 task_of,
                 durations,
-                stop=_now_and_then(lambda: is_asked_to_stop(ledger.root)),
+                stop=_now_and_then(lambda: is_asked_to_stop(ledger.storage)),
                 check=lambda: ledger.write_plan(read.plan()),
             )
             for event in execute(round_):
@@ -158,7 +158,7 @@ def run(
                 report.seconds = time.monotonic() - started
                 compacting(report.committed)
                 tell(report, event)
-            if read.sequential is None or report.lost or report.committed == before or is_asked_to_stop(ledger.root):
+            if read.sequential is None or report.lost or report.committed == before or is_asked_to_stop(ledger.storage):
                 break
             # What is known now decides which cells get more seeds.
             wanted, missing = wanted_trials(read, ledger)
@@ -225,10 +225,9 @@ def _compacting(ledger: Ledger) -> Iterator[Callable[[int], None]]:
     started, thread = 0, None
 
     def compact() -> None:
-        with contextlib.suppress(
-            LedgerError
-        ):  # another driver is at it, or the disk is full: single records do as well
-            Ledger(ledger.root).compact(least=COMPACT_FROM)
+        # Another driver may be at it, or the disk be full: single records do as well.
+        with contextlib.suppress(LedgerError):
+            Ledger(ledger.storage).compact(least=COMPACT_FROM)
 
     def tell(committed: int) -> None:
         nonlocal started, thread

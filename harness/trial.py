@@ -19,6 +19,7 @@ from harness.ledger import Record
 from harness.registry import Catalog
 from harness.scheduling.resources import Resources
 from harness.stability import Definition, judge, method_error
+from harness.storage import Storage
 from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS
 
@@ -73,7 +74,7 @@ class Workshop:
         *,
         resources: Resources | None = None,
         compiled: bool = False,
-        checkpoints: Path | None = None,
+        checkpoints: str | Path | Storage | None = None,
         checkpoint_every: float = EVERY_SECONDS,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> Record:
@@ -85,7 +86,7 @@ class Workshop:
             attempt: From 1.
             resources: What it has; one core where nothing is said.
             compiled: Whether to compile the step.
-            checkpoints: The folder that an interrupted attempt left a state in, and that this one may; None for neither.
+            checkpoints: The place that an interrupted attempt left a state in, and that this one may; None for neither.
             checkpoint_every: Seconds between two of them.
             interrupted: Asked after every step.
 

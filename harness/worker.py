@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from harness.cell import Cell, Trial
@@ -46,7 +44,7 @@ class Task:
         setting: The suite's name for the hyperparameters.
         sources: Plugins beside the installed ones.
         definition: Version of the detectors' thresholds.
-        ledger: The folder to commit to.
+        ledger: The folder or address to commit to.
         attempt: From 1; more than one after infrastructure was lost.
         resources: What the attempt has; with a share of a GPU it trains there.
         compiled: Whether to compile the step.
@@ -73,6 +71,12 @@ def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None, device: s
     return Workshop(Catalog(sources), Store.find(data_dir), device)
 
 
+@lru_cache(maxsize=1)
+def _ledger(where: str) -> Ledger:
+    # What it knows of parts, which never change, serves every trial of a process.
+    return Ledger(where)
+
+
 def execute(task: Task) -> Done:
     """Run a task to its commit.
 
@@ -81,11 +85,11 @@ def execute(task: Task) -> Done:
     Raises:
         Interrupted: It was asked to stop, and has left a checkpoint.
     """
-    ledger = Ledger(task.ledger)
+    ledger = _ledger(task.ledger)
     if ledger.holds(task.trial_id):
         record, first = ledger.read(task.trial_id), False
     else:
-        if is_asked_to_stop(ledger.root):
+        if is_asked_to_stop(ledger.storage):
             raise Interrupted("stopped before it began")
         workshop = _workshop(task.sources, task.data_dir, device_of(task.resources))
         cell = Cell.from_spec(task.spec["cell"], workshop.catalog, task.setting)
@@ -94,20 +98,20 @@ def execute(task: Task) -> Done:
             raise RuntimeError(
                 f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
             )
-        folder = ledger.checkpoints(task.trial_id)
-        with interruption(ledger.root) as interrupted, announced(ledger.root, task.trial_id, task.attempt):
+        checkpoints = ledger.checkpoints(task.trial_id)
+        with interruption(ledger.storage) as interrupted, announced(ledger.storage, task.trial_id, task.attempt):
             record = workshop.run(
                 trial,
                 load_definition(task.definition),
                 task.attempt,
                 resources=task.resources,
                 compiled=task.compiled,
-                checkpoints=folder,
+                checkpoints=checkpoints,
                 checkpoint_every=task.checkpoint_every,
                 interrupted=interrupted,
             )
         first = ledger.commit(record)
-        shutil.rmtree(folder, ignore_errors=True)
+        checkpoints.clear()
     notes = tuple(record.provenance.get("notes", ()))
     return Done(
         record.trial_id, record.verdict.outcome, record.verdict.modes, record.provenance["seconds"], first, notes
@@ -131,7 +135,7 @@ def attempt(task: Task) -> Ending:
         return execute(task)
     except Exception as error:
         kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), FAULT)
-        if kind == PREEMPTED and is_asked_to_stop(Path(task.ledger)):
+        if kind == PREEMPTED and is_asked_to_stop(task.ledger):
             kind = STOPPED
         return Failed(kind, fault(error) if kind == FAULT else f"{kind.name}: {error}")
 

@@ -1,4 +1,4 @@
-"""Writing files that are whole or not there."""
+"""Files that are whole or not there, and on the disk, whenever the machine stops."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_durably(path: Path, text: str) -> None:
+def hidden_beside(path: Path) -> Path:
+    """Return a new name that no reader looks at, in a file's own folder."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+
+
+def write_durably(path: Path, content: bytes) -> None:
     """Write a file and wait until the disk has it."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with path.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
@@ -29,7 +34,7 @@ def whole(path: Path) -> Iterator[Path]:
 
     Readers see the old file or the new one, whole, whenever the machine stops; an error leaves the old one alone.
     """
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    hidden = hidden_beside(path)
     try:
         yield hidden
         flush_file(hidden)
@@ -37,12 +42,6 @@ def whole(path: Path) -> Iterator[Path]:
     finally:
         hidden.unlink(missing_ok=True)
     flush_folder(path.parent)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text so that readers see the old one or the new one, whole, whenever the machine stops."""
-    with whole(path) as hidden:
-        hidden.write_text(text, encoding="utf-8")
 
 
 def flush_folder(folder: Path) -> None:

@@ -132,7 +132,7 @@ def test_checkpoints_of_committed_trials_are_dropped_and_no_others(tmp_path):
     ledger.path(committed).parent.mkdir(parents=True)
     ledger.path(committed).touch()
     for trial in (committed, open_):
-        ledger.checkpoints(trial).mkdir(parents=True)
+        ledger.checkpoints(trial).write("000000001.ckpt", b"")
     (tmp_path / "checkpoints" / "somebody's").mkdir()
     ledger.drop_checkpoints()
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [open_, "somebody's"]

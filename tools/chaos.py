@@ -132,9 +132,9 @@ def compare(calm: Path, out: Path, runs: Counter[str]) -> str:
     resumed = sum(record.provenance["resumed_from"] is not None for record in records)
     again = sum(count for number, count in attempts.items() if number > 1)
     return (
-        f"The ledgers are equal bit for bit, MLflow has one run for each of {len(runs)} trials. {again} trials were committed by"
-        f" a second or later attempt of one driver, {resumed} went on from a checkpoint, {verified.duplicates} were committed"
-        " a second time, with the same result."
+        f"The ledgers are equal bit for bit, and MLflow has one run for each of {len(runs)} trials. {again} trials were"
+        f" committed by a second or later attempt of one driver, {resumed} went on from a checkpoint,"
+        f" {verified.duplicates} were committed a second time, with the same result."
     )
 
 

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 INCOMPLETE = 3
 
-LedgerArgument = Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The ledger's folder.")]
+LedgerArgument = Annotated[
+    str, typer.Argument(metavar="DIRECTORY", help="The ledger's folder, or its address (s3://BUCKET/PREFIX, gs://...).")
+]
 SuiteArgument = Annotated[str, typer.Argument(help="A suite file, or a shipped suite's name (ganbench list suites).")]
-ResultsOption = Annotated[Path | None, typer.Option("--results", help="The ledger's folder. [default: results/SUITE]")]
+ResultsOption = Annotated[
+    str | None,
+    typer.Option("--results", help="The ledger's folder, or its address (s3://...). [default: results/SUITE]"),
+]
 PluginOption = Annotated[
     list[str] | None, typer.Option("--plugin", help="A .py file or a module with further plugins; repeatable.")
 ]

@@ -28,23 +28,35 @@ def verify(directory: LedgerArgument) -> None:
         words += f"; {found.duplicates} trials were committed again, {found.unequal} of them with another result"
     say(words)
     if found.problems:
-        say("`ganbench run` sets damaged records aside and repeats their trials")
+        say("`ganbench ledger repair` sets damaged files aside, and `ganbench run` repeats what is lost")
         raise typer.Exit(DAMAGED)
 
 
 @ledger.command()
+def repair(directory: LedgerArgument) -> None:
+    """Save the whole records of damaged parts, and set aside what is damaged; `ganbench run` repeats its trials."""
+    from harness.ledger import read_ledger
+    from harness.ledger.audit import repair as mend
+
+    done = mend(read_ledger(directory))
+    for place in done.aside:
+        say(f"set aside: {place}", style="yellow")
+    say(f"{len(done.aside)} damaged files; {done.saved} records saved from them, {len(done.lost)} lost")
+
+
+@ledger.command()
 def compact(directory: LedgerArgument) -> None:
-    """Move single records into one Parquet part, which is faster to read."""
+    """Move single records into Parquet parts, which are faster to read."""
     from harness.ledger import read_ledger
 
     moved = read_ledger(directory).compact()
-    say(f"{moved} records moved into a part")
+    say(f"{moved} records moved into parts")
 
 
 @ledger.command()
 def merge(
-    directories: Annotated[list[Path], typer.Argument(help="Ledgers of one suite.")],
-    into: Annotated[Path, typer.Option(help="The ledger that gets all records; it may exist.")],
+    directories: Annotated[list[str], typer.Argument(help="Ledgers of one suite: folders, or addresses.")],
+    into: Annotated[str, typer.Option(help="The ledger that gets all records; it may exist.")],
 ) -> None:
     """Bring the records of several ledgers of one suite into one."""
     from harness.ledger import Ledger, read_ledger

@@ -12,14 +12,17 @@ from harness.commands.common import LedgerArgument, escaped, terminal
 
 def report(
     directory: LedgerArgument,
-    out: Annotated[Path | None, typer.Option(help="Where to write. [default: DIRECTORY/leaderboard]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write. [default: DIRECTORY/leaderboard; for an address ./SUITE-leaderboard]"),
+    ] = None,
 ) -> None:
     """Write leaderboard.md, leaderboard.html and leaderboard.csv."""
     from harness.ledger import read_ledger
     from reports import leaderboard
 
-    console = terminal()
-    for path in leaderboard(read_ledger(directory)).write(out or directory / "leaderboard"):
+    console, ledger = terminal(), read_ledger(directory)
+    for path in leaderboard(ledger).write(out or ledger.beside("leaderboard")):
         console.print(str(path), highlight=False, soft_wrap=True)
 
 

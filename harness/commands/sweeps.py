@@ -172,7 +172,7 @@ def stop(directory: LedgerArgument) -> None:
     from harness.interruption import ask_to_stop
     from harness.ledger import read_ledger
 
-    ask_to_stop(read_ledger(directory).root)
+    ask_to_stop(read_ledger(directory).storage)
     terminal().print("trainings under way end after their step; the same `ganbench run` goes on from there")
 
 
@@ -193,7 +193,7 @@ def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: b
     except TrackingError as error:
         if must:
             raise
-        console.print(f"MLflow was not reached: {error}\nlater: ganbench sync {ledger.root}", style="yellow")
+        console.print(f"MLflow was not reached: {error}\nlater: ganbench sync {ledger.where}", style="yellow")
         return
     text = f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}"
     console.print(text, soft_wrap=True, highlight=False)

@@ -1,70 +1,93 @@
 """The ledger: committed trials, the only source of truth.
 
-A ledger is a folder:
+A ledger stands in a folder, on a shared file system, or in an object store:
 
     suite.json             what the last `ganbench run` planned here
-    trials/ab/abcd….json   one record per trial, committed by one atomic link; the first commit wins. An empty file says
-                           that the record is in a part: its name stays taken
-    parts/part-….parquet   many records each, compacted by one writer
+    trials/ab/abcd….json   one record per trial, committed at once or not at all; the first commit wins (``singles``)
+    parts/part-….parquet   many records each, compacted; a record that is in a part counts (``parts``)
     checkpoints/abcd…/     what trials under way go on from; gone when they are committed
     running/abcd….json     trials under way, for `ganbench status`; nothing depends on them
     damaged/               records whose checksum failed, set aside; their trials run again
-    duplicates.jsonl       second commits of a trial, and whether they were equal
+    duplicates.jsonl       second commits of a trial, and whether they were equal (a folder of lines in an object store)
+    definition.json        the definition of instability that `ganbench relabel` chose
+    stop                   as long as it is there, sweeps on this ledger come to rest
 
 A record has a ``result``, a pure function of the trial's specification on a given machine, and a ``provenance``: where
 and how it ran. Its ``sha256`` covers the result, so two ledgers can be compared without looking at times and hosts.
+
+Who reads lists the single records first and the parts after them: a record goes from the ones to the others, and is in
+both for a moment, never in neither.
 """
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import json
-import os
 import re
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.cell import canonical_json
 from harness.errors import LedgerError
+from harness.ledger import audit, compaction
+from harness.ledger.audit import Verified
+from harness.ledger.names import CHECKPOINTS, DEFINITION, PLAN, identity, is_identity
 from harness.ledger.parts import Parts, summary_of
+from harness.ledger.reading import damaged, parsed, reading
 from harness.ledger.record import Record
-from harness.writing import flush_folder, write_atomically, write_durably
+from harness.ledger.singles import Singles
+from harness.storage import Storage, open_storage
+from harness.storage.folder import FolderStorage
 
-_ID = re.compile(r"^[0-9a-f]{20}$")
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What reading a whole ledger found.
-
-    Attributes:
-        whole: Records that are as they were committed.
-        problems: One line for every file that is not.
-        duplicates: Second commits of a trial.
-        unequal: Of these, how many had another result than the first.
-    """
-
-    whole: int
-    problems: tuple[str, ...]
-    duplicates: int
-    unequal: int
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+|^[.-]+")
 
 
 class Ledger:
-    """A folder of committed trials.
+    """Committed trials in a folder or an object store.
 
     Args:
-        root: The folder; it need not exist.
+        root: The folder, or an address as ``s3://BUCKET/PREFIX``; nothing need be there yet.
+
+    Raises:
+        InputError: The address is not understood.
+        LedgerError: The object store cannot be reached.
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
-        self.parts = Parts(self.root / "parts")
+    def __init__(self, root: str | Path | Storage) -> None:
+        self.storage = open_storage(root)
+        self.singles = Singles(self.storage)
+        self.parts = Parts(self.storage)
+
+    @property
+    def where(self) -> str:
+        """Where it stands, as other processes and other machines are told it: an absolute path, or an address."""
+        return str(self.folder.absolute()) if self.folder is not None else self.storage.where
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder; None for a ledger in an object store."""
+        return self.storage.root if isinstance(self.storage, FolderStorage) else None
+
+    @property
+    def root(self) -> Path:
+        """The folder.
+
+        Raises:
+            LedgerError: It is an object store.
+        """
+        if self.folder is None:
+            raise LedgerError(f"{self.where}: is no folder")
+        return self.folder
+
+    def beside(self, name: str) -> Path:
+        """Return where something that belongs to a ledger, but is no part of it, has its place on this machine.
+
+        That is in its folder, or, for a ledger in an object store, in the working directory, with the suite's name.
+        """
+        if self.folder is not None:
+            return self.folder / name
+        return Path.cwd() / f"{_UNSAFE.sub('_', str(self.plan()['suite']))}-{name}"
 
     # --- the plan -------------------------------------------------------------------------------------------------
 
@@ -72,19 +95,18 @@ class Ledger:
         """Keep what the sweep is about to run, so that readers know labels and what is missing.
 
         Raises:
-            LedgerError: The folder cannot be written, or belongs to another suite.
+            LedgerError: It cannot be written, or belongs to another suite.
         """
-        known = self.plan() if (self.root / "suite.json").exists() else None
-        if known is not None and known["suite"] != plan["suite"]:
-            raise LedgerError(
-                f"{self.root}: holds results of suite {known['suite']!r}, not of {plan['suite']!r};"
-                " choose another folder with --results"
-            )
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.root / "suite.json", json.dumps(plan, indent=1, sort_keys=True) + "\n")
+            known = self.plan() if self.storage.exists(PLAN) else None
+            if known is not None and known["suite"] != plan["suite"]:
+                raise LedgerError(
+                    f"{self.storage.where}: holds results of suite {known['suite']!r}, not of {plan['suite']!r};"
+                    " choose another folder with --results"
+                )
+            self.storage.write(PLAN, (json.dumps(plan, indent=1, sort_keys=True) + "\n").encode())
         except OSError as error:
-            raise LedgerError(f"{self.root}: cannot be written ({error})") from error
+            raise LedgerError(f"{self.storage.where}: cannot be written ({error})") from error
 
     def plan(self) -> dict[str, Any]:
         """Return the plan, with the definition of instability that :meth:`relabel` chose, if it did.
@@ -92,83 +114,88 @@ class Ledger:
         Raises:
             LedgerError: There is none, or it cannot be read.
         """
-        path = self.root / "suite.json"
+        where = self.storage.at(PLAN)
         try:
-            plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise LedgerError(f"{self.root}: is no results folder (it has no suite.json)") from error
-        except (OSError, ValueError) as error:
-            raise LedgerError(f"{path}: cannot be read ({error}); run the suite again to write it anew") from error
+            plan = json.loads(self.storage.read(PLAN))
+            if not isinstance(plan, dict) or not {"suite", "cells"} <= plan.keys():
+                raise ValueError("it is not a plan")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise LedgerError(f"{self.storage.where}: is no results folder (it has no suite.json)") from error
+        except OSError as error:
+            raise LedgerError(f"{where}: cannot be read ({error})") from error
+        except ValueError as error:
+            raise LedgerError(
+                f"{where}: cannot be read ({error}); move it away and run the suite again to write it anew"
+            ) from error
         return plan | self._chosen()
 
     def relabel(self, definition: int) -> None:
         """Have readers judge all trials by another definition. The records stay as they are; only the choice is kept.
 
         Raises:
-            LedgerError: The folder cannot be written.
+            LedgerError: It cannot be written.
         """
         try:
-            write_atomically(self.root / "definition.json", canonical_json({"definition": definition}) + "\n")
+            self.storage.write(DEFINITION, (canonical_json({"definition": definition}) + "\n").encode())
         except OSError as error:
-            raise LedgerError(f"{self.root}: cannot be written ({error})") from error
+            raise LedgerError(f"{self.storage.where}: cannot be written ({error})") from error
 
     def _chosen(self) -> dict[str, int]:
-        path = self.root / "definition.json"
         try:
-            return {"definition": int(json.loads(path.read_text(encoding="utf-8"))["definition"])}
+            return {"definition": int(json.loads(self.storage.read(DEFINITION))["definition"])}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LedgerError(f"{path}: cannot be read ({error}); `ganbench relabel` writes it anew") from error
+            where = self.storage.at(DEFINITION)
+            raise LedgerError(f"{where}: cannot be read ({error}); `ganbench relabel` writes it anew") from error
 
     # --- trials ---------------------------------------------------------------------------------------------------
 
     def path(self, trial_id: str) -> Path:
-        """Return where a trial's record stands."""
-        if not _ID.match(trial_id):
-            raise LedgerError(f"{trial_id!r} is not a trial's identity")
-        return self.root / "trials" / trial_id[:2] / f"{trial_id}.json"
+        """Return where a trial's record stands in a folder, as long as it is in no part."""
+        return self.root / self.singles.plain(trial_id)
 
-    def checkpoints(self, trial_id: str) -> Path:
-        """Return the folder of a trial's checkpoints."""
-        return self.root / "checkpoints" / self.path(trial_id).stem
+    def checkpoints(self, trial_id: str) -> Storage:
+        """Return the place of a trial's checkpoints."""
+        return self.storage.room(f"{CHECKPOINTS}/{identity(trial_id)}")
 
     def committed(self) -> set[str]:
-        """Return the identities of all committed trials."""
-        return {path.stem for path in self._files()}
+        """Return the identities of all committed trials.
+
+        Raises:
+            LedgerError: A part is damaged, or the ledger cannot be read.
+        """
+        with reading(self.storage.where):
+            single = set(self.singles.all())
+            return single | self.parts.trials()
 
     def holds(self, trial_id: str) -> bool:
         """Say whether a trial is committed."""
-        return self.path(trial_id).exists()
+        with reading(self.storage.where):
+            return bool(self.singles.of(trial_id)) or self.parts.holds(trial_id)
 
     def commit(self, record: Record) -> bool:
         """Commit a trial. The first commit of a trial wins; a later one is compared with it and noted.
-
-        The record is written beside its final name, flushed to the disk, and linked, which either makes the whole file
-        appear or fails because the name is taken. A process that dies in between leaves a hidden file that nobody reads.
 
         Returns:
             Whether this was the trial's first commit.
 
         Raises:
-            LedgerError: The folder cannot be written.
+            LedgerError: It cannot be written.
         """
-        path = self.path(record.trial_id)
-        hidden = path.with_name(f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+        trial, text = identity(record.trial_id), record.to_text()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(hidden, record.to_text())
-            try:
-                os.link(hidden, path)
-            except FileExistsError:
-                self._note_duplicate(record)
-                return False
-            finally:
-                hidden.unlink()
-            flush_folder(path.parent)
+            name, first = (None, False) if self.parts.holds(trial) else self.singles.put(trial, text)
+            # A compaction frees a name only when the part is there, so that is looked for after the writing as well. What
+            # it took up meanwhile may be this very record.
+            if first and (not self.parts.holds(trial) or self.parts.text(trial) == text):
+                return True
+            audit.note(self, record)
+            if name is not None:
+                self.storage.delete(name)
         except OSError as error:
-            raise LedgerError(f"{path}: cannot be written ({error})") from error
-        return True
+            raise LedgerError(f"{self.storage.at(self.singles.plain(trial))}: cannot be written ({error})") from error
+        return False
 
     def read(self, trial_id: str) -> Record:
         """Return one trial's record.
@@ -176,16 +203,18 @@ class Ledger:
         Raises:
             LedgerError: It is absent or damaged.
         """
-        path = self.path(trial_id)
+        where = self.storage.at(self.singles.plain(trial_id))
         try:
-            text = path.read_text(encoding="utf-8") or self.parts.text(trial_id) or ""
-            return Record.from_text(text)
-        except FileNotFoundError as error:
-            raise LedgerError(f"{path}: no such record") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LedgerError(
-                f"{path}: the record is damaged ({error}); `ganbench run` sets it aside and repeats its trial"
-            ) from error
+            text = self.parts.text(trial_id)
+            if text is None:
+                text = self.singles.text(trial_id)
+            if text is None:
+                text = self.parts.text(trial_id)  # it was moved there in between
+        except (OSError, UnicodeDecodeError) as error:
+            raise damaged(where, error) from error
+        if text is None:
+            raise LedgerError(f"{where}: no such record")
+        return parsed(where, trial_id, text)
 
     def records(self) -> Iterator[Record]:
         """Yield all committed trials, by identity.
@@ -193,11 +222,16 @@ class Ledger:
         Raises:
             LedgerError: A record is damaged; the message names it.
         """
-        single = ((trial, self.read(trial)) for trial in self._single())
-        compacted = (self.parts.records(path) for path in self.parts.files())
+        with reading(self.storage.where):
+            found = self.singles.all()
+            parts = self.parts.names()
+            inside = self.parts.trials()
+        alone = sorted(found.keys() - inside)
+        compacted = (self.parts.records(name) for name in parts)
         last = ""
-        for trial, record in heapq.merge(single, *compacted, key=lambda item: item[0]):
-            if trial != last:  # a compaction that was cut off leaves a record in both places
+        # Of equal trials, the one of the first part comes first.
+        for trial, record in heapq.merge(*compacted, self._alone(alone, found), key=lambda item: item[0]):
+            if trial != last:
                 yield record
             last = trial
 
@@ -207,136 +241,49 @@ class Ledger:
         Raises:
             LedgerError: A record is damaged; the message names it.
         """
-        single = {trial: summary_of(self.read(trial)) for trial in self._single()}
-        compacted = {row["trial"]: row for row in self.parts.summary()}
-        return list((compacted | single).values())
+        with reading(self.storage.where):
+            found = self.singles.all()
+            rows = self.parts.summary()
+        alone = sorted(found.keys() - rows.keys())
+        return [*rows.values(), *(summary_of(record) for _, record in self._alone(alone, found))]
+
+    def _alone(self, trials: list[str], found: Mapping[str, Any]) -> Iterator[tuple[str, Record]]:
+        """Yield the records that are in no part, by trial."""
+        contents = self.singles.texts([found[trial][0] for trial in trials])
+        for trial, content in zip(trials, contents, strict=True):
+            where = self.storage.at(found[trial][0])
+            yield trial, self.read(trial) if content is None else parsed(where, trial, content)
+
+    # --- looking after it -----------------------------------------------------------------------------------------
 
     def compact(self, least: int = 1) -> int:
-        """Move records from single files into one Parquet part. Any number of processes may commit meanwhile.
-
-        The part is written and read back before the first file is emptied, and an emptied file keeps its name: a late
-        commit of the same trial finds it taken. Damaged records are left where they are.
-
-        Args:
-            least: With fewer single records, nothing is done.
-
-        Returns:
-            How many records were moved.
-
-        Raises:
-            LedgerError: The folder cannot be written, or another process is compacting.
-        """
-        from filelock import FileLock, Timeout
-
-        if len(self._single()) < least:
-            return 0
-        try:
-            self.parts.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.parts.folder / ".lock", timeout=0):
-                records = [record for trial in self._single() if (record := self._whole(trial)) is not None]
-                known = self.parts.trials()  # of a compaction that was cut off
-                new = [record for record in records if record.trial_id not in known]
-                if new:
-                    self.parts.write(new)
-                for record in records:
-                    self._empty(record.trial_id)
-        except Timeout as error:
-            raise LedgerError(f"{self.root}: another process is compacting") from error
-        except OSError as error:
-            raise LedgerError(f"{self.root}: cannot be compacted ({error})") from error
-        return len(records)
+        """Move single records into Parquet parts; see :func:`compaction.compact`."""
+        return compaction.compact(self, least)
 
     def verify(self) -> Verified:
-        """Read everything and compare it with its checksums; nothing is changed."""
-        whole, problems, seen = 0, [], set()
-        for path in self.parts.files():
-            try:
-                for trial, _ in self.parts.records(path):
-                    seen.add(trial)
-            except LedgerError as error:
-                problems.append(str(error))
-        for path in self._files():
-            if path.stat().st_size == 0 and path.stem in seen:
-                whole += 1
-                continue
-            try:
-                self.read(path.stem)
-                whole += 1
-            except LedgerError as error:
-                problems.append(str(error))
-        noted = self._duplicates()
-        return Verified(whole, tuple(problems), len(noted), sum(not line["equal"] for line in noted))
+        """Read everything and compare it with its checksums; see :func:`audit.verify`."""
+        return audit.verify(self)
 
-    def set_damaged_aside(self) -> list[Path]:
-        """Move records that cannot be trusted out of the way, so that their trials run again. Nothing is deleted.
-
-        Single records are read in full. Parts are opened; what is in them is verified whenever it is read, and by
-        ``ganbench ledger verify``.
-
-        Returns:
-            Where they are now.
-        """
-        moved = [self._aside(path) for path in self.parts.files() if not self.parts.opens(path)]
-        compacted = self.parts.trials()
-        for path in self._files():
-            emptied = path.stat().st_size == 0
-            if path.stem not in compacted if emptied else self._whole(path.stem) is None:
-                moved.append(self._aside(path))
-        return moved
+    def set_damaged_aside(self) -> list[str]:
+        """Move what cannot be trusted out of the way; see :func:`audit.set_damaged_aside`."""
+        return audit.set_damaged_aside(self)
 
     def drop_checkpoints(self) -> None:
         """Remove checkpoints of committed trials: a process that was cut off can have written them after the commit."""
-        for folder in (self.root / "checkpoints").glob("*"):
-            if _ID.match(folder.name) and self.path(folder.name).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _files(self) -> list[Path]:
-        return sorted((self.root / "trials").glob("??/[!.]*.json"))
-
-    def _single(self) -> list[str]:
-        """Return the trials whose records are in files of their own, sorted."""
-        return [path.stem for path in self._files() if path.stat().st_size]
-
-    def _whole(self, trial_id: str) -> Record | None:
-        try:
-            return self.read(trial_id)
-        except LedgerError:
-            return None
-
-    def _empty(self, trial_id: str) -> None:
-        """Replace a record's file by an empty one, at once."""
-        path = self.path(trial_id)
-        hidden = path.with_name(f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-        hidden.touch()
-        hidden.replace(path)
-
-    def _aside(self, path: Path) -> Path:
-        target = self.root / "damaged" / f"{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}"
-        target.parent.mkdir(exist_ok=True)
-        path.rename(target)
-        return target
-
-    def _duplicates(self) -> list[dict[str, Any]]:
-        path = self.root / "duplicates.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        noted = []
-        for line in lines:
-            with contextlib.suppress(ValueError):  # a process died while it wrote the line
-                noted.append(json.loads(line))
-        return noted
-
-    def _note_duplicate(self, record: Record) -> None:
-        first = self.read(record.trial_id)
-        line = {"trial": record.trial_id, "equal": first.sha256 == record.sha256, "provenance": record.provenance}
-        with (self.root / "duplicates.jsonl").open("a", encoding="utf-8") as file:
-            file.write(canonical_json(line) + "\n")
+        with reading(self.storage.where):
+            for trial in self.storage.folders(CHECKPOINTS):
+                if is_identity(trial) and self.holds(trial):
+                    self.checkpoints(trial).clear()
 
 
 def read_ledger(root: str | Path) -> Ledger:
     """Open an existing ledger.
 
+    Args:
+        root: A folder, or an object store's address.
+
     Raises:
-        LedgerError: The folder holds no ledger.
+        LedgerError: There is no ledger.
     """
     ledger = Ledger(root)
     ledger.plan()

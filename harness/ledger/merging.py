@@ -9,6 +9,8 @@ from typing import Any
 from harness.cell import canonical_json
 from harness.errors import LedgerError
 from harness.ledger.ledger import Ledger
+from harness.ledger.names import PLAN, identity
+from harness.ledger.reading import reading
 
 SAME = ("suite", "version", "seed", "baseline")
 """What plans must agree in, beside their cells."""
@@ -44,8 +46,8 @@ def merge(sources: Sequence[Ledger], target: Ledger) -> Merged:
     for ledger, other in plans[1:]:
         problem = _mismatch(plan, other)
         if problem:
-            raise LedgerError(f"{ledger.root} does not belong to {first.root}: {problem}")
-    _check_data([ledger for ledger, _ in plans])
+            raise LedgerError(f"{ledger.where} does not belong to {first.where}: {problem}")
+    _check_records([ledger for ledger, _ in plans])
     target.write_plan(max((other for _, other in plans), key=lambda other: int(other["seeds"])))
     added, equal, different = 0, 0, []
     for source in sources:
@@ -61,7 +63,8 @@ def merge(sources: Sequence[Ledger], target: Ledger) -> Merged:
 
 
 def _exists(ledger: Ledger) -> bool:
-    return (ledger.root / "suite.json").exists()
+    with reading(ledger.where):
+        return ledger.storage.exists(PLAN)
 
 
 def _mismatch(plan: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
@@ -80,11 +83,12 @@ def _mismatch(plan: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _check_data(ledgers: Sequence[Ledger]) -> None:
-    """Refuse ledgers that trained on other content under the same name."""
+def _check_records(ledgers: Sequence[Ledger]) -> None:
+    """Refuse ledgers that trained on other content under the same name, and those with records of nothing that could be."""
     seen: dict[str, tuple[str, Ledger]] = {}
     for ledger in ledgers:
         for record in ledger.records():
+            identity(record.trial_id)
             content = record.provenance.get("data")
             dataset = record.spec.get("cell", {}).get("dataset")
             if content is None or dataset is None:
@@ -92,6 +96,6 @@ def _check_data(ledgers: Sequence[Ledger]) -> None:
             before, where = seen.setdefault(canonical_json(dataset), (content, ledger))
             if before != content:
                 raise LedgerError(
-                    f"{ledger.root} does not belong to {where.root}: data set {dataset.get('name')!r} has content {content}"
-                    f" in the one and {before} in the other"
+                    f"{ledger.where} does not belong to {where.where}: data set {dataset.get('name')!r} has"
+                    f" content {content} in the one and {before} in the other"
                 )

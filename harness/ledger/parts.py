@@ -1,22 +1,23 @@
 """Compacted records: Parquet parts beside the single files, because ten thousand small files are slow to read.
 
-Each part is written once, by one writer, and never changed. A row holds a record's text as it was committed, with its
-checksum in it, and beside it the few columns that a summary needs.
+Each part is written once and never changed. A row holds a record's text as it was committed, with its checksum in it, and
+beside it the few columns that a summary needs. A record that is in a part counts, whatever else is in the ledger; of
+several parts with one trial (two compactions at once), the one whose name sorts first.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import LedgerError
+from harness.ledger.names import PARTS, is_identity
 from harness.ledger.record import Record
-from harness.writing import flush_file, flush_folder
+from harness.storage import Storage
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow
 
 ROWS = 64
@@ -29,27 +30,29 @@ SUMMARY = ("trial", "cell", "seed", "outcome", "modes", "seconds", "started", "h
 """Columns that a summary reads, without the records themselves."""
 
 
-@dataclass
 class Parts:
     """The parts of a ledger.
 
-    Attributes:
-        folder: Where they stand; it need not exist.
+    Args:
+        storage: The ledger's.
     """
 
-    folder: Path
-    _index: dict[str, tuple[Path, int]] = field(default_factory=dict)
-    _indexed: set[Path] = field(default_factory=set)
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._index: dict[str, np.ndarray] = {}
 
-    def files(self) -> list[Path]:
-        """Return the parts, the oldest first."""
-        return sorted(self.folder.glob("part-*.parquet"))
+    def names(self) -> list[str]:
+        """Return the parts, the one that counts first."""
+        return [name for name in self._storage.names(PARTS) if _is_part(name)]
 
-    def write(self, records: Sequence[Record]) -> Path:
-        """Write a part, read it back, and give it its name.
+    def write(self, records: Sequence[Record]) -> str:
+        """Write a part and read it back; then it gets its name.
 
         Args:
             records: Sorted by trial, at least one.
+
+        Returns:
+            Its name.
 
         Raises:
             OSError: It cannot be written, or is not read back as it was written.
@@ -57,27 +60,27 @@ class Parts:
         import pyarrow
         from pyarrow import parquet
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((int(path.stem.rpartition("-")[2]) for path in self.files()), default=0)
-        path = self.folder / f"part-{number:05d}.parquet"
-        hidden = self.folder / f".{path.name}.{uuid.uuid4().hex[:8]}"
         table = pyarrow.Table.from_pylist([_row(record) for record in records], schema=_schema())
-        try:
-            parquet.write_table(table, hidden, compression="zstd", row_group_size=ROWS, write_page_checksum=True)
-            flush_file(hidden)
-            if not parquet.read_table(hidden, page_checksum_verification=True).equals(table):
-                raise OSError(f"{hidden}: was not read back as it was written")
-            hidden.rename(path)
-        finally:
-            hidden.unlink(missing_ok=True)
-        flush_folder(self.folder)
-        return path
+        sink = pyarrow.BufferOutputStream()
+        parquet.write_table(table, sink, compression="zstd", row_group_size=ROWS, write_page_checksum=True)
+        content = sink.getvalue().to_pybytes()
 
-    def opens(self, path: Path) -> bool:
+        def check(source: Any) -> None:
+            if not parquet.read_table(source, page_checksum_verification=True).equals(table):
+                raise OSError("a part was not read back as it was written")
+
+        number = 1 + max((int(name.split("-")[1][:5]) for name in self.names()), default=0)
+        while True:  # in a folder another compaction can take a number; elsewhere nobody can have the same name
+            unique = "" if self._storage.exclusive else f".{uuid.uuid4().hex[:16]}"
+            name = f"{PARTS}/part-{number:05d}{unique}.parquet"
+            if self._storage.create(name, content, check):
+                return name
+            number += 1
+
+    def opens(self, name: str) -> bool:
         """Say whether a part can be opened and lists its trials."""
         try:
-            with _readable(path) as file:
-                file.read(columns=["trial"])
+            self._identities(name)
         except LedgerError:
             return False
         return True
@@ -85,7 +88,12 @@ class Parts:
     def trials(self) -> set[str]:
         """Return the identities of all trials in parts."""
         self._look()
-        return set(self._index)
+        return {trial for index in self._index.values() for trial in index.astype(str).tolist()}
+
+    def holds(self, trial_id: str) -> bool:
+        """Say whether a part has a trial."""
+        self._look()
+        return self._place(trial_id) is not None
 
     def text(self, trial_id: str) -> str | None:
         """Return a record's text, or None where no part has it.
@@ -94,43 +102,81 @@ class Parts:
             LedgerError: The part is damaged.
         """
         self._look()
-        if trial_id not in self._index:
+        place = self._place(trial_id)
+        if place is None:
             return None
-        path, row = self._index[trial_id]
-        with _readable(path) as file:
+        name, row = place
+        with readable(self._storage, name) as file:
             texts = file.read_row_group(row // ROWS, columns=["record"]).column(0)
             return str(texts[row % ROWS].as_py())
 
-    def records(self, path: Path) -> Iterator[tuple[str, Record]]:
+    def records(self, name: str) -> Iterator[tuple[str, Record]]:
         """Yield the records of a part with their trials, sorted by trial.
 
         Raises:
             LedgerError: The part, or a record in it, is damaged.
         """
-        with _readable(path) as file:
+        with readable(self._storage, name) as file:
             for batch in file.iter_batches(BATCH, columns=["trial", "record"]):
                 for trial, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    try:
-                        yield trial, Record.from_text(text)
-                    except (ValueError, KeyError, TypeError) as error:
-                        raise LedgerError(f"{path}: the record of trial {trial} is damaged ({error})") from error
+                    yield trial, _record(self._storage.at(name), trial, text)
 
-    def summary(self) -> list[dict[str, Any]]:
-        """Return the columns that a summary needs, a row for every record."""
-        rows: list[dict[str, Any]] = []
-        for path in self.files():
-            with _readable(path) as file:
-                rows += file.read(columns=list(SUMMARY)).to_pylist()
+    def examined(self, name: str) -> Iterator[tuple[str, Record | LedgerError]]:
+        """Yield every trial of a part with its record, or with what is wrong with it.
+
+        Raises:
+            LedgerError: The part cannot be opened, or does not say whose records it holds.
+        """
+        trials = self._identities(name).astype(str).tolist()
+        for first in range(0, len(trials), ROWS):
+            group = trials[first : first + ROWS]
+            try:
+                with readable(self._storage, name) as file:
+                    texts = file.read_row_group(first // ROWS, columns=["record"]).column(0).to_pylist()
+            except LedgerError as error:
+                yield from ((trial, error) for trial in group)
+                continue
+            for trial, text in zip(group, texts, strict=True):
+                try:
+                    yield trial, _record(self._storage.at(name), trial, text)
+                except LedgerError as error:
+                    yield trial, error
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Return the columns that a summary needs, a row for every record, by trial."""
+        rows: dict[str, dict[str, Any]] = {}
+        for name in reversed(self.names()):
+            with readable(self._storage, name) as file:
+                columns = file.read(columns=list(SUMMARY)).select(SUMMARY).to_pydict()
+            for row in zip(*columns.values(), strict=True):
+                rows[row[0]] = dict(zip(SUMMARY, row, strict=True))
         return rows
 
     def _look(self) -> None:
-        """Learn of parts that are new."""
-        for path in self.files():
-            if path not in self._indexed:
-                with _readable(path) as file:
-                    for row, trial in enumerate(file.read(columns=["trial"]).column(0).to_pylist()):
-                        self._index.setdefault(trial, (path, row))
-                self._indexed.add(path)
+        """Learn of parts that are new, and forget those that are gone."""
+        names = self.names()
+        if names != list(self._index):
+            self._index = {name: self._index[name] if name in self._index else self._identities(name) for name in names}
+
+    def _place(self, trial_id: str) -> tuple[str, int] | None:
+        for name, index in self._index.items():
+            row = int(index.searchsorted(trial_id.encode()))
+            if row < len(index) and index[row] == trial_id.encode():
+                return name, row
+        return None
+
+    def _identities(self, name: str) -> np.ndarray:
+        """Return the trials of a part, sorted as its rows are: 20 bytes each, because there can be many of them."""
+        import numpy as np
+
+        with readable(self._storage, name) as file:
+            trials = file.read(columns=["trial"]).column(0).to_pylist()
+        if not all(map(is_identity, trials)):
+            raise _damaged(self._storage.at(name), "it names trials that can be none")
+        index = np.array(trials, dtype="S20")
+        if not (index[1:] > index[:-1]).all():
+            raise _damaged(self._storage.at(name), "its trials are not sorted")
+        return index
 
 
 def summary_of(record: Record) -> dict[str, Any]:
@@ -150,19 +196,20 @@ def summary_of(record: Record) -> dict[str, Any]:
     }
 
 
-class _readable:  # noqa: N801  used like a function
+class readable:  # noqa: N801  used like a function
     """Open a part; what is wrong with it names it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._storage, self._name = storage, name
 
     def __enter__(self) -> Any:
         from pyarrow import parquet
 
         try:
-            self._file = parquet.ParquetFile(self._path, page_checksum_verification=True)
+            source = self._storage.source(self._name)
+            self._file = parquet.ParquetFile(source, page_checksum_verification=True)
         except Exception as error:
-            raise self._damaged(error) from error
+            raise _damaged(self._storage.at(self._name), error) from error
         return self._file
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -171,10 +218,29 @@ class _readable:  # noqa: N801  used like a function
         if hasattr(self, "_file"):
             self._file.close()
         if isinstance(error, OSError | pyarrow.ArrowException):
-            raise self._damaged(error) from error
+            raise _damaged(self._storage.at(self._name), error) from error
 
-    def _damaged(self, error: BaseException) -> LedgerError:
-        return LedgerError(f"{self._path}: the part is damaged ({error}); `ganbench ledger verify` names what is lost")
+
+def _damaged(where: str, why: object) -> LedgerError:
+    return LedgerError(
+        f"{where}: the part is damaged ({why}); `ganbench ledger verify` names what is lost,"
+        " `ganbench ledger repair` saves the rest"
+    )
+
+
+def _record(where: str, trial: str, text: str) -> Record:
+    try:
+        record = Record.from_text(text)
+        if record.trial_id != trial:
+            raise ValueError(f"it is that of trial {record.trial_id!r}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LedgerError(f"{where}: the record of trial {trial} is damaged ({error})") from error
+    return record
+
+
+def _is_part(name: str) -> bool:
+    stem = name.rpartition("/")[2]
+    return stem.startswith("part-") and stem.endswith(".parquet") and stem[5:10].isdigit()
 
 
 def _row(record: Record) -> dict[str, Any]:

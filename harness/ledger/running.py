@@ -1,24 +1,33 @@
 """Trials under way: a small file each, renewed while its process lives, for whoever looks at a sweep from outside.
 
 Nothing depends on them: what is committed is decided by the commit alone.
+
+Clocks differ between machines. A file's time is the storage's own, on a file server or in an object store, and what it was
+by the clock of the machine that wrote it stands in the file; so a reader can tell how far that machine's clock is off.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.errors import LedgerError
+from harness.ledger.names import RUNNING, identity, is_identity
+from harness.storage import Storage, open_storage
 
 RENEW_SECONDS = 10.0
 SILENT_SECONDS = 60.0
 """A trial whose file is older has probably lost its process: it will run again."""
+
+AHEAD_SECONDS = 5.0
+"""A sign of life from so far in the future says that the reader's clock is not the storage's."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,9 @@ class Running:
         trial_id: Which one.
         host: Where.
         attempt: From 1.
-        started: Since when, in seconds since 1970.
-        heard: When its process last said that it lives.
+        started: Since when, in seconds since 1970 by the storage's clock.
+        heard: When its process last said that it lives, by the storage's clock.
+        behind: By how many seconds its machine's clock is behind the storage's; negative where it is ahead.
     """
 
     trial_id: str
@@ -38,6 +48,7 @@ class Running:
     attempt: int
     started: float
     heard: float
+    behind: float = 0.0
 
     def silent(self, now: float) -> bool:
         """Say whether nothing was heard of it for a while."""
@@ -45,23 +56,29 @@ class Running:
 
 
 @contextmanager
-def announced(root: Path, trial_id: str, attempt: int) -> Iterator[None]:
+def announced(root: str | Path | Storage, trial_id: str, attempt: int) -> Iterator[None]:
     """Keep a file that says that a trial is under way, for as long as the block lasts.
 
     Where it cannot be written the trial runs all the same.
+
+    Args:
+        root: Where the ledger stands.
+        trial_id: The trial.
+        attempt: From 1.
     """
-    path = root / "running" / f"{trial_id}.json"
+    storage, name = open_storage(root), f"{RUNNING}/{identity(trial_id)}.json"
     about = {"host": platform.node(), "pid": os.getpid(), "attempt": attempt, "started": round(time.time(), 3)}
     over = threading.Event()
 
+    def say() -> None:
+        with suppress(OSError):
+            storage.write(name, json.dumps(about | {"clock": round(time.time(), 3)}).encode())
+
     def renew() -> None:
         while not over.wait(RENEW_SECONDS):
-            with contextlib.suppress(OSError):
-                path.touch()
+            say()
 
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(about), encoding="utf-8")
+    say()
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
     try:
@@ -69,15 +86,48 @@ def announced(root: Path, trial_id: str, attempt: int) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        with contextlib.suppress(OSError):
-            path.unlink()
+        with suppress(OSError):
+            storage.delete(name)
 
 
-def running(root: Path) -> list[Running]:
-    """Return the trials under way, the longest first."""
-    found = []
-    for path in (root / "running").glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError):  # it ends, or is being written, at this moment
-            heard, about = path.stat().st_mtime, json.loads(path.read_text(encoding="utf-8"))
-            found.append(Running(path.stem, str(about["host"]), int(about["attempt"]), float(about["started"]), heard))
+def running(root: str | Path | Storage) -> list[Running]:
+    """Return the trials under way, the longest first.
+
+    Raises:
+        LedgerError: The storage does not answer.
+    """
+    storage, found = open_storage(root), []
+    try:
+        entries = storage.entries(RUNNING)
+        contents = storage.read_all([entry.name for entry in entries])
+        for entry, content in zip(entries, contents, strict=True):
+            trial = entry.name.rpartition("/")[2].removesuffix(".json")
+            if content is None or not is_identity(trial):  # it ends at this moment, or is somebody else's
+                continue
+            with suppress(ValueError, KeyError, TypeError):
+                about = json.loads(content)
+                # Without a clock of its own: from an older version, where the file's time alone was renewed.
+                behind = entry.changed - float(about["clock"]) if "clock" in about else 0.0
+                started = float(about["started"]) + behind
+                found.append(Running(trial, str(about["host"]), int(about["attempt"]), started, entry.changed, behind))
+    except OSError as error:
+        raise LedgerError(f"{storage.where}: cannot be read ({error})") from error
     return sorted(found, key=lambda item: (item.started, item.trial_id))
+
+
+def storage_time(storage: Storage, found: list[Running], clock: Callable[[], float]) -> float:
+    """Return what time it is for the storage.
+
+    This machine's clock will do, unless it makes something look silent, or heard from the future: then the storage is
+    asked, by writing a file and looking at its time. Where that cannot be done this machine's clock has to do.
+
+    Args:
+        storage: The ledger's.
+        found: What is under way.
+        clock: This machine's, in seconds since 1970.
+    """
+    now = clock()
+    if any(item.silent(now) or item.heard > now + AHEAD_SECONDS for item in found):
+        asked = storage.clock()
+        return now if asked is None else asked
+    return now

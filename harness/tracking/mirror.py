@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness.ledger import Ledger, Record
@@ -64,8 +65,8 @@ class SyncReport:
 
 
 def default_uri(ledger: Ledger) -> str:
-    """Return where a ledger's runs go when nothing else is said: a SQLite file in its folder."""
-    return f"sqlite:///{ledger.root.resolve() / 'mlflow.db'}"
+    """Return where a ledger's runs go when nothing else is said: a SQLite file in its folder, or in the working one."""
+    return f"sqlite:///{ledger.beside('mlflow.db').resolve()}"
 
 
 def sync(
@@ -95,7 +96,7 @@ def sync(
     cells = {cell["id"]: cell for cell in plan["cells"]}
     tallies: dict[str, Tally] = defaultdict(Tally)
     outside = 0
-    with one_writer(ledger.root), connected(uri) as client:
+    with one_writer(ledger.folder or Path.cwd()), connected(uri) as client:
         experiment = _experiment(client, plan, _artifact_folder(ledger) if is_database(uri) else None)
         mirror = _Mirror(client, experiment)
         for done, committed in enumerate(ledger.records(), start=1):
@@ -192,7 +193,7 @@ def _name(plan: Mapping[str, Any]) -> str:
 
 
 def _artifact_folder(ledger: Ledger) -> str:
-    return (ledger.root.resolve() / "mlflow-artifacts").as_uri()
+    return ledger.beside("mlflow-artifacts").resolve().as_uri()
 
 
 def _is_planned(record: Record, plan: Mapping[str, Any], cells: Mapping[str, Any]) -> bool:

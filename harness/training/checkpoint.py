@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
-import shutil
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.writing import whole
+from harness.storage import Storage, open_storage
 
 HEADER = b"ganbench checkpoint 1 "
 """Then the SHA-256 of the rest in hexadecimal digits, and a line's end."""
@@ -22,13 +22,15 @@ KEPT = 2
 
 EVERY_SECONDS = 300.0
 
+_NAME = re.compile(r"(?:.*/)?[0-9]+\.ckpt")
+
 
 @dataclass
 class Checkpoints:
     """The checkpoints of one trial.
 
     Attributes:
-        folder: Theirs alone.
+        place: A folder or storage that is theirs alone.
         identity: Of everything that must be the same for a training to be continued rather than begun anew: the trial,
             the plugins' sources, the versions of packages.
         every: Seconds between two of them.
@@ -36,15 +38,16 @@ class Checkpoints:
         resumed_from: The step of the checkpoint that the training went on from; None where it began anew.
     """
 
-    folder: Path
+    place: str | Path | Storage
     identity: str
     every: float = EVERY_SECONDS
     clock: Callable[[], float] = time.monotonic
     resumed_from: int | None = None
     _last: float = field(init=False)
+    _storage: Storage = field(init=False)
 
     def __post_init__(self) -> None:
-        self._last = self.clock()
+        self._last, self._storage = self.clock(), open_storage(self.place)
 
     def due(self) -> bool:
         """Say whether it is time for one."""
@@ -65,17 +68,16 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save({"identity": self.identity, "step": step, "content": content}, buffer)
         payload = buffer.getvalue()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with whole(self.folder / f"{step:09d}.ckpt") as hidden:
-            hidden.write_bytes(HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
-        for path in self._files()[KEPT:]:
-            path.unlink(missing_ok=True)
+        head = HEADER + hashlib.sha256(payload).hexdigest().encode() + b"\n"
+        self._storage.write(f"{step:09d}.ckpt", head + payload)
+        for name in self._names()[KEPT:]:
+            self._storage.delete(name)
         self._last = self.clock()
 
     def newest(self) -> dict[str, Any] | None:
         """Return the content of the newest checkpoint that is whole and of this identity; None where there is none."""
-        for path in self._files():
-            kept = self._read(path)
+        for name in self._names():
+            kept = self._read(name)
             if kept is not None:
                 self.resumed_from = kept["step"]
                 content: dict[str, Any] = kept["content"]
@@ -84,16 +86,20 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove them all; their trial is committed."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._storage.clear()
 
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("[0-9]*.ckpt"), reverse=True)
+    def _names(self) -> list[str]:
+        """Return them, the newest first; none where the storage does not answer."""
+        try:
+            return sorted(filter(_NAME.fullmatch, self._storage.names("")), reverse=True)
+        except OSError:
+            return []
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
+    def _read(self, name: str) -> dict[str, Any] | None:
         import torch
 
         try:
-            head, _, payload = path.read_bytes().partition(b"\n")
+            head, _, payload = self._storage.read(name).partition(b"\n")
         except OSError:
             return None
         if head != HEADER + hashlib.sha256(payload).hexdigest().encode():

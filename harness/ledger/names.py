@@ -1,0 +1,34 @@
+"""Names of things in a ledger. Whatever becomes part of a path goes through here."""
+
+from __future__ import annotations
+
+import re
+
+from harness.errors import LedgerError
+
+PLAN = "suite.json"
+DEFINITION = "definition.json"
+TRIALS = "trials"
+PARTS = "parts"
+CHECKPOINTS = "checkpoints"
+RUNNING = "running"
+DAMAGED = "damaged"
+DUPLICATES = "duplicates.jsonl"
+
+_IDENTITY = re.compile(r"[0-9a-f]{20}")
+
+
+def is_identity(text: str) -> bool:
+    """Say whether a text is a trial's identity: twenty hexadecimal digits."""
+    return _IDENTITY.fullmatch(text) is not None
+
+
+def identity(trial_id: str) -> str:
+    """Return a trial's identity.
+
+    Raises:
+        LedgerError: It is none, and might lead out of the ledger.
+    """
+    if not is_identity(trial_id):
+        raise LedgerError(f"{trial_id!r} is not a trial's identity")
+    return trial_id

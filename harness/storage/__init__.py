@@ -1,0 +1,12 @@
+"""Where a ledger stands: a local folder, a shared file system, or an object store.
+
+base.py      what a ledger asks of a place
+folder.py    a folder: hidden files, flushes, and links that the first one wins
+objects.py   an object store, through pyarrow
+opening.py   from what the user typed to one of them
+"""
+
+from harness.storage.base import Entry, Storage
+from harness.storage.opening import is_address, open_storage
+
+__all__ = ["Entry", "Storage", "is_address", "open_storage"]

@@ -1,0 +1,183 @@
+"""A folder, local or on a shared file system."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harness.storage.base import Check, Entry, checked
+from harness.writing import flush_folder, hidden_beside, whole, write_durably
+
+
+class FolderStorage:
+    """A folder; it need not exist.
+
+    Args:
+        root: The folder.
+    """
+
+    exclusive = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.where = str(root)
+
+    def at(self, name: str) -> str:
+        """Return a file's full name."""
+        return str(self._path(name))
+
+    def room(self, name: str) -> FolderStorage:
+        """Return the storage of what stands in a folder."""
+        return FolderStorage(self._path(name))
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content."""
+        return self._path(name).read_bytes()
+
+    def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """Yield contents one after the other, as they are asked for."""
+        for name in names:
+            try:
+                yield self.read(name)
+            except FileNotFoundError:
+                yield None
+
+    def source(self, name: str) -> Any:
+        """Return the file's path."""
+        return str(self._path(name))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write beside the name, flush to the disk, and take the name over."""
+        with whole(self._ready(name)) as hidden:
+            hidden.write_bytes(content)
+
+    def create(self, name: str, content: bytes, check: Check | None = None) -> bool:
+        """Write beside the name, flush to the disk, and link, which makes the whole file appear or finds the name taken."""
+        path = self._ready(name)
+        hidden = hidden_beside(path)
+        try:
+            write_durably(hidden, content)
+            if check is not None:
+                check(str(hidden))
+            try:
+                os.link(hidden, path)
+            except FileExistsError:
+                if hidden.stat().st_nlink == 1:  # 2: it was linked, but a file server's answer was lost
+                    return False
+        finally:
+            hidden.unlink(missing_ok=True)
+        flush_folder(path.parent)
+        return True
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line at the end, on a line of its own even where a process died within the one before."""
+        with self._ready(name).open("ab+") as file:
+            file.seek(-1, os.SEEK_END) if file.seek(0, os.SEEK_END) else None
+            torn = file.read(1) not in (b"\n", b"")
+            file.write(b"\n" * torn + line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a file."""
+        try:
+            return self.read(name).decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def names(self, folder: str, depth: int = 1) -> list[str]:
+        """Return the files at a depth below a folder; nothing is asked about each of them."""
+        return sorted(name for name, _ in self._scan(folder, depth))
+
+    def entries(self, folder: str, depth: int = 1) -> list[Entry]:
+        """Return the same with sizes and times."""
+        found = []
+        for name, item in self._scan(folder, depth):
+            try:
+                about = item.stat()
+            except FileNotFoundError:  # it went at this moment
+                continue
+            found.append(Entry(name, about.st_size, about.st_mtime))
+        return sorted(found, key=lambda entry: entry.name)
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the folders in a folder."""
+        return sorted(item.name for item in _items(self._path(folder)) if item.is_dir(follow_symlinks=False))
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is such a file."""
+        return self._path(name).exists()
+
+    def delete(self, name: str) -> None:
+        """Delete a file."""
+        self._path(name).unlink(missing_ok=True)
+
+    def move(self, name: str, to: str) -> None:
+        """Rename a file."""
+        self._path(name).rename(self._ready(to))
+
+    def clear(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[bool]:
+        """Hold a file lock; where the file system knows none, nobody is kept out."""
+        from filelock import FileLock, Timeout
+
+        held = FileLock(self._ready(name))
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        except NotImplementedError:
+            pass
+        try:
+            yield True
+        finally:
+            held.release()
+
+    def clock(self) -> float | None:
+        """Write a hidden file and see what time it got: a file server's clock, where there is one."""
+        probe = hidden_beside(self.root / "clock")
+        try:
+            write_durably(probe, b"{}")
+            return probe.stat().st_mtime
+        except OSError:
+            return None
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self.root / checked(name)
+
+    def _ready(self, name: str) -> Path:
+        """Return a path in a folder that exists."""
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _scan(self, folder: str, depth: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        for item in _items(self._path(folder) if folder else self.root):
+            if item.name.startswith("."):
+                continue
+            name = f"{folder}/{item.name}" if folder else item.name
+            if depth > 1:
+                if item.is_dir(follow_symlinks=False):
+                    yield from self._scan(name, depth - 1)
+            elif not item.is_dir():
+                yield name, item
+
+
+def _items(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
