@@ -32,6 +32,9 @@ WORK = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
+_DRIVER = ": install ganbench[postgresql], and begin the URI with postgresql+psycopg2://"
+"""Which driver a URI means that names none depends on SQLAlchemy: psycopg2 up to 2.0, psycopg from 2.1 on."""
+
 
 class TrackingError(GanbenchError):
     """The tracking server cannot be reached, or refuses what it is sent. The ledger is not affected."""
@@ -126,7 +129,8 @@ def _reason(error: BaseException) -> str:
     while (below := root.__cause__ or root.__context__) is not None and not isinstance(below, LookupError):
         root = below
     lines = [" ".join(line.split()) for line in str(root).splitlines() if line.strip()]
-    return public(lines[0] if lines else type(root).__name__)[:300].rstrip(".")
+    reason = public(lines[0] if lines else type(root).__name__)[:300].rstrip(".")
+    return f"{reason}{_DRIVER}" if isinstance(root, ImportError) and "psycopg" in reason else reason
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+from collections.abc import Iterator
 
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD")
 
@@ -19,7 +21,15 @@ def public(text: str) -> str:
     # Up to the last @ before a slash: people forget to quote one that is in their password.
     text = re.sub(r"(?<=://)[^/\s]*@", f"{HIDDEN}@", text)
     text = re.sub(r"(?i)([?&][\w.-]*(?:pass|pwd|token|secret|key)[\w.-]*=)[^&\s]*", rf"\1{HIDDEN}", text)
+    for secret in _secrets():
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _secrets() -> Iterator[str]:
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
     for name in VARIABLES:
         if value := os.environ.get(name):
-            text = text.replace(value, HIDDEN)
-    return text
+            # As a server may quote it: user and password are sent together.
+            yield base64.b64encode(f"{user}:{value}".encode()).decode()
+            yield value

@@ -207,7 +207,7 @@ def postgresql(password: str) -> Iterator[str]:
                  f"--pwfile={folder / 'password'}", "-E", "UTF8")  # fmt: skip
             options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
             call(programs / "pg_ctl", "-D", folder / "data", "-w", "-o", options, "start")
-            yield f"postgresql://mlflow:{password}@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg2://mlflow:{password}@127.0.0.1:{port}/postgres"
         finally:
             with contextlib.suppress(AssertionError):
                 call(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
