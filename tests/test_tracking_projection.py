@@ -12,6 +12,7 @@ from tracked import CELLS, contents, four_trials, make_ledger, make_plan, make_r
 from harness.intervals import rate_interval
 from harness.stability import load_definition, method_error
 from harness.tracking import SyncReport, default_uri, sync
+from harness.tracking.connection import connected
 from harness.tracking.projection import clean_names, project_trial
 
 
@@ -119,3 +120,38 @@ def test_trials_outside_the_plan_are_counted_and_not_sent(root: Path) -> None:
     report = sync(ledger)
     assert (report.trials_created, report.trials_outside) == (1, 2)
     assert contents(default_uri(ledger))["cell: ring8 · mlp · none · fast"]["metrics"]["trials"][0][2] == 1.0
+
+
+def test_every_search_that_the_document_names_finds_something(root: Path) -> None:
+    import mlflow
+
+    document = (Path(__file__).parent.parent / "docs" / "tracking.md").read_text()
+    searches = document.split("```text\n")[1].split("```")[0].splitlines()
+    assert len(searches) >= 5
+    ledger = make_ledger(root, *four_trials())
+    sync(ledger)
+    with connected(default_uri(ledger)) as client:
+        experiment = client.get_experiment_by_name("toy v1").experiment_id
+        for search in searches:
+            assert 0 < len(client.search_runs([experiment], search)) < 6, search
+    program = document.split("```python\n")[1].split("```")[0]
+    program = program.replace("sqlite:///results/quick/mlflow.db", default_uri(ledger)).replace("quick v1", "toy v1")
+    before = mlflow.get_tracking_uri()
+    try:
+        found: dict = {}
+        exec(program, found)
+    finally:
+        mlflow.set_tracking_uri(None if before.startswith("sqlite") else before)
+    assert list(found["cells"]["metrics.instability_rate"]) == [0.5, 0.0]
+
+
+def test_every_tag_that_a_run_has_is_in_the_document(root: Path) -> None:
+    document = (Path(__file__).parent.parent / "docs" / "tracking.md").read_text()
+    trace = make_trace()
+    trace.scalars["d_grad_norm"][5:] = math.nan
+    broken = replace(make_record(1), verdict=method_error("out of reach", load_definition(1)), trace_json=None)
+    ledger = make_ledger(root, make_record(unstable=True, trace=trace), broken)
+    sync(ledger)
+    tags = {tag for run in contents(default_uri(ledger)).values() for tag in run["tags"] if tag.startswith("ganbench.")}
+    assert len(tags) == 16
+    assert [tag for tag in tags if f"`{tag.removeprefix('ganbench.')}`" not in document] == []
