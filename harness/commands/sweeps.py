@@ -29,7 +29,9 @@ WATCH_SECONDS = 3.0
 
 TrackingOption = Annotated[
     str | None,
-    typer.Option("--tracking-uri", help="MLflow's URI, or 'off'. [default: mlflow.db beside the ledger]"),
+    typer.Option(
+        "--tracking-uri", help="MLflow's URI, or 'off'. [default: $MLFLOW_TRACKING_URI, or mlflow.db beside the ledger]"
+    ),
 ]
 
 
@@ -176,24 +178,68 @@ def stop(directory: LedgerArgument) -> None:
     terminal().print("trainings under way end after their step; the same `ganbench run` goes on from there")
 
 
-def sync(directory: LedgerArgument, tracking_uri: TrackingOption = None) -> None:
+def sync(
+    directory: LedgerArgument,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(help="MLflow's URI. [default: $MLFLOW_TRACKING_URI, or mlflow.db beside the ledger]"),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on while the sweep runs, until it is complete.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 10.0,
+) -> None:
     """Bring the ledger into MLflow. Doing it twice changes nothing."""
     from harness.ledger import read_ledger
 
-    _sync(read_ledger(directory), tracking_uri, terminal(), must=True)
+    ledger, console = read_ledger(directory), terminal()
+    if watch:
+        _watch(ledger, tracking_uri, console, every)
+    else:
+        _sync(ledger, tracking_uri, console, must=True)
+
+
+def _watch(ledger: Ledger, tracking_uri: str | None, console: Console, seconds: float) -> None:
+    """Bring a running sweep into MLflow until it is complete or somebody has seen enough."""
+    from harness.tracking import SyncReport, TrackingError, watch
+
+    said: list[str] = []
+
+    def on_round(done: SyncReport) -> None:
+        said.clear()
+        _say(console, f"MLflow: {done.trials_created} trials added, {done.done} of {done.planned} are at {done.uri}")
+
+    def on_outage(error: TrackingError) -> None:
+        if str(error) not in said:  # an outage of a night is said once
+            said.append(str(error))
+            _say(console, f"{error}\ntrying again every {seconds:g} s", style="yellow")
+
+    try:
+        watch(ledger, tracking_uri, seconds=seconds, on_round=on_round, on_outage=on_outage)
+    except KeyboardInterrupt:
+        _say(console, f"ended before the sweep was complete; later: ganbench sync {ledger.where}")
+        raise typer.Exit(INCOMPLETE) from None
 
 
 def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: bool) -> None:
     """Bring a ledger into MLflow; unless it must, an unreachable server is a warning: nothing is lost."""
-    from harness.tracking import TrackingError, sync
+    from harness.errors import GanbenchError
+    from harness.tracking import BusyError, sync
 
     try:
-        with console.status("bringing the ledger into MLflow"):
-            done = sync(ledger, tracking_uri)
-    except TrackingError as error:
+        with console.status("bringing the ledger into MLflow") as line:
+            done = sync(
+                ledger,
+                tracking_uri,
+                on_progress=lambda done, total: line.update(f"bringing the ledger into MLflow: {done} of {total}"),
+            )
+    except Exception as error:  # whatever MLflow comes up with, the sweep's results stand
         if must:
             raise
-        console.print(f"MLflow was not reached: {error}\nlater: ganbench sync {ledger.where}", style="yellow")
+        kind = "" if isinstance(error, GanbenchError) else f"{type(error).__name__}: "
+        what = "MLflow is being written by another sync" if isinstance(error, BusyError) else "MLflow was not reached"
+        _say(console, f"{what}: {kind}{error}\nlater: ganbench sync {ledger.where}", style="yellow")
         return
-    text = f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}"
-    console.print(text, soft_wrap=True, highlight=False)
+    _say(console, f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)

@@ -1,13 +1,19 @@
 """MLflow as a projection of the ledger: one writer, idempotent, rebuildable. Training never waits for it.
 
     projection.py   records → what MLflow is to hold of them; pure, without mlflow
-    mirror.py       bringing a tracking server to that state
+    feed.py         a ledger on its way there: once, or for as long as its sweep runs
+    mirror.py       bringing the runs of a server to that state
+    runs.py         which runs it holds
     connection.py   reaching the server, or saying soon and clearly that it cannot be reached
+    patience.py     asking again a server that failed, without making anything twice
+    database.py     stores without a server: set up whole or not at all
+    secrets.py      what must not be read by others
 
-Only ``mirror`` and ``connection`` import mlflow, inside functions.
+They import mlflow inside functions only.
 """
 
-from harness.tracking.connection import TrackingError
-from harness.tracking.mirror import SyncReport, default_uri, sync
+from harness.tracking.connection import AddressError, BusyError, TrackingError
+from harness.tracking.feed import SyncReport, default_uri, sync, watch
+from harness.tracking.patience import Patience
 
-__all__ = ["SyncReport", "TrackingError", "default_uri", "sync"]
+__all__ = ["AddressError", "BusyError", "Patience", "SyncReport", "TrackingError", "default_uri", "sync", "watch"]

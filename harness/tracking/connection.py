@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import GanbenchError
+from harness.tracking.database import release, set_up
+from harness.tracking.secrets import public
 from harness.variables import environment
 
 QUIET = {
@@ -25,17 +26,26 @@ REACH = {
     "PGCONNECT_TIMEOUT": "5",
 }
 WORK = {
-    # A server that has answered once may be slow or hiccup. A request that is repeated because its answer was lost can
-    # leave a second run; the next sync removes it.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    # A server that has answered once may be slow or hiccup. MLflow would send a request again whose answer was lost,
+    # and so make a second run; harness/tracking/patience.py looks first whether the first one was made.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+
+_DRIVER = ": install ganbench[postgresql], and begin the URI with postgresql+psycopg2://"
+"""Which driver a URI means that names none depends on SQLAlchemy: psycopg2 up to 2.0, psycopg from 2.1 on."""
 
 
 class TrackingError(GanbenchError):
     """The tracking server cannot be reached, or refuses what it is sent. The ledger is not affected."""
+
+
+class AddressError(TrackingError):
+    """Something is wrong that waiting does not mend: the URI, a driver that is not installed, a password."""
+
+
+class BusyError(TrackingError):
+    """Another sync of the same ledger is under way."""
 
 
 @contextmanager
@@ -51,20 +61,20 @@ def connected(uri: str) -> Iterator[Any]:
         TrackingError: The server cannot be reached, or a request inside the block failed.
     """
     if "://" not in uri and not uri.startswith("databricks"):
-        raise TrackingError(f"{uri!r} is no tracking URI; expected http://HOST:PORT or sqlite:///PATH/TO/FILE.db")
+        raise AddressError(f"{uri!r} is no tracking URI; expected http://HOST:PORT or sqlite:///PATH/TO/FILE.db")
     with environment(QUIET), _speaking_of(uri):
         from mlflow import MlflowClient
 
         with _silence("mlflow", "alembic", "sqlalchemy", "urllib3", "git"):
             try:
                 with environment(REACH):
-                    _check_database(uri)
+                    set_up(uri)
                     client = MlflowClient(tracking_uri=uri)
                     client.get_experiment_by_name("Default")
                 with environment(WORK):
                     yield client
             finally:
-                _release(uri)
+                release(uri)
 
 
 @contextmanager
@@ -75,16 +85,14 @@ def one_writer(folder: Path) -> Iterator[None]:
         folder: The ledger's folder. It is locked itself, so that no file appears in it.
 
     Raises:
-        TrackingError: Another sync is under way.
+        BusyError: Another sync is under way.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise TrackingError(
-                f"{folder}: another sync of this ledger is under way; repeat it when it is done"
-            ) from error
+            raise BusyError(f"{folder}: another sync of this ledger is under way; repeat it when it is done") from error
         except OSError:
             pass  # a file system without locks; syncing there twice at once leaves second runs until the next sync
         yield
@@ -92,26 +100,26 @@ def one_writer(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def public(text: str) -> str:
-    """Hide the passwords of URIs in a text."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "…@", text)
-
-
 @contextmanager
 def _speaking_of(uri: str) -> Iterator[None]:
     """Turn whatever MLflow and what is below it raise into one sentence."""
     try:
         from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.exc import ArgumentError, SQLAlchemyError
     except ImportError as error:
-        raise TrackingError(f"MLflow cannot be imported ({error})") from error
+        raise AddressError(f"MLflow cannot be imported ({error})") from error
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        raise TrackingError(
+        lasting = isinstance(error, ImportError | ArgumentError) or _refuses_us(error)
+        raise (AddressError if lasting else TrackingError)(
             f"{public(uri)}: the tracking server cannot be reached or refused a request ({_reason(error)});"
             " the ledger is not affected, and `ganbench sync` brings the rest later"
         ) from error
+
+
+def _refuses_us(error: BaseException) -> bool:
+    return getattr(error, "error_code", "") in ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
 def _reason(error: BaseException) -> str:
@@ -121,7 +129,8 @@ def _reason(error: BaseException) -> str:
     while (below := root.__cause__ or root.__context__) is not None and not isinstance(below, LookupError):
         root = below
     lines = [" ".join(line.split()) for line in str(root).splitlines() if line.strip()]
-    return public(lines[0] if lines else type(root).__name__)[:300].rstrip(".")
+    reason = public(lines[0] if lines else type(root).__name__)[:300].rstrip(".")
+    return f"{reason}{_DRIVER}" if isinstance(root, ImportError) and "psycopg" in reason else reason
 
 
 @contextmanager
@@ -135,37 +144,3 @@ def _silence(*names: str) -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
-
-
-def is_database(uri: str) -> bool:
-    """Say whether a URI names a database that this process opens itself."""
-    return uri.partition(":")[0].partition("+")[0] in DATABASES
-
-
-def _check_database(uri: str) -> None:
-    """Open the database once: MLflow itself would retry for a minute and a half when it cannot be opened."""
-    if not is_database(uri):
-        return
-    import sqlalchemy
-
-    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
-    sqlalchemy.inspect(engine).get_table_names()
-
-
-def _release(uri: str) -> None:
-    """Close the database and let MLflow forget that it was open.
-
-    MLflow keeps one open database per URI for the life of the process. Somebody who deletes the file to have it rebuilt
-    would then see the next sync write into the deleted one.
-    """
-    if not is_database(uri):
-        return
-    # Neither is public; where a later MLflow has them no more, such a process has to be started again.
-    with suppress(AttributeError, ImportError):
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-        from mlflow.tracking._tracking_service.utils import _tracking_store_registry
-
-        engine = SqlAlchemyStore._engine_map.pop(uri, None)
-        if engine is not None:
-            engine.dispose()
-        _tracking_store_registry._get_store_with_resolved_uri.cache_clear()

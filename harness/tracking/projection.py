@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from harness.trace import Column, Trace
 CURVE_POINTS = 25
 MESSAGE_LENGTH = 500
 NAME_LENGTH = 200
+VALUE_LENGTH = 5000
+"""Of a parameter or a tag; MLflow refuses more than 6,000 and 8,000 characters, or cuts them and says so at length."""
 
 TRIAL, CELL = "trial", "cell"
 KIND, SHA256, TRIALS = "ganbench.kind", "ganbench.sha256", "ganbench.trials"
@@ -123,8 +125,8 @@ def trial_tags(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any])
     if verdict.modes:
         tags["ganbench.modes"] = ",".join(verdict.modes)
     if verdict.message:
-        # A database refuses NUL; a traceback of any length would be more than a tag is for.
-        tags["ganbench.message"] = verdict.message.replace("\0", "")[:MESSAGE_LENGTH]
+        # A traceback of any length would be more than a tag is for.
+        tags["ganbench.message"] = _text(verdict.message, MESSAGE_LENGTH)
     step = None if record.trace is None else first_nonfinite_step(record.trace)
     if step is not None:
         tags["ganbench.first_nonfinite_step"] = str(step)
@@ -136,7 +138,7 @@ def spec_params(spec: Mapping[str, Any]) -> dict[str, str]:
     pairs = sorted((key, value) for key, value in spec.items() if key != "identity_version")
     flat = [pair for key, value in pairs for pair in _flatten(key, value)]
     names = clean_names(key for key, _ in flat)
-    return {names[key]: value for key, value in flat}
+    return {names[key]: _text(value) for key, value in flat}
 
 
 def trial_points(record: Record) -> list[Point]:
@@ -174,6 +176,19 @@ def first_nonfinite_step(trace: Trace) -> int | None:
 # --- a cell -----------------------------------------------------------------------------------------------------------
 
 
+class Counted(Protocol):
+    """What is counted of a trial of which only its run is known."""
+
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def failed(self) -> bool: ...  # noqa: D102
+    @property
+    def start(self) -> int: ...  # noqa: D102
+    @property
+    def end(self) -> int: ...  # noqa: D102
+
+
 @dataclass
 class Tally:
     """What is counted of a cell while the ledger is read.
@@ -192,11 +207,22 @@ class Tally:
 
     def add(self, record: Record) -> None:
         """Count a trial."""
-        start, end = record_times(record)
-        self.unstable += record.verdict.failed
-        self.start = min(self.start, start) if self.content else start
-        self.end = max(self.end, end)
-        self.content.append((record.trial_id, record.sha256))
+        self._count(record.trial_id, record.sha256, record.verdict.failed, record_times(record))
+
+    def plus(self, runs: Mapping[str, Counted]) -> Tally:
+        """Return a tally that counts further trials, by identity, of which only their runs are known."""
+        if not runs:
+            return self
+        tally = replace(self, content=list(self.content))
+        for identity, run in runs.items():
+            tally._count(identity, run.sha256, run.failed, (run.start, run.end))
+        return tally
+
+    def _count(self, identity: str, sha256: str, failed: bool, times: tuple[int, int]) -> None:
+        self.unstable += failed
+        self.start = min(self.start, times[0]) if self.content else times[0]
+        self.end = max(self.end, times[1])
+        self.content.append((identity, sha256))
 
 
 def project_cell(tally: Tally, plan: Mapping[str, Any], cell: Mapping[str, Any]) -> Projection:
@@ -254,12 +280,17 @@ def _clean(key: str) -> str:
 def _shared_tags(kind: str, plan: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, str]:
     named = {key: cell[key] for key in ("dataset", "architecture", "normalizer", "setting")}
     tags = {"kind": kind, "suite": plan["suite"], "suite_version": str(plan["version"]), "cell": cell["id"], **named}
-    return {f"ganbench.{key}": value for key, value in tags.items() if value}
+    return {f"ganbench.{key}": _text(value) for key, value in tags.items() if value}
 
 
 def _title(cell: Mapping[str, Any]) -> str:
     parts = (cell[key] for key in ("dataset", "architecture", "normalizer", "setting"))
-    return " · ".join(part for part in parts if part)
+    return _text(" · ".join(part for part in parts if part))
+
+
+def _text(text: str, length: int = VALUE_LENGTH) -> str:
+    """Return a text that every database takes: none takes NUL, nor half a character, which JSON can hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:length]
 
 
 def _flatten(key: str, value: object) -> Iterator[tuple[str, str]]:
