@@ -143,32 +143,35 @@ def _data(question: Question) -> dict[str, str | None]:
     if not question.datasets:
         return {}
     from harness.data.store import Store
+    from harness.errors import GanbenchError
     from harness.registry import Catalog, PluginSource
 
-    catalog = Catalog([PluginSource(*plugin) for plugin in question.plugins])
-    store = Store.find(question.data_dir)
+    usable = [PluginSource(*plugin) for plugin in question.plugins if _unusable(plugin) is None]
+    catalog, store = Catalog(usable), Store.find(question.data_dir)
     found: dict[str, str | None] = {}
     for spec in question.datasets:
-        dataset: Any = catalog.create("dataset", spec)
-        found[dataset.label()] = dataset.missing(store)
+        try:
+            dataset: Any = catalog.create("dataset", spec)
+            found[dataset.label()] = dataset.missing(store)
+        except GanbenchError as error:
+            found[str(spec["name"])] = str(error)
     return found
 
 
 def _plugins(question: Question) -> dict[str, str | None]:
     """Return for every plugin why it cannot be used; None when it can."""
-    if not question.plugins:
-        return {}
+    return {plugin[0]: _unusable(plugin) for plugin in question.plugins}
+
+
+def _unusable(plugin: tuple[str, str | None]) -> str | None:
     from harness.errors import GanbenchError
     from harness.registry import Catalog, PluginSource
 
-    found: dict[str, str | None] = {}
-    for plugin in question.plugins:
-        try:
-            Catalog([PluginSource(*plugin)])
-            found[plugin[0]] = None
-        except GanbenchError as error:
-            found[plugin[0]] = str(error)
-    return found
+    try:
+        Catalog([PluginSource(*plugin)])
+    except GanbenchError as error:
+        return str(error).removeprefix(f"--plugin {plugin[0]}: ")
+    return None
 
 
 def _settings(question: Question) -> dict[str, str | None]:

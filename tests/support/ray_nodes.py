@@ -6,11 +6,11 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,15 +60,25 @@ class RayNodes:
         self._processes.append(process)
         return process
 
+    def wait(self, count: int, seconds: float = 90) -> None:
+        """Wait until so many nodes are there: one driver, because each takes seconds to connect."""
+        code = (
+            "import sys, time\nfrom harness.cluster.connection import check_address, connected\n"
+            "check_address(sys.argv[1])\n"
+            "with connected(sys.argv[1]) as ray:\n"
+            "    while sum(node['Alive'] for node in ray.nodes()) < int(sys.argv[2]): time.sleep(0.2)"
+        )
+        command = [sys.executable, "-c", code, self.address, str(count)]
+        deadline = time.monotonic() + seconds
+        while (done := subprocess.run(command, env={**os.environ, **self.environment}, capture_output=True)).returncode:
+            assert time.monotonic() < deadline, done.stderr.decode()
+            time.sleep(0.2)  # the head's port does not answer yet
+
     def close(self) -> None:
-        """End every node and whatever it left behind."""
-        for process in reversed(self._processes):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+        """Kill every node and whatever it left behind."""
         for process in self._processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=20)
             end_session(process.pid)
+            process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def raylet(self, number: int) -> int:
