@@ -436,7 +436,7 @@ def test_slurms_script_runs_a_sweep_and_goes_on_after_its_time_was_up(slurm, tmp
     results = tmp_path / "results"
     first = slurm.start(suite, results, "--tracking-uri", "off", **ports)
     try:
-        wait_for(lambda: (results / "plan.json").exists() and len(read_ledger(results).committed()) >= 3, first)
+        wait_for(lambda: (results / "suite.json").exists() and len(read_ledger(results).committed()) >= 3, first)
         os.kill(first.pid, signal.SIGTERM)
         out, _ = first.communicate(timeout=120)
         assert first.returncode == 3, out
