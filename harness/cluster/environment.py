@@ -1,12 +1,15 @@
 """Settings that Ray reads from the environment when it starts, each with the trap that it avoids.
 
 Head, nodes and driver need the same ones; ``ray_cluster.yaml`` and its siblings in docs/cluster export what
-:func:`exports` says, and a test holds them to it.
+:func:`exports` says, and a test holds them to it. As shell commands::
+
+    eval "$(python -m harness.cluster.environment)"
 """
 
 from __future__ import annotations
 
 import secrets
+import shlex
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -51,3 +54,12 @@ def own_cluster() -> dict[str, str]:
 def joined_cluster() -> dict[str, str]:
     """Return the settings of a driver that joins somebody's cluster; whether it asks for a token, its operator says."""
     return {**QUIET, **HEALTH}
+
+
+def shell_commands() -> str:
+    """Return :func:`exports` as commands of a POSIX shell, one a line."""
+    return "\n".join(f"export {key}={shlex.quote(value)}" for key, value in exports().items())
+
+
+if __name__ == "__main__":
+    print(shell_commands())
