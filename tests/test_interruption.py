@@ -93,7 +93,7 @@ def test_a_worker_that_its_machine_takes_away_leaves_a_checkpoint_and_another_go
     assert contents(out) == undisturbed
     record = read_ledger(out).read(taken)
     if record.provenance["attempt"] == 2:  # unless it was committed in that half second
-        assert "the machine is being taken away" in told
+        assert "machine taken away: stopped at step" in told
         assert record.provenance["resumed_from"] > 0
 
 
