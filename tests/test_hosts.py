@@ -6,11 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chaos import SUITE, Chaos, runs_by_trial
 from hosts import Hosts, cluster_of_hosts, why_not
+from tracking_servers import mlflow_server
+
+from harness import read_ledger, run
+from harness.tracking import sync
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 SUPPORT = Path(__file__).parent / "support"
@@ -61,3 +67,33 @@ def test_what_is_to_keep_off_a_node_keeps_off_it(seen, case):
 
 def test_a_need_of_memory_is_known_to_the_cluster(seen):
     assert [item["resources"]["memory"] for item in seen["memory"]] == [1.0, 1.0]
+
+
+def test_a_sweep_under_which_everything_is_killed_is_in_the_end_what_it_would_have_been(hosts, tmp_path):
+    """The short form of `tools/chaos.py`: some of each blow, with the real parts."""
+    suite = tmp_path / "chaos.yaml"
+    suite.write_text(SUITE.format(seeds=8, steps=250))
+    run(suite, tmp_path / "calm", address="inline")
+    expected = {record.trial_id: record.sha256 for record in read_ledger(tmp_path / "calm").records()}
+    with mlflow_server(f"sqlite:///{tmp_path}/mlflow.db", tmp_path) as server:
+        chaos = Chaos(hosts, suite, tmp_path / "out", server)
+        chaos.start()
+        try:
+            chaos.live_through_commits(4)
+            for kind in ("worker killed", "driver killed", "sync killed", "host killed", "tracking server killed"):
+                assert chaos.running, "the sweep was over before it was hurt"
+                chaos.strike(kind)
+                chaos.live_through_commits(3)
+            chaos.finish(120)
+        finally:
+            chaos.end()
+        if not server.running:
+            server.start()
+        sync(read_ledger(tmp_path / "out"), server.url)
+        runs = runs_by_trial(server.url, "chaos v1")
+    ledger = read_ledger(tmp_path / "out")
+    assert {record.trial_id: record.sha256 for record in ledger.records()} == expected
+    assert runs == Counter(expected.keys())
+    verified = ledger.verify()
+    assert (verified.problems, verified.unequal) == ((), 0)
+    assert not list((tmp_path / "out" / "checkpoints").glob("*/*"))

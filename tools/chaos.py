@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from chaos import SUITE, Blow, Chaos  # noqa: E402
+from chaos import SUITE, Blow, Chaos, runs_by_trial  # noqa: E402
 from hosts import cluster_of_hosts, why_not  # noqa: E402
 from sections import write_section  # noqa: E402
 from tracking_servers import mlflow_server  # noqa: E402
@@ -77,10 +77,10 @@ def main() -> None:
                 finally:
                     chaos.end()
                     Path("chaos.log").write_text("\n".join(f"{at:8.1f} {line}" for at, line in chaos.told))
-                if server.process is None or server.process.poll() is not None:
+                if not server.running:
                     server.start()
                 subprocess.run(_ganbench("sync", folder / "out", "--tracking-uri", server.url), check=True)
-                runs = runs_by_trial(server.url)
+                runs = runs_by_trial(server.url, "chaos v1")
         found = compare(folder / "calm", folder / "out", runs)
         trials = 8 * asked.seeds
         head = f"{trials} trials: {calm:.0f} s undisturbed, {disturbed:.0f} s under {len(chaos.blows)} blows. {found}"
@@ -101,22 +101,6 @@ def run_plan(chaos: Chaos, seed: int) -> None:
         chaos.strike(kind)
         print(f"{chaos.now:6.0f} s  {kind:24} {chaos.committed()} committed", flush=True)
         chaos.live_through(draw.uniform(*CALM))
-
-
-def runs_by_trial(url: str) -> Counter[str]:
-    """Return how many runs MLflow has of each trial."""
-    from harness.tracking.connection import connected
-
-    with connected(url) as client:
-        experiment = client.get_experiment_by_name("chaos v1").experiment_id
-        found: list[str] = []
-        token = None
-        while True:
-            page = client.search_runs([experiment], max_results=1000, page_token=token)
-            found += [run.data.tags["ganbench.trial"] for run in page if run.data.tags["ganbench.kind"] == "trial"]
-            token = page.token
-            if not token:
-                return Counter(found)
 
 
 def compare(calm: Path, out: Path, runs: Counter[str]) -> str:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,6 +127,10 @@ class Chaos:
     def running(self) -> bool:
         return self._driver is not None and self._driver.poll() is None
 
+    @property
+    def _driver_ended_badly(self) -> bool:
+        return self._driver is not None and self._driver.poll() not in (None, 0, 3)
+
     # --- blows ----------------------------------------------------------------------------------------------------
 
     def strike(self, kind: str) -> None:
@@ -142,9 +147,21 @@ class Chaos:
                 self._after.remove((due, act))
                 act()
             self._look()
-            if self._driver is not None and self._driver.poll() is not None and self._driver.returncode not in (0, 3):
+            if self._driver_ended_badly:
                 self._start_driver()
             time.sleep(0.05)
+
+    def live_through_commits(self, count: int, seconds: float = 60.0) -> None:
+        """Let time go by until some more trials are committed.
+
+        Raises:
+            TimeoutError: They are not.
+        """
+        wanted, deadline = self.committed() + count, self.now + seconds
+        while self.committed() < wanted and (self.running or self._driver_ended_badly):
+            if self.now > deadline:
+                raise TimeoutError("\n".join(line for _, line in self.told[-30:]))
+            self.live_through(0.1)
 
     def finish(self, seconds: float) -> None:
         """Live until the sweep is complete, the same command being given again where it ended early.
@@ -235,3 +252,19 @@ class Chaos:
 def _kill(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+def runs_by_trial(url: str, experiment: str) -> Counter[str]:
+    """Return how many runs MLflow has of each trial."""
+    from harness.tracking.connection import connected
+
+    with connected(url) as client:
+        identity = client.get_experiment_by_name(experiment).experiment_id
+        found: list[str] = []
+        token = None
+        while True:
+            page = client.search_runs([identity], max_results=1000, page_token=token)
+            found += [run.data.tags["ganbench.trial"] for run in page if run.data.tags["ganbench.kind"] == "trial"]
+            token = page.token
+            if not token:
+                return Counter(found)

@@ -55,6 +55,10 @@ class MlflowServer:
             assert self.process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
 
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def kill(self) -> None:
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
