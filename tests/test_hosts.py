@@ -72,7 +72,7 @@ def test_a_need_of_memory_is_known_to_the_cluster(seen):
 def test_a_sweep_under_which_everything_is_killed_is_in_the_end_what_it_would_have_been(hosts, tmp_path):
     """The short form of `tools/chaos.py`: some of each blow, with the real parts."""
     suite = tmp_path / "chaos.yaml"
-    suite.write_text(SUITE.format(seeds=8, steps=250))
+    suite.write_text(SUITE.format(seeds=5, steps=200))
     run(suite, tmp_path / "calm", address="inline")
     expected = {record.trial_id: record.sha256 for record in read_ledger(tmp_path / "calm").records()}
     with mlflow_server(f"sqlite:///{tmp_path}/mlflow.db", tmp_path) as server:

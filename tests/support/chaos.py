@@ -190,7 +190,7 @@ class Chaos:
             for blow in waiting:
                 if committed > blow.committed:
                     blow.stalled = self.now - blow.at
-        for begun, after in zip(self.blows, [*self.blows[1:], None], strict=True):
+        for begun, after in zip(self.blows, [*self.blows[1:], None], strict=False):
             until = self.now if after is None else after.at
             begun.lost = sum("queued again" in line for at, line in self.told if begun.at <= at < until)
 
