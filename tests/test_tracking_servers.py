@@ -16,7 +16,7 @@ from tracked import contents, four_trials, make_ledger, make_record
 from tracking_servers import MlflowServer, Network, mlflow_server, network
 
 from harness.ledger import Ledger
-from harness.tracking import AddressError, Patience, TrackingError, default_uri, sync
+from harness.tracking import AddressError, Patience, SyncReport, TrackingError, default_uri, sync, watch
 from harness.tracking.connection import connected
 
 IMPATIENT = Patience(seconds=1.0)
@@ -43,6 +43,14 @@ def undisturbed(ledger: Ledger) -> dict:
     return contents(default_uri(ledger), f"{ledger.plan()['suite']} v1")
 
 
+def newest(held: dict) -> dict:
+    """Of every metric only its last point."""
+    return {
+        name: {**run, "metrics": {key: points[-1] for key, points in run["metrics"].items()}}
+        for name, run in held.items()
+    }
+
+
 def runs_of(uri: str, experiment: str) -> int:
     """Runs of any state, but those that were deleted."""
     with connected(uri) as client:
@@ -57,13 +65,13 @@ def test_a_real_server_receives_the_same_as_sqlite(root: Path, server: MlflowSer
     assert contents(server.url, "same v1") == undisturbed(ledger)
 
 
-def test_a_process_that_is_killed_after_any_of_its_requests_leaves_nothing_double(
+def test_a_process_that_is_killed_between_its_requests_leaves_nothing_double(
     root: Path, tmp_path: Path, server: MlflowServer, net: Network
 ) -> None:
     """SIGKILL when the server has carried a request out and before the process knows."""
     ledger = make_ledger(root, make_record(0, 0, unstable=True), suite="killed")
-    moments = ["experiments/create"]
-    moments += ["runs/create", "runs/log-batch", "runs/update"] * 2  # of the trial, then of the cell
+    moments = ["experiments/create", "runs/create", "runs/log-batch", "runs/update"]
+    moments += ["runs/log-batch"]  # of the cell, whose run the same process has created
     for moment in moments:
         process = ganbench_process("sync", root, "--tracking-uri", net.url, cwd=tmp_path)
 
@@ -78,37 +86,99 @@ def test_a_process_that_is_killed_after_any_of_its_requests_leaves_nothing_doubl
     assert net.writes().count("runs/create") == 2, "a run was created anew"
     report = sync(ledger, net.url)
     assert (report.trials_created, report.trials_unchanged) == (0, 1)
-    assert (report.cells_unchanged, report.runs_removed) == (1, 0)
+    assert (report.cells_created, report.runs_removed) == (1, 0), "the cell's run was completed"
     assert runs_of(net.url, "killed v1") == 2
     assert contents(server.store, "killed v1") == undisturbed(ledger)
 
 
-def test_a_server_that_dies_in_the_middle_is_waited_for_and_then_completed(root: Path, server: MlflowServer) -> None:
+@pytest.mark.long
+def test_processes_that_are_killed_again_and_again_bring_it_all_in_the_end(
+    root: Path, tmp_path: Path, server: MlflowServer, net: Network
+) -> None:
+    """Each process is killed after a few requests of any kind, once at each number of them."""
+    ledger = make_ledger(root, *(make_record(cell, seed) for cell in (0, 1) for seed in range(6)), suite="again")
+    for last in (*range(1, 16), 40):
+        process = ganbench_process("sync", root, "--tracking-uri", net.url, cwd=tmp_path)
+        net.asked.clear()
+
+        def kill(path: str, last: int = last, process: subprocess.Popen = process) -> None:
+            if len(net.asked) >= last:
+                os.killpg(process.pid, signal.SIGKILL)
+
+        net.after = kill
+        process.communicate(timeout=60)
+        assert process.returncode in (0, -signal.SIGKILL)
+    assert process.returncode == 0, "they never came to an end"
+    assert runs_of(server.url, "again v1") == 14
+    assert contents(server.store, "again v1") == undisturbed(ledger)
+
+
+def test_a_watch_goes_on_after_an_outage(root: Path, server: MlflowServer, net: Network) -> None:
+    first, *coming = four_trials()
+    ledger = make_ledger(root, first, suite="watched")
+    said: list[str] = []
+
+    def break_down(report: SyncReport) -> None:
+        if coming:
+            net.refusal = (503, "being repaired")
+            for record in coming:
+                ledger.commit(record)
+            coming.clear()
+
+    def mend(error: TrackingError) -> None:
+        said.append(str(error))
+        if len(said) == 3:
+            net.refusal = None
+
+    watch(ledger, net.url, seconds=0.05, on_round=break_down, on_outage=mend, patience=Patience(seconds=0.1))
+    assert len(said) == 3 and all("503" in line for line in said)
+    # A cell keeps the numbers that it had when fewer of its trials were there.
+    assert newest(contents(server.store, "watched v1")) == newest(undisturbed(ledger))
+
+
+def test_a_server_that_dies_and_comes_back_in_the_middle_is_waited_for(root: Path, server: MlflowServer) -> None:
+    """SIGKILL of the server when it has carried a request out; it needs seconds to start again."""
     ledger = make_ledger(root, *four_trials(), suite="restarted")
-    before = {path: path.read_bytes() for path in root.rglob("*.json")}
+    starts: list[threading.Thread] = []
+
+    def restart(path: str) -> None:
+        if path.endswith("runs/log-batch") and not starts:
+            server.kill()
+            starts.append(threading.Thread(target=server.start))
+            starts[0].start()
+
     with network(server) as net:
-        net.after = lambda path: server.kill() if net.writes().count("runs/log-batch") == 2 else None
-        begun = time.monotonic()
-        with pytest.raises(TrackingError) as caught:
-            sync(ledger, net.url, patience=IMPATIENT)
-        assert time.monotonic() - begun < 10
-        assert "\n" not in str(caught.value) and "`ganbench sync` brings the rest later" in str(caught.value)
-    assert {path: path.read_bytes() for path in root.rglob("*.json")} == before
-    # Whoever is patient does not notice: the server comes back while a request is repeated.
-    starting = threading.Thread(target=server.start)
-    starting.start()
-    try:
-        while True:
-            try:
-                report = sync(ledger, server.url, patience=Patience(seconds=60))
-                break
-            except TrackingError:  # it was not up when the sync began
-                time.sleep(0.2)
-    finally:
-        starting.join()
-    assert report.trials_created + report.trials_unchanged == 4
+        net.after = restart
+        try:
+            report = sync(ledger, net.url, patience=Patience(seconds=120))
+        finally:
+            starts[0].join()
+    assert report.trials_created == 4
     assert runs_of(server.url, "restarted v1") == 6
     assert contents(server.store, "restarted v1") == undisturbed(ledger)
+
+
+def test_a_server_that_breaks_in_the_middle_is_given_up_soon_and_the_next_sync_completes(
+    root: Path, server: MlflowServer, net: Network
+) -> None:
+    ledger = make_ledger(root, *four_trials(), suite="broken")
+    before = {path: path.read_bytes() for path in root.rglob("*.json")}
+
+    def breaking(path: str) -> None:
+        if net.writes().count("runs/log-batch") == 2:
+            net.refusal = (500, "out of order")
+
+    net.after = breaking
+    begun = time.monotonic()
+    with pytest.raises(TrackingError, match="500") as caught:
+        sync(ledger, net.url, patience=IMPATIENT)
+    assert time.monotonic() - begun < 10
+    assert "\n" not in str(caught.value) and "`ganbench sync` brings the rest later" in str(caught.value)
+    assert {path: path.read_bytes() for path in root.rglob("*.json")} == before
+    net.refusal, net.after = None, lambda path: None
+    report = sync(ledger, net.url)
+    assert (report.trials_created, report.trials_unchanged, report.runs_removed) == (3, 1, 0)
+    assert contents(server.store, "broken v1") == undisturbed(ledger)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -190,14 +260,7 @@ def test_two_ledgers_of_one_suite_share_its_cells_and_leave_each_other_s_trials_
         report = sync(ledger, server.url)
     assert (report.trials_created, report.cells_updated, report.runs_removed) == (0, 0, 0), "it does not come to rest"
     assert report.trials_elsewhere == 2
-    held = contents(server.store, "shared v1")
-    expected = undisturbed(all_of_it)
-    assert held.keys() == expected.keys()
-    cell = "cell: ring8 · mlp · none · fast"
-    assert {key: points[-1] for key, points in held[cell]["metrics"].items()} == {
-        key: points[-1] for key, points in expected[cell]["metrics"].items()
-    }
-    assert held[cell]["tags"] == expected[cell]["tags"]
+    assert newest(contents(server.store, "shared v1")) == newest(undisturbed(all_of_it))
 
 
 def test_trials_that_were_judged_otherwise_are_not_counted_with_ours(tmp_path: Path, server: MlflowServer) -> None:
