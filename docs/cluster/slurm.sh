@@ -46,8 +46,9 @@ start() {  # a step that stays until it is killed
     started+=($!)
 }
 
+# Neither dashboard nor client server: their ports may be another job's on the same machine, and the head would end.
 start "$head" ray start --head --block --node-ip-address="$head_ip" --port="$port" --num-cpus=0 --num-gpus=0 \
-    --dashboard-host=127.0.0.1 --temp-dir="$scratch/head"
+    --include-dashboard=false --ray-client-server-port=0 --temp-dir="$scratch/head"
 until ray health-check --address "$head_ip:$port" > /dev/null 2>&1; do
     kill -0 "${started[0]}" 2> /dev/null || { echo 'the head did not start' >&2; exit 1; }
     sleep 1

@@ -47,6 +47,7 @@ class RayNodes:
         where = [f"--address={self.address}"]
         if not self._processes:
             where = ["--head", f"--port={self.address.rpartition(':')[2]}", "--include-dashboard=false"]
+            where.append("--ray-client-server-port=0")  # a second head on the machine would end without its port
         # A folder each: two nodes that start in one at the same time take the same names in it, and one dies.
         where.append(f"--temp-dir={self._folder / str(len(self._processes))}")
         process = subprocess.Popen(
