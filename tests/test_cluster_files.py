@@ -340,14 +340,14 @@ class Slurm:
         # Drops srun's own options and runs the rest here; a killed step takes its command with it.
         run = 'while [[ "$1" == -* ]]; do [ "$1" = -w ] && shift; shift; done\nexec "$@"'
         shim(self.bin, "srun", run)
-        job = {"SLURM_JOB_ID": "4711", "SLURM_JOB_NODELIST": "node[1-2]", "SLURM_CPUS_PER_TASK": "1"}
+        job = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NODELIST": "node[1-2]", "SLURM_CPUS_PER_TASK": "1"}
         self.environment = shimmed(self.bin, **job)
 
-    def start(self, *arguments: str | Path, **more: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
             ["bash", SLURM, *map(str, arguments)],
             cwd=self.folder,
-            env={**self.environment, **more},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -356,7 +356,7 @@ class Slurm:
 
     @property
     def requeued(self) -> bool:
-        return "requeue 4711" in (self.folder / "scontrol").read_text()
+        return f"requeue {os.getpid()}" in (self.folder / "scontrol").read_text()
 
 
 @pytest.fixture
@@ -432,9 +432,8 @@ def test_slurms_script_ends_when_its_head_does_not_start(slurm):
 def test_slurms_script_runs_a_sweep_and_goes_on_after_its_time_was_up(slurm, tmp_path):
     suite = write_tiny(tmp_path / "tiny.yaml", seeds=6, steps=200)
     shim(slurm.bin, "ganbench", f'exec {sys.executable} -W ignore -m harness.cli "$@"')
-    ports = {"RAY_PORT": str(20000 + os.getpid() % 10000), "RAY_SCRATCH": f"/tmp/ganbench-slurm-{os.getpid()}"}
     results = tmp_path / "results"
-    first = slurm.start(suite, results, "--tracking-uri", "off", **ports)
+    first = slurm.start(suite, results, "--tracking-uri", "off")
     try:
         wait_for(lambda: (results / "suite.json").exists() and len(read_ledger(results).committed()) >= 3, first)
         os.kill(first.pid, signal.SIGTERM)
@@ -445,7 +444,7 @@ def test_slurms_script_runs_a_sweep_and_goes_on_after_its_time_was_up(slurm, tmp
         assert 3 <= done < 36
     finally:
         end_session(first.pid)
-    second = slurm.start(suite, results, "--tracking-uri", "off", **ports)
+    second = slurm.start(suite, results, "--tracking-uri", "off")
     try:
         out, _ = second.communicate(timeout=240)
         assert second.returncode == 0, out
