@@ -61,7 +61,8 @@ class Cluster:
     def _unfit(self, folder: Path) -> dict[str, str]:
         (folder / "results").mkdir(parents=True)  # it has a results folder, but another one
         shutil.copytree(ROOT / "harness", folder / "harness")
-        (folder / "harness" / "cell.py").open("a").write("# patched\n")
+        # Its ganbench is so old that it does not know the question; it must answer nevertheless.
+        (folder / "harness" / "cluster" / "probe.py").write_text("raise ImportError\n")
         old = folder / "torch_fidelity-0.3.0.dist-info"
         old.mkdir()
         (old / "METADATA").write_text("Metadata-Version: 2.1\nName: torch-fidelity\nVersion: 0.3.0\n")
@@ -175,6 +176,13 @@ def test_the_doctor_leaves_no_trace_and_no_token(cluster, report):
     assert not (cluster.folder / "results").exists(), "it was not there before"
     assert list((cluster.folder / "elsewhere" / "results").iterdir()) == []
     assert cluster.nodes.token.read_text() not in str(report[1])
+
+
+def test_an_address_that_holds_a_secret_is_refused_and_not_repeated(cluster):
+    done = cluster.doctor("--results", "s3://someone:VerySecret@bucket/prefix")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "s3://" in done.stderr
+    assert "VerySecret" not in done.stderr
 
 
 def test_a_node_that_hangs_is_a_finding_and_not_a_hang(cluster, report):
