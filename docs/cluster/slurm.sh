@@ -35,8 +35,8 @@ ulimit -n "$(ulimit -Hn)"
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]}
 head_ip=$(srun --overlap --nodes=1 --ntasks=1 -w "$head" hostname -I | awk '{print $1}')
-port=${RAY_PORT:-$((20000 + SLURM_JOB_ID % 20000))}   # other jobs may have a head on the same machine
-scratch=${RAY_SCRATCH:-/tmp/ray-$SLURM_JOB_ID}        # short: Ray's sockets stand in it
+port=$((20000 + SLURM_JOB_ID % 20000))   # other jobs may have a head on the same machine
+scratch=/tmp/ray-$SLURM_JOB_ID        # short: Ray's sockets stand in it
 gpus=${SLURM_GPUS_ON_NODE:-0}
 cpus=${SLURM_CPUS_PER_TASK:-1}
 
@@ -46,8 +46,10 @@ start() {  # a step that stays until it is killed
     started+=($!)
 }
 
+# No dashboard, and the client server on a port of its own: another job's head may be on the same machine, and a head
+# whose client server finds its port taken ends.
 start "$head" ray start --head --block --node-ip-address="$head_ip" --port="$port" --num-cpus=0 --num-gpus=0 \
-    --dashboard-host=127.0.0.1 --temp-dir="$scratch/head"
+    --include-dashboard=false --ray-client-server-port="$((40000 + SLURM_JOB_ID % 20000))" --temp-dir="$scratch/head"
 until ray health-check --address "$head_ip:$port" > /dev/null 2>&1; do
     kill -0 "${started[0]}" 2> /dev/null || { echo 'the head did not start' >&2; exit 1; }
     sleep 1

@@ -57,7 +57,7 @@ def examine_cluster(
 
     Raises:
         InputError: The cluster cannot be reached.
-        LedgerError: The results folder cannot be written from here.
+        LedgerError: The results folder cannot be reached or written from here.
     """
     if address == LOCAL:
         raise InputError("--cluster local: that is this machine; `ganbench doctor` without --cluster looks at it")
@@ -71,7 +71,7 @@ def examine_cluster(
         plugins=tuple((source.origin, source.text) for source in plugins),
         data_dir=None if data_dir is None else str(Path(data_dir).absolute()),
     )
-    with connected(address) as ray, _letter(question):
+    with _letter(question), connected(address) as ray:
         here = probe.gather(question)["facts"]
         answers = nodes.ask(ray, nodes.alive(ray), question, seconds)
     blocks = [Block(f"cluster {address}", tuple(fitness.of_the_cluster(answers)))]
@@ -99,21 +99,20 @@ def _letter(question: probe.Question) -> Iterator[None]:
     if question.results is None:
         yield
         return
-    from pyarrow import ArrowException, fs
+    from harness.storage import open_storage
 
     place = question.results
+    folder = None if "://" in place else Path(place)
+    existed = folder is None or folder.exists()
     try:
-        system, folder = fs.FileSystem.from_uri(place) if "://" in place else (fs.LocalFileSystem(), place)
-        existed = system.get_file_info(folder).type is not fs.FileType.NotFound
-        system.create_dir(folder, recursive=True)
-        with system.open_output_stream(f"{folder}/{question.letter}") as stream:
-            stream.write(question.nonce.encode())
-    except (OSError, ArrowException) as error:
+        storage = open_storage(place)
+        storage.write(question.letter, question.nonce.encode())
+    except OSError as error:
         raise LedgerError(f"--results {place}: cannot be written from here ({error})") from error
     try:
         yield
     finally:
-        with suppress(OSError):
-            system.delete_file(f"{folder}/{question.letter}")
-            if not existed:
-                system.delete_dir(folder)
+        with suppress(OSError, LedgerError):
+            storage.delete(question.letter)
+            if folder is not None and not existed:
+                folder.rmdir()

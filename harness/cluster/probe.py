@@ -120,21 +120,21 @@ def _results(question: Question) -> str | None:
     """Return what is wrong with the results folder; None when it is the driver's and can be written."""
     if question.results is None:
         return None
-    from pyarrow import fs
+    from harness.storage import open_storage
 
     place = question.results
-    system, folder = fs.FileSystem.from_uri(place) if "://" in place else (fs.LocalFileSystem(), place)
-    if system.get_file_info(f"{folder}/{question.letter}").type is fs.FileType.NotFound:
-        if "://" not in place and not Path(place).is_dir():
-            return "is not there; mount the shared file system"
-        return "is another folder than the driver's; mount the shared file system"
-    with system.open_input_stream(f"{folder}/{question.letter}") as stream:
-        if stream.read() != question.nonce.encode():
-            return "is another folder than the driver's"
-    ours = f"{folder}/{question.letter}-{socket.gethostname()}-{os.getpid()}"
-    with system.open_output_stream(ours) as stream:
-        stream.write(b"")
-    system.delete_file(ours)
+    storage = open_storage(place)
+    try:
+        said = storage.read(question.letter)
+    except FileNotFoundError:
+        absent = "://" not in place and not Path(place).is_dir()
+        found = "is not there" if absent else "is another folder than the driver's"
+        return f"{found}; mount the shared file system"
+    if said != question.nonce.encode():
+        return "is another folder than the driver's"
+    ours = f"{question.letter}-{socket.gethostname()}-{os.getpid()}"
+    storage.write(ours, b"")
+    storage.delete(ours)
     return None
 
 

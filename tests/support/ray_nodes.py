@@ -30,9 +30,7 @@ class RayNodes:
     """
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.address = f"127.0.0.1:{_free_port()}"
         self._folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # Ray's sockets need a short path
         self.token = self._folder / "token"
         self.token.write_text(secrets.token_hex(16))
@@ -47,6 +45,8 @@ class RayNodes:
         where = [f"--address={self.address}"]
         if not self._processes:
             where = ["--head", f"--port={self.address.rpartition(':')[2]}", "--include-dashboard=false"]
+            # A head that does not get this port ends, and the usual one may be another head's.
+            where.append(f"--ray-client-server-port={_free_port()}")
         # A folder each: two nodes that start in one at the same time take the same names in it, and one dies.
         where.append(f"--temp-dir={self._folder / str(len(self._processes))}")
         process = subprocess.Popen(
@@ -90,3 +90,10 @@ class RayNodes:
                 if command[0].endswith(b"/raylet") and any(mark in part for part in command):
                     return int(folder.name)
         raise LookupError(f"node {number} has no raylet")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
