@@ -93,9 +93,14 @@ class Cell:
         return cls(**values, setting=setting)
 
     @cached_property
+    def canonical(self) -> str:
+        """The specification's one JSON text."""
+        return canonical_json(self.spec())
+
+    @cached_property
     def id(self) -> str:
         """The cell's identity: 20 hexadecimal digits."""
-        return digest(self.spec())
+        return _hash(self.canonical)
 
     @cached_property
     def group(self) -> str:
@@ -132,7 +137,8 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """The trial's identity: 20 hexadecimal digits."""
-        return digest(self.spec())
+        # The digest of the specification, whose cell is written once for all seeds: a suite can have 100,000 trials.
+        return _hash(f'{{"cell":{self.cell.canonical},"seed":{self.seed},"suite_seed":{self.suite_seed}}}')
 
 
 def canonical_json(value: object) -> str:
@@ -142,7 +148,11 @@ def canonical_json(value: object) -> str:
 
 def digest(value: object, digits: int = 20) -> str:
     """Return the first hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:digits]
+    return _hash(canonical_json(value), digits)
+
+
+def _hash(text: str, digits: int = 20) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 def even_points(steps: int, count: int) -> list[int]:
