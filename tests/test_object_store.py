@@ -222,7 +222,7 @@ def test_what_is_under_way_and_a_request_to_stop_are_seen_from_elsewhere(ledger,
 
 def test_a_sweep_into_a_bucket_is_stopped_goes_on_and_equals_the_local_ledger(address, tmp_path, ganbench, monkeypatch):
     """And every other command works on its address; what they write for people stands in the working directory."""
-    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=300)
+    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=200)
     run(suite, tmp_path / "local", address="inline")
     expected = {item.trial_id: item.sha256 for item in read_ledger(tmp_path / "local").records()}
     process = ganbench_process(
