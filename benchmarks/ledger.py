@@ -66,7 +66,7 @@ def main() -> None:
     rate = commits(suite, example, folder / "commits", options.commits)
     start = seconds(lambda: run(path, out, address="inline"))
     status = seconds(lambda: command("status", out))
-    parts = Ledger(out).parts.files()
+    parts = Ledger(out).parts.names()
     print(f"{options.trials} trials of {size / 1000:.0f} kB in {len(parts)} parts, {disk(out) / 1e9:.2f} GB")
     print(f"commits a second           {rate:8.0f}")
     print(f"start of a sweep, seconds  {start:8.2f}")

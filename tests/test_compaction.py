@@ -9,19 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from records import flip_record, record
 
 from harness.errors import LedgerError
-from harness.ledger import Ledger, Record
-from harness.stability import STABLE, UNSTABLE, Finding, Verdict
-
-
-def record(number: int, loss: float = 0.1) -> Record:
-    spec = {"cell": {"lr_g": loss}, "suite_seed": 1, "seed": number}
-    failed = number % 3 == 0
-    findings = (Finding("diverged", 20, float("nan"), float("inf"), "why"),) if failed else ()
-    verdict = Verdict(UNSTABLE if failed else STABLE, 2, findings)
-    provenance = {"host": f"node{number % 2}", "seconds": 1.5 + number, "started": 10.0, "device": "cpu", "attempt": 1}
-    return Record(f"{number:020x}", "f" * 20, spec, verdict, {"text": "ü" * number}, provenance)
+from harness.ledger import Ledger
 
 
 @pytest.fixture
@@ -116,7 +107,7 @@ def test_a_damaged_part_is_named_and_set_aside_and_its_trials_run_again(damage, 
     ledger.compact()
     ledger.commit(record(99))
     part = ledger.root / ledger.parts.names()[0]
-    part.write_bytes(part.read_bytes()[:-100] if damage == "truncated" else _flipped(part))
+    part.write_bytes(part.read_bytes()[:-100] if damage == "truncated" else flip_record(part))
     fresh = Ledger(ledger.root)
     with pytest.raises(LedgerError, match=r"part-00001\.parquet"):
         list(fresh.records())
@@ -128,17 +119,6 @@ def test_a_damaged_part_is_named_and_set_aside_and_its_trials_run_again(damage, 
     assert again.committed() == {f"{99:020x}"}
     assert again.commit(record(3))
     assert [item.seed for item in again.records()] == [3, 99]
-
-
-def _flipped(part: Path) -> bytes:
-    """Return a part with one bit changed in the records' text."""
-    import pyarrow.parquet as parquet
-
-    group = parquet.ParquetFile(part).metadata.row_group(0)
-    column = next(column for column in map(group.column, range(group.num_columns)) if column.path_in_schema == "record")
-    content = bytearray(part.read_bytes())
-    content[column.data_page_offset + column.total_compressed_size // 2] ^= 0x40
-    return bytes(content)
 
 
 def test_an_empty_file_without_a_part_is_damage(ledger):
