@@ -312,10 +312,13 @@ def test_a_node_leaves_after_its_trials_have_their_checkpoints(tmp_path):
     log = tmp_path / "log"
     shim(tmp_path / "bin", "ray", f'echo "ray $1" >> {log}')
     shim(tmp_path / "bin", "curl", f'[ -e {tmp_path}/notice ] && echo "curl" >> {log} && echo token')
+    name = f"ray::execute-{os.getpid()}"  # of this test alone: other trials may be running on the machine
     # Ray names a process by its task; this one takes a second to write its checkpoint.
     trial = f"trap 'sleep 1; echo checkpoint >> {log}; exit' TERM; echo ready >> {log}; while :; do sleep 0.1; done"
-    worker = subprocess.Popen(["bash", "-c", f"exec -a ray::execute bash -c {json.dumps(trial)}"])
-    watch = subprocess.Popen(["bash", LEAVE, "watch", "20"], env=shimmed(tmp_path / "bin", POLL="0.1"))
+    worker = subprocess.Popen(["bash", "-c", f"exec -a {name} bash -c {json.dumps(trial)}"])
+    watch = subprocess.Popen(
+        ["bash", LEAVE, "watch", "20"], env=shimmed(tmp_path / "bin", POLL="0.1", TRIALS=f"^{name}")
+    )
     try:
         while not log.exists():
             time.sleep(0.05)

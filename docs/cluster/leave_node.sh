@@ -9,7 +9,7 @@
 set -u
 
 METADATA=${METADATA:-http://169.254.169.254/latest}   # AWS's, which every machine can ask about itself
-TRIALS='^ray::_?execute'                              # Ray names a process by the task that it runs
+TRIALS=${TRIALS:-^ray::_?execute}                     # Ray names a process by the task that it runs
 
 spot_notice() {
     local token
