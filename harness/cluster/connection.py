@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ HEAD_SECONDS = 30.0
 """How long a head may be silent. Ray itself would end the whole process after a minute, without an exception."""
 
 LOOK_SECONDS = 2.0
+SHUTDOWN_SECONDS = 20.0
 
 
 def check_address(address: str) -> None:
@@ -77,7 +79,43 @@ def connected(address: str, cpus: int | None = None) -> Iterator[Any]:
         try:
             yield ray
         finally:
-            ray.shutdown()
+            # Without its head it would wait for it, and then end the whole process.
+            Asked(ray.shutdown).answered(SHUTDOWN_SECONDS)
+
+
+class Asked:
+    """Something that Ray was asked, in a thread of its own: without its head it does not answer.
+
+    Args:
+        question: What to call.
+
+    Attributes:
+        answer: What it returned.
+    """
+
+    def __init__(self, question: Callable[[], Any]) -> None:
+        self.answer: Any = None
+        self._error: BaseException | None = None
+        self._question = question
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self.answer = self._question()
+        except BaseException as error:
+            self._error = error
+
+    def answered(self, seconds: float) -> bool:
+        """Wait a little, and say whether there is an answer.
+
+        Raises:
+            Exception: What the question raised.
+        """
+        self._thread.join(seconds)
+        if self._error is not None:
+            raise self._error
+        return not self._thread.is_alive()
 
 
 class HeadWatch:

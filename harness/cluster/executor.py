@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.cell import Trial
-from harness.cluster.connection import HeadWatch, connected
+from harness.cluster.connection import Asked, HeadWatch, connected
 from harness.scheduling.drive import Execute, Round, drive
 from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
 from harness.scheduling.resources import Resources
@@ -64,6 +64,7 @@ class RayCluster:
         self._on_gpu = ray.remote(max_retries=0, max_calls=1)(execute or _execute)
         self._nodes: list[Node] = []
         self._looked = -LOOK_SECONDS
+        self._asked: Asked | None = None
 
     def nodes(self) -> Sequence[Node]:
         """Return the nodes that are alive.
@@ -72,9 +73,12 @@ class RayCluster:
             ClusterError: The head is gone.
         """
         self._watch.look()
-        if self._clock() - self._looked >= LOOK_SECONDS:
+        if self._asked is None and self._clock() - self._looked >= LOOK_SECONDS:
             self._looked = self._clock()
-            nodes = [_node(described) for described in self._ray.nodes() if described["Alive"]]
+            self._asked = Asked(self._ray.nodes)
+        if self._asked is not None and self._asked.answered(1.0 if not self._nodes else 0.05):
+            nodes = [_node(described) for described in self._asked.answer if described["Alive"]]
+            self._asked = None
             if nodes != self._nodes:
                 self._nodes = nodes
         return self._nodes
