@@ -122,7 +122,10 @@ def run(
     read = read.with_seeds(seeds).with_gpus(gpus)
     place = _place(address)
     ledger = Ledger(results if results is not None else default_results(read))
-    committed = ledger.committed()
+    try:
+        committed = ledger.committed()
+    except LedgerError:  # a part is damaged: it is set aside below, once it is clear that anything is to run here
+        committed = set()
     if address in (LOCAL, INLINE):  # a cluster's machines have resources and data directories of their own
         unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed}
         check_machine(unfinished.values())

@@ -142,7 +142,19 @@ def test_a_damaged_record_is_named_set_aside_and_its_trial_runs_again(undisturbe
     flipped.write_text(flipped.read_text().replace('"stopped":40', '"stopped":41'))
     report = run(suite, tmp_path / "out", address="inline")
     assert len(report.set_aside) == 2
-    assert all(path.exists() for path in report.set_aside)
+    assert all(Path(path).exists() for path in report.set_aside)
+    assert hashes(tmp_path / "out") == expected
+
+
+def test_a_damaged_part_is_named_set_aside_and_its_trials_run_again(undisturbed, tmp_path):
+    suite, expected = undisturbed
+    run(suite, tmp_path / "out", address="inline", limit=2)
+    read_ledger(tmp_path / "out").compact()
+    (part,) = (tmp_path / "out" / "parts").glob("part-*.parquet")
+    part.write_bytes(part.read_bytes()[:-100])
+    report = run(suite, tmp_path / "out", address="inline")
+    assert [Path(path).exists() for path in report.set_aside] == [True]
+    assert report.committed == len(expected)
     assert hashes(tmp_path / "out") == expected
 
 
