@@ -43,8 +43,12 @@ PLAN = {
     "network cut": 1,
     "disk full": 1,
 }
-CALM = (3.0, 9.0)
-"""Seconds between two blows."""
+CALM = (1.0, 6.0)
+"""Seconds between two blows, beside the time that some commits take: a sweep that stands still cannot be hurt more."""
+
+BETWEEN = 5
+LONGEST = 60.0
+"""Commits between two blows, and how long is waited for them at most."""
 
 
 def main() -> None:
@@ -95,11 +99,12 @@ def run_plan(chaos: Chaos, seed: int) -> None:
     draw = random.Random(seed)
     kinds = [kind for kind, count in PLAN.items() for _ in range(count)]
     draw.shuffle(kinds)
-    chaos.live_through(15)
+    chaos.live_through_commits(BETWEEN)
     for kind in kinds:
         assert chaos.running, "the sweep was over before the last blow; give it more --seeds or --steps"
         chaos.strike(kind)
         print(f"{chaos.now:6.0f} s  {kind:24} {chaos.committed()} committed", flush=True)
+        chaos.live_through_commits(BETWEEN, LONGEST, must=False)
         chaos.live_through(draw.uniform(*CALM))
 
 
