@@ -16,6 +16,7 @@ from harness import read_ledger, run
 from harness.errors import LedgerError
 from harness.interruption import ask_to_stop
 from harness.ledger import Ledger
+from harness.ledger.audit import repair
 from harness.ledger.merging import merge
 from harness.ledger.running import announced
 from harness.storage import open_storage
@@ -185,6 +186,38 @@ def test_any_damaged_file_is_a_message_or_correct_work_and_nothing_else_is_harme
         assert file == "part"
 
 
+def test_a_sweep_sets_a_part_that_does_not_open_aside_and_repeats_its_trials(undisturbed, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(undisturbed / "out", out)
+    ledger = read_ledger(out)
+    ledger.compact()
+    part = out / ledger.parts.names()[0]
+    part.write_bytes(part.read_bytes()[:-50])
+    report = run(undisturbed / "tiny.yaml", out, address="inline")
+    assert (report.before, report.committed, len(report.set_aside)) == (0, 6, 1)
+    assert hashes(out) == hashes(undisturbed / "out")
+
+
+def test_a_store_that_fails_for_a_moment_costs_no_part(ledger, monkeypatch):
+    """What cannot be fetched is not damaged: nothing is set aside for it."""
+
+    def fail(*_):
+        raise OSError("AWS Error NETWORK_CONNECTION")
+
+    for name in ("source", "read"):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(ledger.storage), name, fail)
+            if name == "read":
+                for work in (Ledger(ledger.root).set_damaged_aside, lambda: repair(Ledger(ledger.root))):
+                    with pytest.raises(LedgerError, match="NETWORK_CONNECTION"):
+                        work()
+            else:
+                with pytest.raises(LedgerError, match="NETWORK_CONNECTION"):
+                    list(Ledger(ledger.root).records())
+    assert not (ledger.root / "damaged").exists()
+    assert len(list(Ledger(ledger.root).records())) == 8
+
+
 def test_a_part_with_a_flipped_bit_is_repaired_and_only_what_was_lost_runs_again(ledger, tmp_path):
     big = Ledger(tmp_path / "big")
     big.write_plan(PLAN)
@@ -195,8 +228,6 @@ def test_a_part_with_a_flipped_bit_is_repaired_and_only_what_was_lost_runs_again
         list(Ledger(big.root).records())
     assert len(big.verify().problems) == 1
     assert big.verify().whole == 150 - 64
-    from harness.ledger.audit import repair
-
     done = repair(big)
     assert (done.saved, len(done.lost), len(done.aside)) == (150 - 64, 64, 1)
     again = Ledger(big.root)
