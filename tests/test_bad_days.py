@@ -87,14 +87,20 @@ def test_a_full_disk_is_one_message_and_with_room_again_the_sweep_goes_on_to_the
 
 
 READ_ONLY = """
-import subprocess, sys
-folder = sys.argv[1]
+import contextlib, io, subprocess, sys
+from harness.cli import main
+folder, suite = sys.argv[1:]
 subprocess.run(["mount", "--bind", folder, folder], check=True)
 subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
 def ganbench(*arguments):
-    done = subprocess.run([sys.executable, "-W", "ignore", "-m", "harness.cli", *arguments], capture_output=True, text=True)
-    print(done.returncode, (done.stdout + done.stderr).replace("\\n", " | "))
-ganbench("run", sys.argv[2], "--results", folder, "--address", "inline", "--tracking-uri", "off")
+    sys.argv[1:], told, code = arguments, io.StringIO(), 0
+    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+    print(code, told.getvalue().replace("\\n", " | "))
+ganbench("run", suite, "--results", folder, "--address", "inline", "--tracking-uri", "off")
 ganbench("stop", folder)
 ganbench("ledger", "compact", folder)
 ganbench("ledger", "verify", folder)

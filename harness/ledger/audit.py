@@ -203,7 +203,7 @@ def duplicates(ledger: Ledger) -> Sequence[dict[str, Any]]:
 
 
 def _line(record: Record, *, equal: bool) -> dict[str, Any]:
-    return {"trial": record.trial_id, "equal": equal, "provenance": record.provenance}
+    return {"trial": record.trial_id, "equal": equal, "sha256": record.sha256, "provenance": record.provenance}
 
 
 def _aside(ledger: Ledger, name: str) -> str:
