@@ -5,7 +5,8 @@
 The records are those of one real training of `quick`'s kind (about 30 kB each), under the identities of a suite of as
 many trials, in parts of 5,000. `start` is `harness.run` on that suite with nothing left to do: the plan, what is committed,
 what is damaged, what is missing. `status` is the command as a user types it, with its interpreter's start. The ledger is
-made once in FOLDER and found there again.
+made once in FOLDER and found there again. Its records differ in little, so its parts are smaller than real ones; neither
+figure reads the records' text.
 """
 
 from __future__ import annotations

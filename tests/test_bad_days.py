@@ -16,6 +16,7 @@ from harness import read_ledger, run
 from harness.errors import LedgerError
 from harness.interruption import ask_to_stop
 from harness.ledger import Ledger
+from harness.ledger.audit import repair
 from harness.ledger.merging import merge
 from harness.ledger.running import announced
 from harness.storage import open_storage
@@ -86,14 +87,20 @@ def test_a_full_disk_is_one_message_and_with_room_again_the_sweep_goes_on_to_the
 
 
 READ_ONLY = """
-import subprocess, sys
-folder = sys.argv[1]
+import contextlib, io, subprocess, sys
+from harness.cli import main
+folder, suite = sys.argv[1:]
 subprocess.run(["mount", "--bind", folder, folder], check=True)
 subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
 def ganbench(*arguments):
-    done = subprocess.run([sys.executable, "-W", "ignore", "-m", "harness.cli", *arguments], capture_output=True, text=True)
-    print(done.returncode, (done.stdout + done.stderr).replace("\\n", " | "))
-ganbench("run", sys.argv[2], "--results", folder, "--address", "inline", "--tracking-uri", "off")
+    sys.argv[1:], told, code = arguments, io.StringIO(), 0
+    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+    print(code, told.getvalue().replace("\\n", " | "))
+ganbench("run", suite, "--results", folder, "--address", "inline", "--tracking-uri", "off")
 ganbench("stop", folder)
 ganbench("ledger", "compact", folder)
 ganbench("ledger", "verify", folder)
@@ -185,6 +192,38 @@ def test_any_damaged_file_is_a_message_or_correct_work_and_nothing_else_is_harme
         assert file == "part"
 
 
+def test_a_sweep_sets_a_part_that_does_not_open_aside_and_repeats_its_trials(undisturbed, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(undisturbed / "out", out)
+    ledger = read_ledger(out)
+    ledger.compact()
+    part = out / ledger.parts.names()[0]
+    part.write_bytes(part.read_bytes()[:-50])
+    report = run(undisturbed / "tiny.yaml", out, address="inline")
+    assert (report.before, report.committed, len(report.set_aside)) == (0, 6, 1)
+    assert hashes(out) == hashes(undisturbed / "out")
+
+
+def test_a_store_that_fails_for_a_moment_costs_no_part(ledger, monkeypatch):
+    """What cannot be fetched is not damaged: nothing is set aside for it."""
+
+    def fail(*_):
+        raise OSError("AWS Error NETWORK_CONNECTION")
+
+    for name in ("source", "read"):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(ledger.storage), name, fail)
+            if name == "read":
+                for work in (Ledger(ledger.root).set_damaged_aside, lambda: repair(Ledger(ledger.root))):
+                    with pytest.raises(LedgerError, match="NETWORK_CONNECTION"):
+                        work()
+            else:
+                with pytest.raises(LedgerError, match="NETWORK_CONNECTION"):
+                    list(Ledger(ledger.root).records())
+    assert not (ledger.root / "damaged").exists()
+    assert len(list(Ledger(ledger.root).records())) == 8
+
+
 def test_a_part_with_a_flipped_bit_is_repaired_and_only_what_was_lost_runs_again(ledger, tmp_path):
     big = Ledger(tmp_path / "big")
     big.write_plan(PLAN)
@@ -195,8 +234,6 @@ def test_a_part_with_a_flipped_bit_is_repaired_and_only_what_was_lost_runs_again
         list(Ledger(big.root).records())
     assert len(big.verify().problems) == 1
     assert big.verify().whole == 150 - 64
-    from harness.ledger.audit import repair
-
     done = repair(big)
     assert (done.saved, len(done.lost), len(done.aside)) == (150 - 64, 64, 1)
     again = Ledger(big.root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,15 @@ def test_a_sweep_beside_another_that_compacts_ends_as_it_should(tiny, tmp_path, 
     with FileLock(parts / ".lock"):
         assert run(tiny, tmp_path / "out", address="inline", seeds=1).missing == 0
     assert len(Ledger(tmp_path / "out").committed()) == 6
+
+
+def test_a_ledger_that_was_deleted_and_begun_anew_is_not_taken_for_the_old_one(tmp_path):
+    """A process keeps what it knows of parts; these have the names of the old ones."""
+    kept = Ledger(tmp_path / "out")
+    kept.parts.write([record(1), record(2)])
+    assert kept.holds(f"{1:020x}")
+    shutil.rmtree(tmp_path / "out")
+    Ledger(tmp_path / "out").parts.write([record(2), record(3)])
+    assert not kept.holds(f"{1:020x}")
+    assert kept.read(f"{2:020x}").to_text() == record(2).to_text()
+    assert [item.seed for item in kept.records()] == [2, 3]

@@ -158,9 +158,9 @@ def repair(ledger: Ledger) -> Repaired:
 
 def _sorted_out(ledger: Ledger, part: str) -> tuple[list[Record], list[str] | None]:
     """Return the whole records of a part, and the trials of the others; None where the part is whole."""
-    records, bad = list[Record](), list[str]()
+    records, bad, content = list[Record](), list[str](), ledger.storage.read(part)
     try:
-        for trial, result in ledger.parts.examined(part):
+        for trial, result in ledger.parts.examined(part, content):
             if isinstance(result, LedgerError):
                 bad.append(trial)
             else:
@@ -203,7 +203,7 @@ def duplicates(ledger: Ledger) -> Sequence[dict[str, Any]]:
 
 
 def _line(record: Record, *, equal: bool) -> dict[str, Any]:
-    return {"trial": record.trial_id, "equal": equal, "provenance": record.provenance}
+    return {"trial": record.trial_id, "equal": equal, "sha256": record.sha256, "provenance": record.provenance}
 
 
 def _aside(ledger: Ledger, name: str) -> str:

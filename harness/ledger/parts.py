@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import LedgerError
 from harness.ledger.names import PARTS, is_identity
 from harness.ledger.record import Record
-from harness.storage import Storage
+from harness.storage import Entry, Storage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +40,7 @@ class Parts:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._index: dict[str, np.ndarray] = {}
+        self._seen: dict[str, Entry] = {}
 
     def names(self) -> list[str]:
         """Return the parts, the one that counts first."""
@@ -78,16 +79,31 @@ class Parts:
             number += 1
 
     def opens(self, name: str) -> bool:
-        """Say whether a part can be opened and lists its trials."""
+        """Say whether a part can be opened and lists its trials.
+
+        Raises:
+            OSError: It cannot be fetched; that says nothing about the part.
+        """
         try:
-            self._identities(name)
+            if name not in self._index:
+                self._identities(name)
         except LedgerError:
-            return False
+            try:
+                self._identities(name, self._storage.read(name))
+            except LedgerError:
+                return False
         return True
 
-    def trials(self) -> set[str]:
-        """Return the identities of all trials in parts."""
-        self._look()
+    def trials(self, *, sound: bool = False) -> set[str]:
+        """Return the identities of all trials in parts.
+
+        Args:
+            sound: Pass over parts that do not open, instead of raising an error.
+
+        Raises:
+            LedgerError: A part is damaged.
+        """
+        self._look(sound=sound)
         return {trial for index in self._index.values() for trial in index.astype(str).tolist()}
 
     def holds(self, trial_id: str) -> bool:
@@ -121,17 +137,21 @@ class Parts:
                 for trial, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     yield trial, _record(self._storage.at(name), trial, text)
 
-    def examined(self, name: str) -> Iterator[tuple[str, Record | LedgerError]]:
+    def examined(self, name: str, content: bytes | None = None) -> Iterator[tuple[str, Record | LedgerError]]:
         """Yield every trial of a part with its record, or with what is wrong with it.
+
+        Args:
+            name: The part.
+            content: All of it, where a fault of the storage must not be taken for one of the part.
 
         Raises:
             LedgerError: The part cannot be opened, or does not say whose records it holds.
         """
-        trials = self._identities(name).astype(str).tolist()
+        trials = self._identities(name, content).astype(str).tolist()
         for first in range(0, len(trials), ROWS):
             group = trials[first : first + ROWS]
             try:
-                with readable(self._storage, name) as file:
+                with readable(self._storage, name, content) as file:
                     texts = file.read_row_group(first // ROWS, columns=["record"]).column(0).to_pylist()
             except LedgerError as error:
                 yield from ((trial, error) for trial in group)
@@ -145,18 +165,33 @@ class Parts:
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return the columns that a summary needs, a row for every record, by trial."""
         rows: dict[str, dict[str, Any]] = {}
-        for name in reversed(self.names()):
-            with readable(self._storage, name) as file:
-                columns = file.read(columns=list(SUMMARY)).select(SUMMARY).to_pydict()
+        for columns in self._storage.each(self._columns, reversed(self.names())):
             for row in zip(*columns.values(), strict=True):
                 rows[row[0]] = dict(zip(SUMMARY, row, strict=True))
         return rows
 
-    def _look(self) -> None:
-        """Learn of parts that are new, and forget those that are gone."""
-        names = self.names()
-        if names != list(self._index):
-            self._index = {name: self._index[name] if name in self._index else self._identities(name) for name in names}
+    def _columns(self, name: str) -> dict[str, list[Any]]:
+        with readable(self._storage, name) as file:
+            found: dict[str, list[Any]] = file.read(columns=list(SUMMARY)).select(SUMMARY).to_pydict()
+            return found
+
+    def _look(self, *, sound: bool = False) -> None:
+        """Learn of parts that are new, and forget those that are gone, or are others of the same name."""
+        found = [entry for entry in self._storage.entries(PARTS) if _is_part(entry.name)]
+        if found == list(self._seen.values()):
+            return
+        self._index = {entry.name: self._index[entry.name] for entry in found if self._seen.get(entry.name) == entry}
+        new = [entry.name for entry in found if entry.name not in self._index]
+        try:
+            read = dict(zip(new, self._storage.each(self._identities, new), strict=True))
+        except LedgerError:
+            if not sound:
+                raise
+            new = [name for name, opens in zip(new, self._storage.each(self.opens, new), strict=True) if opens]
+            read = dict(zip(new, self._storage.each(self._identities, new), strict=True))
+        known = self._index | read
+        self._seen = {entry.name: entry for entry in found if entry.name in known}
+        self._index = {name: known[name] for name in self._seen}
 
     def _place(self, trial_id: str) -> tuple[str, int] | None:
         for name, index in self._index.items():
@@ -165,11 +200,11 @@ class Parts:
                 return name, row
         return None
 
-    def _identities(self, name: str) -> np.ndarray:
+    def _identities(self, name: str, content: bytes | None = None) -> np.ndarray:
         """Return the trials of a part, sorted as its rows are: 20 bytes each, because there can be many of them."""
         import numpy as np
 
-        with readable(self._storage, name) as file:
+        with readable(self._storage, name, content) as file:
             trials = file.read(columns=["trial"]).column(0).to_pylist()
         if not all(map(is_identity, trials)):
             raise _damaged(self._storage.at(name), "it names trials that can be none")
@@ -199,14 +234,14 @@ def summary_of(record: Record) -> dict[str, Any]:
 class readable:  # noqa: N801  used like a function
     """Open a part; what is wrong with it names it."""
 
-    def __init__(self, storage: Storage, name: str) -> None:
-        self._storage, self._name = storage, name
+    def __init__(self, storage: Storage, name: str, content: bytes | None = None) -> None:
+        self._storage, self._name, self._content = storage, name, content
 
     def __enter__(self) -> Any:
-        from pyarrow import parquet
+        from pyarrow import BufferReader, parquet
 
         try:
-            source = self._storage.source(self._name)
+            source = self._storage.source(self._name) if self._content is None else BufferReader(self._content)
             self._file = parquet.ParquetFile(source, page_checksum_verification=True)
         except Exception as error:
             raise _damaged(self._storage.at(self._name), error) from error

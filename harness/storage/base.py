@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from harness.errors import LedgerError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Check = Callable[[Any], None]
 """Gets what pyarrow can read a file from that is not there for readers yet; raises OSError if it is not as it should be."""
@@ -57,6 +60,10 @@ class Storage(Protocol):
 
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """Yield the contents of many files in order, None for one that is absent; side by side where that is faster."""
+        ...
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield the results of some reading for many items in order; side by side where that is faster."""
         ...
 
     def source(self, name: str) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.storage.base import Check, Entry, checked
+from harness.storage.base import Check, Entry, R, T, checked
 from harness.writing import flush_folder, hidden_beside, whole, write_durably
 
 
@@ -45,6 +45,10 @@ class FolderStorage:
                 yield self.read(name)
             except FileNotFoundError:
                 yield None
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield results one after the other, as they are asked for."""
+        return map(work, items)
 
     def source(self, name: str) -> Any:
         """Return the file's path."""

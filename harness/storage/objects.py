@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from harness.errors import InputError, did_you_mean
-from harness.storage.base import Check, Entry, checked
+from harness.storage.base import Check, Entry, R, T, checked
 
 OPTIONS = {
     "s3": (
@@ -76,10 +76,14 @@ class ObjectStorage:
 
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """Yield contents, many requests side by side."""
-        waiting = iter(names)
+        return self.each(self._read_or_none, names)
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield results, many requests side by side; a bounded number of them is held at once."""
+        waiting = iter(items)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             while some := list(islice(waiting, 4 * AT_ONCE)):
-                yield from pool.map(self._read_or_none, some)
+                yield from pool.map(work, some)
 
     def source(self, name: str) -> Any:
         """Return a file that fetches what is read of it."""
