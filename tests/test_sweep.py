@@ -142,7 +142,7 @@ def test_a_damaged_record_is_named_set_aside_and_its_trial_runs_again(undisturbe
     flipped.write_text(flipped.read_text().replace('"stopped":40', '"stopped":41'))
     report = run(suite, tmp_path / "out", address="inline")
     assert len(report.set_aside) == 2
-    assert all(path.exists() for path in report.set_aside)
+    assert all(Path(path).exists() for path in report.set_aside)
     assert hashes(tmp_path / "out") == expected
 
 
