@@ -75,7 +75,8 @@ def connected(address: str, cpus: int | None = None) -> Iterator[Any]:
         try:
             ray.init(**options)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise InputError(f"--address {address}: cannot connect to Ray ({error})") from error
+            hint = "" if address == LOCAL else "; does it ask for a token that RAY_AUTH_TOKEN_PATH here does not name?"
+            raise InputError(f"--address {address}: cannot connect to Ray ({error}){hint}") from error
         try:
             yield ray
         finally:
