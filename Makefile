@@ -26,7 +26,7 @@ leaderboard: $(VENV)/installed
 	@echo "open $(CURDIR)/$(RESULTS)/leaderboard/leaderboard.html"
 
 test: lint
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m long

@@ -97,7 +97,7 @@ def test_what_is_kept_of_a_run_is_small(store: Path) -> None:
         finally:
             tracemalloc.stop()
     assert len(found.trials) == 1000
-    assert kept / 1000 < 1000, f"{kept / 1000:.0f} bytes a run"
+    assert kept / 1000 < 2000, f"{kept / 1000:.0f} bytes a run"
 
 
 def test_a_ledger_is_read_one_record_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

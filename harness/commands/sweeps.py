@@ -215,7 +215,7 @@ def _watch(ledger: Ledger, tracking_uri: str | None, console: Console, seconds: 
     try:
         watch(ledger, tracking_uri, seconds=seconds, on_round=on_round, on_outage=on_outage)
     except KeyboardInterrupt:
-        _say(console, f"ended before the sweep was complete; later: ganbench sync {ledger.where}")
+        _say(console, f"ended before the sweep was complete; later: ganbench sync {ledger.folder or ledger.where}")
         raise typer.Exit(INCOMPLETE) from None
 
 
@@ -236,7 +236,7 @@ def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: b
             raise
         kind = "" if isinstance(error, GanbenchError) else f"{type(error).__name__}: "
         what = "MLflow is being written by another sync" if isinstance(error, BusyError) else "MLflow was not reached"
-        _say(console, f"{what}: {kind}{error}\nlater: ganbench sync {ledger.where}", style="yellow")
+        _say(console, f"{what}: {kind}{error}\nlater: ganbench sync {ledger.folder or ledger.where}", style="yellow")
         return
     _say(console, f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")
 

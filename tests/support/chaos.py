@@ -184,6 +184,7 @@ class Chaos:
         for process in (self._driver, self._watcher):
             if process is not None and process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def _look(self) -> None:
         waiting = [blow for blow in self.blows if blow.stalled is None]
