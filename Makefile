@@ -3,6 +3,7 @@
 #   make leaderboard   set up, run suites/quick.yaml, write the leaderboard and say where it is
 #   make test          set up, check style and types, run the tests
 #   make test-long     the tests that take minutes: every normalizer trained on every architecture
+#   make test-faults   10,000 random schedules of faults for a simulated cluster; SCHEDULES and SEED change and repeat it
 #   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
 #   make benchmark     what the harness costs against a hand-written loop
 #
@@ -18,7 +19,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test test-long lint evidence benchmark clean
+.PHONY: leaderboard test test-long test-faults lint evidence benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -30,6 +31,12 @@ test: lint
 
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m long
+
+SCHEDULES ?= 10000
+SEED ?= $(shell date +%s)
+test-faults: $(VENV)/installed-dev
+	@echo "to repeat this: make test-faults SCHEDULES=$(SCHEDULES) SEED=$(SEED)"
+	GANBENCH_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q -s --timeout=0 --hypothesis-seed=$(SEED) tests/test_simulated_faults.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

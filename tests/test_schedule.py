@@ -265,6 +265,20 @@ def test_a_node_that_fails_trial_after_trial_gets_no_more_for_a_while(cell):
         assert {submission.avoid for submission in given(schedule, nodes, now)} == {frozenset(avoided)}
 
 
+def test_a_trial_kept_off_spot_nodes_waits_while_all_others_are_not_fit(cell):
+    """Given out meanwhile it would be told to avoid them, and wait for ever: tasks keep what they were told."""
+    nodes = (Node("lasting", Resources(4)), Node("spot", Resources(4), "spot"))
+    schedule = Schedule(trials(cell, 1))
+    for now in range(0, 500, 100):
+        (submission,) = given(schedule, nodes, float(now))
+        kind, node = (NODE, None) if now < 200 else (UNFIT, "lasting")
+        after(schedule, submission, failed(submission, kind, node), float(now))
+    assert submission.steady
+    assert given(schedule, nodes, 900.0) == []
+    (submission,) = given(schedule, nodes, 400.0 + AVOID_SECONDS)
+    assert submission.steady and not submission.avoid
+
+
 def test_a_sweep_whose_every_node_is_unfit_ends_with_the_reason(cell):
     schedule = Schedule(trials(cell, 50))
     nodes = (Node("n", Resources(2)),)

@@ -101,9 +101,12 @@ class RayCluster:
     def wait(self, seconds: float) -> list[tuple[Submission, Sequence[Ending]]]:
         """Return the tasks that have ended."""
         flying = list(self._flying)
+        if not flying:  # all that is left waits for its next attempt: without a rest the driver would only spin
+            time.sleep(seconds)
+            return []
         # With a time limit, because without one Ray returns nothing after eleven days. The first one alone, and then
         # whatever else is there: waiting for all would wait for the limit.
-        ready, rest = self._ray.wait(flying, num_returns=1, timeout=seconds) if flying else ([], [])
+        ready, rest = self._ray.wait(flying, num_returns=1, timeout=seconds)
         if ready and rest:
             ready += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
         return [(submission, self._endings(reference, submission)) for reference, submission in self._landed(ready)]

@@ -19,6 +19,9 @@ LEAST_WINDOW, MOST_WINDOW = 8, 4000
 some have to wait there, because waiting tasks are what makes a cluster grow."""
 
 BACK_OFF_SECONDS, LONGEST_BACK_OFF = 1.0, 60.0
+SPOT = "spot"
+"""The market of nodes that can be taken away."""
+
 STEADY_FROM = 2
 """Nodes that a trial may be lost with before it is kept off those that can be taken away."""
 
@@ -168,8 +171,12 @@ class Schedule:
                 attempts = self._next(shape, slots)
                 if not attempts:
                     break
+                steady = self._steady(attempts)
+                if steady and self._only_unfit(shape, avoid):
+                    self._push(attempts[0], min(self._avoided.values()))
+                    continue
                 self._flying[shape] += 1
-                yield Submission(attempts, shape, self._steady(attempts), avoid)
+                yield Submission(attempts, shape, steady, avoid)
 
     def ended(self, submission: Submission, endings: Sequence[Ending], now: float) -> Iterator[Event]:
         """Take account of what a task came to.
@@ -216,12 +223,14 @@ class Schedule:
                 return Lost(trial, f"{ending.reason}; no node has more than {attempt.resources.words()}")
             losses.resources = grown
         wait = min(BACK_OFF_SECONDS * 2 ** (losses.kinds.total() - 1), LONGEST_BACK_OFF)
-        self._serial += 1
         need = losses.resources or attempt.resources
-        heapq.heappush(
-            self._later, (now + wait, self._serial, replace(attempt, number=losses.attempts, resources=need))
-        )
+        self._push(replace(attempt, number=losses.attempts, resources=need), now + wait)
         return Retried(trial, ending.reason)
+
+    def _push(self, attempt: Attempt, when: float) -> None:
+        """Try again, not before a time."""
+        self._serial += 1
+        heapq.heappush(self._later, (when, self._serial, attempt))
 
     def _strike(self, ending: Failed, now: float) -> None:
         node = str(ending.node)
@@ -246,6 +255,15 @@ class Schedule:
             and losses.with_node >= STEADY_FROM
             and any(node.market is not None for node in self._nodes)
         )
+
+    def _only_unfit(self, shape: Resources, avoid: frozenset[str]) -> bool:
+        """Say whether all nodes that cannot be taken away, and have room, are to be avoided.
+
+        A task keeps what it was told to avoid for as long as it waits: it would wait for ever, long after the node is
+        given trials again.
+        """
+        lasting = {node.id for node in self._nodes if node.market != SPOT and node.has.slots(shape)}
+        return bool(lasting) and lasting <= avoid
 
     def _next(self, shape: Resources, slots: int) -> tuple[Attempt, ...]:
         """Return what to run next: a trial that was lost before goes first, and alone, because it may be why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -113,6 +114,7 @@ def known_definitions() -> list[int]:
     return sorted(int(path.stem) for path in FOLDER.glob("*.yaml"))
 
 
+@cache  # reading the file takes some milliseconds, and every trial asks
 def load_definition(version: int) -> Definition:
     """Load a shipped definition.
 

@@ -1,0 +1,227 @@
+"""Trials that train nothing, in virtual time, under the real worker: the same result however often they are cut off.
+
+The state of such a training is a chain of hashes, one link per step: a step that is left out, made twice, or made from
+another trial's checkpoint gives another record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from cells import CATALOG, TOY, a_cell
+from simulation import Process, World
+from simulation_cluster import Machine
+
+from harness import worker
+from harness.cell import Cell, Trial, digest
+from harness.errors import InputError, Interrupted
+from harness.interruption import is_asked_to_stop
+from harness.ledger import Ledger, Record
+from harness.scheduling.endings import MEMORY, WORKER
+from harness.scheduling.resources import Resources
+from harness.stability import STABLE, UNSTABLE, Definition, Finding, Verdict, method_error
+from harness.storage import Storage
+from harness.suite import Suite
+from harness.training.checkpoint import KEPT, Checkpoints
+
+STEP_SECONDS = 25.0
+EVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Trait:
+    """What is the matter with a trial, until it is mended.
+
+    Attributes:
+        thirst: GiB without which its process is killed half-way.
+        deadly: Its process dies at its first step, every time.
+        greedy: It raises MemoryError at its first step, every time.
+        broken: Our own code raises at its first step.
+    """
+
+    thirst: float = 0.0
+    deadly: bool = False
+    greedy: bool = False
+    broken: bool = False
+
+
+@dataclass
+class Kept:
+    """What should be in a trial's folder of checkpoints: whether the file of each step is whole."""
+
+    files: dict[int, bool] = field(default_factory=dict)
+    spoilt_at: dict[int, float] = field(default_factory=dict)
+
+    def saved(self, step: int, begun: float) -> None:
+        """A file was written, and has its name since some moment after ``begun``."""
+        self.files[step] = self.spoilt_at.get(step, -1.0) < begun
+        self.files = {step: self.files[step] for step in sorted(self.files)[-KEPT:]}
+
+    def spoilt(self, step: int, now: float) -> None:
+        self.files[step], self.spoilt_at[step] = False, now
+
+    def newest(self) -> int:
+        return max((step for step, whole in self.files.items() if whole), default=0)
+
+
+@dataclass
+class Trainings:
+    """All trainings of a world.
+
+    Attributes:
+        world: Its time.
+        traits: Of trials, by identity.
+        kept: What is known of their checkpoints.
+        looked: Called when a training begins, with the step that it goes on from and the one that it should.
+        committed: Says whether a trial is.
+    """
+
+    world: World
+    traits: dict[str, Trait] = field(default_factory=dict)
+    kept: dict[str, Kept] = field(default_factory=dict)
+    looked: Callable[[Trial, int, int], None] = lambda trial, found, wanted: None
+    committed: Callable[[str], bool] = lambda trial: False
+
+    def run(
+        self,
+        trial: Trial,
+        definition: Definition,
+        attempt: int,
+        *,
+        resources: Resources,
+        compiled: bool,
+        checkpoints: Storage,
+        checkpoint_every: float,
+        interrupted: Callable[[], bool],
+    ) -> Record:
+        process = self.process
+        machine: Machine = process.facts["machine"]
+        if self.world.now < machine.unfit_until:
+            raise InputError("this machine has no data set (simulated)")
+        started = self.world.now + machine.skew
+        saves = Checkpoints(checkpoints, digest([trial.id, "simulated"]), checkpoint_every, self.world.clock)
+        begun = saves.newest() or {"step": 0, "state": trial.id}
+        step, state = begun["step"], begun["state"]
+        self.looked(trial, step, self.kept_of(trial.id).newest())
+        while step < trial.cell.steps:
+            process.facts["training"] = trial.id
+            process.sleep(STEP_SECONDS / machine.speed)
+            self._suffer(trial, step, resources)
+            step += 1
+            state = digest([state, step])
+            stop, begun_at = interrupted(), self.world.now
+            if stop or saves.due():
+                with contextlib.suppress(OSError):
+                    saves.save(step, {"step": step, "state": state})
+                    if not self.committed(trial.id):  # those of a committed trial may go at any moment
+                        self.kept_of(trial.id).saved(step, begun_at)
+            if stop:
+                raise Interrupted(f"stopped at step {step}")
+        how = {
+            "started": started,
+            "seconds": self.world.now + machine.skew - started,
+            "attempt": attempt,
+            "resumed_from": saves.resumed_from,
+            "host": machine.node.id,
+            "pid": process.number,
+            "device": "simulated",
+        }
+        return record_of(trial, definition, state, how)
+
+    def kept_of(self, trial: str) -> Kept:
+        return self.kept.setdefault(trial, Kept())
+
+    @property
+    def process(self) -> Process:
+        assert self.world.current is not None
+        return self.world.current
+
+    def _suffer(self, trial: Trial, step: int, resources: Resources) -> None:
+        trait = self.traits.get(trial.id, Trait())
+        if resources.memory < trait.thirst and step >= trial.cell.steps // 2:
+            self.process.kill(MEMORY)
+        if trait.deadly:
+            self.process.kill(WORKER)
+        if trait.greedy:
+            raise MemoryError("no memory left (simulated)")
+        if trait.broken:
+            raise RuntimeError("a fault of ours (simulated)")
+
+
+def record_of(trial: Trial, definition: Definition, state: str, provenance: dict[str, Any]) -> Record:
+    """The record of a trial whose training came to a state: its verdict too is a function of that alone."""
+    number, version = int(state[:4], 16), definition.version
+    failed = number % 3 == 0
+    findings = (Finding("diverged", trial.cell.steps, 2.0, 1.0, "simulated"),) if failed else ()
+    verdict = Verdict(UNSTABLE if failed else STABLE, version, findings, message=state)
+    if number % 7 == 0:
+        verdict = method_error(f"the plugin raised (simulated): {state}", definition)
+    return Record(trial.id, trial.cell.id, trial.spec(), verdict, None, provenance)
+
+
+def undisturbed(trial: Trial, definition: Definition) -> Record:
+    """What a trial comes to if nothing happens."""
+    state = trial.id
+    for step in range(trial.cell.steps):
+        state = digest([state, step + 1])
+    return record_of(trial, definition, state, {})
+
+
+@cache
+def a_suite(cells: int, seeds: int) -> Suite:
+    """Small cells of both kinds: short and long, on the CPU and on a share of a GPU."""
+    return Suite("simulated", 1, "", 3, seeds, 2, None, tuple(_cells()[:cells]), "")
+
+
+@cache
+def _cells() -> list[Cell]:
+    half = Resources(1.0, 0.5)
+    kinds = [
+        ("none", 6, Resources()),
+        ("spectral_norm", 9, Resources(2.0)),
+        ("none", 2, half),
+        ("none", 20, Resources()),
+    ]
+    return [a_cell(TOY, normalizer=name, steps=steps, log_points=1, resources=need) for name, steps, need in kinds]
+
+
+@contextmanager
+def workers_of(trainings: Trainings) -> Iterator[None]:
+    """Have the real worker train in virtual time, where SIGTERM is a fact about a process and clocks differ."""
+
+    @contextmanager
+    def interruption(root: Storage) -> Iterator[Callable[[], bool]]:
+        process = trainings.process
+        yield lambda: bool(process.facts["noticed"]) or is_asked_to_stop(root)
+
+    @contextmanager
+    def announced(root: Storage, trial_id: str, attempt: int) -> Iterator[None]:
+        machine: Machine = trainings.process.facts["machine"]
+        name, started = f"running/{trial_id}.json", trainings.world.now + machine.skew
+        about = {"host": machine.node.id, "pid": 1, "attempt": attempt, "started": started, "clock": started}
+        with contextlib.suppress(OSError):
+            root.write(name, json.dumps(about).encode())
+        try:
+            yield
+        finally:
+            root.delete(name)
+
+    class Workshop:
+        catalog = CATALOG
+        run = staticmethod(trainings.run)
+
+    with ExitStack() as stack:
+        for name, other in (("interruption", interruption), ("announced", announced)):
+            stack.enter_context(mock.patch.object(worker, name, other))
+        stack.enter_context(mock.patch.object(worker, "_workshop", lambda *args: Workshop))
+        stack.enter_context(mock.patch.object(worker, "device_of", lambda resources: "simulated"))
+        # A process of its own for every task: none knows what another one has read.
+        stack.enter_context(mock.patch.object(worker, "_ledger", Ledger))
+        yield

@@ -1,0 +1,86 @@
+"""A sweep under schedules of faults, in virtual time: whatever happens, a quiet run completes the undisturbed ledger."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulation import a_folder
+from simulation_faults import FAULTS, HORIZON, Fault, Plan, Seen, simulate
+
+LONG = os.environ.get("GANBENCH_SCHEDULES")
+"""How many schedules the documented long run draws (``make test-faults``), anew from a seed that it prints."""
+
+MARKETS = st.sampled_from(["spot", "on-demand"])
+ANY_FAULT = st.builds(
+    Fault, st.sampled_from(sorted(FAULTS)), st.integers(0, HORIZON), st.integers(0, 9), st.integers(0, 99)
+)
+PLANS = st.builds(
+    Plan,
+    cells=st.integers(1, 4),
+    seeds=st.sampled_from([1, 2, 3, 8]),  # of eight more wait than a window holds
+    machines=st.lists(MARKETS, max_size=3).map(tuple),
+    labels=st.booleans(),
+    compact_from=st.sampled_from([1000, 2, 4]),
+    faults=st.lists(ANY_FAULT, max_size=12).map(tuple),
+)
+
+TO_BE_MET = {
+    "a fault of ours",
+    "asked to stop",
+    "came to its end unheard",
+    "checkpoint spoilt",
+    "ClusterError",
+    "done",
+    "held",
+    "killed: node lost",
+    "killed: out of memory",
+    "killed: process killed",
+    "killed: while it wrote",
+    "machine taken away",
+    "node not fit",
+    "out of memory",
+    "record spoilt",
+    "results cannot be written",
+    "sync: TrackingError",
+    "zombies",
+}
+
+
+def play(plan: Plan) -> Seen:
+    with a_folder() as folder:
+        return simulate(plan, folder / "ledger")
+
+
+def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger():
+    met: Counter[str] = Counter()
+
+    @settings(
+        max_examples=int(LONG or 300),
+        deadline=None,
+        derandomize=LONG is None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(PLANS)
+    def holds(plan: Plan) -> None:
+        met.update(play(plan).happened)
+
+    holds()
+    print("schedules in which each of these was met:", dict(sorted(met.items())))
+    assert met.keys() >= TO_BE_MET, f"never met: {TO_BE_MET - met.keys()}"
+
+
+def test_where_nothing_goes_wrong_every_trial_is_done_once():
+    seen = play(Plan(cells=4, seeds=3, machines=("spot", "on-demand"), compact_from=4))
+    assert seen.happened == {"done"}
+
+
+def test_a_schedule_is_repeated_exactly():
+    faults = tuple(Fault(kind, 20 * number, number, 7 * number) for number, kind in enumerate(sorted(FAULTS)))
+    plan = Plan(cells=4, seeds=2, machines=("spot", "spot"), compact_from=2, faults=faults)
+    first = play(plan)
+    assert first.happened > {"done"}
+    assert play(plan) == first
