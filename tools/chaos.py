@@ -121,7 +121,9 @@ def compare(calm: Path, out: Path, runs: Counter[str]) -> str:
     resumed = sum(record.provenance["resumed_from"] is not None for record in records)
     again = sum(count for number, count in attempts.items() if number > 1)
     duplicates = verified.duplicates
-    twice = f"{duplicates} were committed twice, with equal results." if duplicates else "None was committed a second time."
+    twice = (
+        f"{duplicates} were committed twice, with equal results." if duplicates else "None was committed a second time."
+    )
     return (
         f"The ledgers are equal bit for bit, and MLflow has one run for each of {len(runs)} trials. {again} trials were"
         f" committed by a second or later attempt of one driver, {resumed} went on from a checkpoint. {twice}"
