@@ -288,6 +288,27 @@ def test_a_sweep_whose_every_node_is_unfit_ends_with_the_reason(cell):
                 after(schedule, submission, failed(submission, UNFIT, "n"), float(now))
 
 
+@pytest.mark.parametrize("patient", [True, False])
+def test_an_unfit_node_that_only_some_trials_need_does_not_end_the_others(cell, patient):
+    on_gpu = trials(replace(cell, steps=21), 5, Resources(1, 1))
+    nodes = (Node("gpu", Resources(4, 1)), Node("cpu", Resources(4)))
+    schedule = Schedule([*trials(cell, 5), *on_gpu])
+    first = given(schedule, nodes)
+    for submission in first:
+        if submission.resources.gpus:
+            after(schedule, submission, failed(submission, UNFIT, "gpu"))
+    assert given(schedule, nodes, 100.0) == [], "those without a GPU are still under way"
+    if patient:
+        again = given(schedule, nodes, AVOID_SECONDS + 1)
+        assert [submission.resources.gpus for submission in again] == [1] * 5
+        return
+    for submission in first:
+        if not submission.resources.gpus:
+            after(schedule, submission, done(submission), 100.0)
+    with pytest.raises(ClusterError, match="no node is fit for 1 CPU, 1 GPU"):
+        given(schedule, nodes, 100.0)
+
+
 def test_a_result_is_never_tried_again_however_bad_it_is(cell):
     schedule = Schedule(trials(cell, 1))
     (only,) = given(schedule, TEN)

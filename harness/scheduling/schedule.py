@@ -156,13 +156,13 @@ class Schedule:
             self._again.setdefault(attempt.resources, deque()).append(attempt)
         self._avoided = {node: until for node, until in self._avoided.items() if until > now}
         avoid = frozenset(self._avoided)
+        unfit = None
         for shape in sorted({*self._waiting, *self._again}):
             if not self._waiting.get(shape) and not self._again.get(shape):
                 continue
             slots = self._count(shape, avoid)
             if slots == 0 and avoid and self._count(shape, frozenset()):
-                if self._flying[shape] == 0:
-                    raise ClusterError(f"no node is fit for {shape.words()}; the last reason: {self._last_unfit}")
+                unfit = shape
                 continue
             if slots == 0 and shape not in self._noted:
                 self._noted.add(shape)
@@ -177,6 +177,9 @@ class Schedule:
                     continue
                 self._flying[shape] += 1
                 yield Submission(attempts, shape, steady, avoid)
+        # While others train or are about to, the nodes may come to be given trials again.
+        if unfit is not None and not self._flying.total() and not self._later:
+            raise ClusterError(f"no node is fit for {unfit.words()}; the last reason: {self._last_unfit}")
 
     def ended(self, submission: Submission, endings: Sequence[Ending], now: float) -> Iterator[Event]:
         """Take account of what a task came to.
