@@ -13,14 +13,14 @@ from harness.cluster.connection import Asked, HeadWatch, connected
 from harness.scheduling.drive import Execute, Round, drive
 from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
 from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Attempt, Node, Submission
+from harness.scheduling.schedule import SPOT, Attempt, Node, Submission
 from harness.worker import Task, attempt_all
 
 LOOK_SECONDS = 2.0
 """How old what is known of the nodes may be."""
 
 GIB = 2**30
-NODE_ID, MARKET, SPOT = "ray.io/node-id", "market", "spot"
+NODE_ID, MARKET = "ray.io/node-id", "market"
 """Labels of nodes: the first is Ray's, the second ours (``ray_cluster.yaml``)."""
 
 KINDS: dict[str, Kind] = {
