@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from textwrap import shorten
 from typing import Any
 
 from harness.cell import Trial
@@ -20,6 +21,9 @@ LOOK_SECONDS = 2.0
 """How old what is known of the nodes may be."""
 
 GIB = 2**30
+REASON = 120
+"""Letters of what Ray says that a person is told; it goes on about what else could be looked at."""
+
 NODE_ID, MARKET = "ray.io/node-id", "market"
 """Labels of nodes: the first is Ray's, the second ours (``ray_cluster.yaml``)."""
 
@@ -148,7 +152,7 @@ def _failed(error: Exception) -> Failed:
     """Say what an exception of Ray's means for the trials of its task."""
     names = [made.__name__ for made in type(error).__mro__]
     kind = next((KINDS[name] for name in names if name in KINDS), None)
-    told = next(iter(str(error).splitlines()), "") or "no message"
+    told = shorten(next(iter(str(error).splitlines()), "") or "no message", REASON, placeholder=" …")
     if kind is not None:
         return Failed(kind, f"{kind.name}: {type(error).__name__}: {told}")
     cause = getattr(error, "cause", None)
