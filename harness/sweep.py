@@ -132,9 +132,8 @@ def run(
         check_data(unfinished.values(), Store.find(data_dir))
     ledger.write_plan(read.plan())
     go_on(ledger.storage)
-    set_aside = (
-        ledger.set_damaged_aside()
-    )  # first: what is set aside is trained again, from its checkpoint if it left one
+    # Damaged records first: their trials run again, from the checkpoints that they may have left.
+    set_aside = ledger.set_damaged_aside()
     ledger.drop_checkpoints()
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)

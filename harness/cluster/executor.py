@@ -20,6 +20,9 @@ from harness.worker import Task, attempt_all
 LOOK_SECONDS = 2.0
 """How old what is known of the nodes may be."""
 
+FIRST_SECONDS = 10.0
+"""How long is waited for the first answer; later ones come when they come."""
+
 GIB = 2**30
 REASON = 120
 """Letters of what Ray says that a person is told; it goes on about what else could be looked at."""
@@ -80,7 +83,7 @@ class RayCluster:
         if self._asked is None and self._clock() - self._looked >= LOOK_SECONDS:
             self._looked = self._clock()
             self._asked = Asked(self._ray.nodes)
-        if self._asked is not None and self._asked.answered(1.0 if not self._nodes else 0.05):
+        if self._asked is not None and self._asked.answered(0.05 if self._nodes else FIRST_SECONDS):
             nodes = [_node(described) for described in self._asked.answer if described["Alive"]]
             self._asked = None
             if nodes != self._nodes:
