@@ -58,6 +58,24 @@ def is_asked_to_stop(root: Root) -> bool:
     return False
 
 
+def now_and_then(ask: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Return a function that asks, but at most every :data:`LOOK_SECONDS`, and says what the last answer was.
+
+    Args:
+        ask: What it asks.
+        clock: Monotonic, in seconds.
+    """
+    asked, answer = -LOOK_SECONDS, False
+
+    def again() -> bool:
+        nonlocal asked, answer
+        if clock() - asked >= LOOK_SECONDS:
+            asked, answer = clock(), ask()
+        return answer
+
+    return again
+
+
 @contextmanager
 def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether to stop: SIGTERM came, or somebody asked for it.
@@ -70,14 +88,11 @@ def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Ite
     """
     storage = open_storage(root)
     came: list[bool] = []
-    looked = clock() - LOOK_SECONDS
+    look = now_and_then(lambda: is_asked_to_stop(storage), clock)
 
     def asked() -> bool:
-        nonlocal looked
-        if not came and clock() - looked >= LOOK_SECONDS:
-            looked = clock()
-            if is_asked_to_stop(storage):
-                came.append(True)
+        if not came and look():
+            came.append(True)
         return bool(came)
 
     def note(number: int, frame: FrameType | None) -> None:

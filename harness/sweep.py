@@ -15,7 +15,7 @@ from typing import Any
 from harness.cell import Trial
 from harness.data.store import Store
 from harness.errors import LedgerError
-from harness.interruption import LOOK_SECONDS, go_on, is_asked_to_stop
+from harness.interruption import go_on, is_asked_to_stop, now_and_then
 from harness.ledger import Ledger
 from harness.readiness import check_data, check_machine
 from harness.registry import Catalog, PluginSource
@@ -154,7 +154,7 @@ def run(
                 chosen,
                 task_of,
                 durations,
-                stop=_now_and_then(lambda: is_asked_to_stop(ledger.storage)),
+                stop=now_and_then(lambda: is_asked_to_stop(ledger.storage)),
                 check=lambda: ledger.write_plan(read.plan()),
             )
             for event in execute(round_):
@@ -208,19 +208,6 @@ def _durations(ledger: Ledger) -> Durations:
     for row in ledger.summary():
         durations.add(row["cell"], row["seconds"])
     return durations
-
-
-def _now_and_then(ask: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
-    """Return a function that asks, but at most once a second: the answer may be on a shared file system."""
-    asked, answer = -LOOK_SECONDS, False
-
-    def again() -> bool:
-        nonlocal asked, answer
-        if clock() - asked >= LOOK_SECONDS:
-            asked, answer = clock(), ask()
-        return answer
-
-    return again
 
 
 @contextlib.contextmanager

@@ -116,10 +116,8 @@ class RayCluster:
         ready, rest = self._ray.wait(flying, num_returns=1, timeout=seconds)
         if ready and rest:
             ready += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
-        return [(submission, self._endings(reference, submission)) for reference, submission in self._landed(ready)]
-
-    def _landed(self, ready: Sequence[Any]) -> list[tuple[Any, Submission]]:
-        return [(reference, self._flying.pop(reference)) for reference in ready]
+        landed = [(reference, self._flying.pop(reference)) for reference in ready]
+        return [(submission, self._endings(reference, submission)) for reference, submission in landed]
 
     def _task(self, attempt: Attempt) -> Task:
         return replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)

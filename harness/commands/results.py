@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import LedgerArgument, escaped, terminal
+from harness.commands.common import LedgerArgument, escaped, say, terminal
 
 
 def report(
@@ -83,7 +83,7 @@ def label(
         table.add_row(escaped(row["run"]), row["verdict"], first, escaped(reasons.strip()))
     console.print(table)
     for note in labelled.notes:
-        console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
+        say(note, style="yellow")
     console.print(labelled.summary(), highlight=False, soft_wrap=True)
 
 

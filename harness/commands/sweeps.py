@@ -16,6 +16,7 @@ from harness.commands.common import (
     SuiteArgument,
     catalog,
     escaped,
+    say,
     terminal,
 )
 from harness.training.checkpoint import EVERY_SECONDS
@@ -156,11 +157,11 @@ def status(
     from harness.status import in_words
     from harness.status import status as look
 
-    ledger, console = read_ledger(directory), terminal()
+    ledger = read_ledger(directory)
     if not watch:
-        console.print("\n".join(in_words(look(ledger))), highlight=False, soft_wrap=True, markup=False)
+        say("\n".join(in_words(look(ledger))))
         return
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=terminal(), auto_refresh=False) as live:
         while True:
             found = look(ledger)
             live.update("\n".join(map(escaped, in_words(found))), refresh=True)
@@ -190,14 +191,14 @@ def sync(
     """Bring the ledger into MLflow. Doing it twice changes nothing."""
     from harness.ledger import read_ledger
 
-    ledger, console = read_ledger(directory), terminal()
+    ledger = read_ledger(directory)
     if watch:
-        _watch(ledger, tracking_uri, console, every)
+        _watch(ledger, tracking_uri, every)
     else:
-        _sync(ledger, tracking_uri, console, must=True)
+        _sync(ledger, tracking_uri, terminal(), must=True)
 
 
-def _watch(ledger: Ledger, tracking_uri: str | None, console: Console, seconds: float) -> None:
+def _watch(ledger: Ledger, tracking_uri: str | None, seconds: float) -> None:
     """Bring a running sweep into MLflow until it is complete or somebody has seen enough."""
     from harness.tracking import SyncReport, TrackingError, watch
 
@@ -205,17 +206,17 @@ def _watch(ledger: Ledger, tracking_uri: str | None, console: Console, seconds: 
 
     def on_round(done: SyncReport) -> None:
         said.clear()
-        _say(console, f"MLflow: {done.trials_created} trials added, {done.done} of {done.planned} are at {done.uri}")
+        say(f"MLflow: {done.trials_created} trials added, {done.done} of {done.planned} are at {done.uri}")
 
     def on_outage(error: TrackingError) -> None:
         if str(error) not in said:  # an outage of a night is said once
             said.append(str(error))
-            _say(console, f"{error}\ntrying again every {seconds:g} s", style="yellow")
+            say(f"{error}\ntrying again every {seconds:g} s", style="yellow")
 
     try:
         watch(ledger, tracking_uri, seconds=seconds, on_round=on_round, on_outage=on_outage)
     except KeyboardInterrupt:
-        _say(console, f"ended before the sweep was complete; later: ganbench sync {ledger.folder or ledger.where}")
+        say(f"ended before the sweep was complete; later: ganbench sync {ledger.folder or ledger.where}")
         raise typer.Exit(INCOMPLETE) from None
 
 
@@ -236,10 +237,6 @@ def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: b
             raise
         kind = "" if isinstance(error, GanbenchError) else f"{type(error).__name__}: "
         what = "MLflow is being written by another sync" if isinstance(error, BusyError) else "MLflow was not reached"
-        _say(console, f"{what}: {kind}{error}\nlater: ganbench sync {ledger.folder or ledger.where}", style="yellow")
+        say(f"{what}: {kind}{error}\nlater: ganbench sync {ledger.folder or ledger.where}", style="yellow")
         return
-    _say(console, f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+    say(f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 LEAST_MEMORY = 4.0
 """GiB that a trial gets after it ran out of memory with none declared."""
@@ -42,11 +41,6 @@ class Resources:
     def to_json(self) -> dict[str, float]:
         """Return it as JSON values."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Resources:
-        """Read what :meth:`to_json` returned."""
-        return cls(**values)
 
     def words(self) -> str:
         """Return it for people: ``1 CPU, 0.25 GPU, 4 GiB``."""

@@ -124,11 +124,6 @@ class Schedule:
         self._last_unfit = ""
 
     @property
-    def shapes(self) -> set[Resources]:
-        """What the trials need: tasks are counted for each of these."""
-        return {shape for shape, queue in self._waiting.items() if queue}
-
-    @property
     def unfinished(self) -> bool:
         """Whether anything is waiting or under way."""
         return bool(self._flying.total() or self._later or any(self._again.values()) or any(self._waiting.values()))

@@ -227,7 +227,7 @@ class Scene:
 
         patches: list[tuple[Any, str, Any]] = [
             (sweep, "_place", lambda address: self.place),
-            (sweep, "_now_and_then", partial(sweep._now_and_then, clock=self.world.clock)),
+            (sweep, "now_and_then", partial(sweep.now_and_then, clock=self.world.clock)),
             (drive_module, "POLL_SECONDS", POLL_SECONDS),
             (sweep, "COMPACT_FROM", self.plan.compact_from),
             (sweep, "threading", SimpleNamespace(Thread=self.thread)),
