@@ -121,6 +121,7 @@ class Workshop:
         how = {
             "started": round(started, 3),
             "seconds": round(time.time() - started, 3),
+            "step_seconds": training.step_seconds if training else None,
             "attempt": attempt,
             "resumed_from": None if kept is None else kept.resumed_from,
             "resources": resources.to_json(),

@@ -82,7 +82,7 @@ class Leaderboard:
         return [folder / name for name in pages]
 
     def _samples(self, trial_id: str) -> NDArray[Any] | None:
-        from reports.evidence import samples_of
+        from reports.gathering import samples_of
 
         return samples_of(self.ledger, trial_id)
 
@@ -99,7 +99,7 @@ def leaderboard(ledger: Ledger | str | Path) -> Leaderboard:
     """
     from harness.ledger import Ledger, read_ledger
     from reports.board import build
-    from reports.evidence import gather
+    from reports.gathering import gather
 
     source = ledger if isinstance(ledger, Ledger) else read_ledger(ledger)
     evidence = gather(source)

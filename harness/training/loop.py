@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from harness.errors import Interrupted
@@ -33,7 +34,9 @@ def train(
         training.restore(begun["training"])
     recorder = Recorder(training, begun and begun["recorder"])
     while training.now < training.trial.cell.steps and recorder.finite:
+        begun_at = time.perf_counter()
         seen = training.advance(observe=training.now + 1 in recorder.log_points)
+        training.took(time.perf_counter() - begun_at)
         recorder.record(training, seen)
         stop, seam = interrupted(), training.now == training.phase.last < training.trial.cell.steps
         if checkpoints is not None and (stop or seam or checkpoints.due()):

@@ -73,6 +73,7 @@ class Training:
         self.material = material
         self.now = 0
         self.notes: list[str] = []
+        self._timed, self._seconds = -1, 0.0  # the first step also prepares what the others use
         self._compiled = compiled
         self._device = torch.device(material.device)
         self._streams = open_streams(trial.suite_seed, trial.seed, trial.cell.group)
@@ -93,6 +94,19 @@ class Training:
         self.state, seen = self.step(self.state, self.draw(now), observe)
         self.now = now
         return seen
+
+    def took(self, seconds: float) -> None:
+        """Take note of how long a step of this process took."""
+        self._timed += 1
+        self._seconds += seconds if self._timed else 0.0
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Mean wall-clock seconds of a step, the first one left out.
+
+        None where no other step was made, and on a GPU, where a step is only asked for when the call returns.
+        """
+        return self._seconds / self._timed if self._timed > 0 and self._device.type == "cpu" else None
 
     def draw(self, now: int) -> Batch:
         """Draw a step's batch: examples with replacement, latents from N(0, I), and what the schedules say.

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from reports import leaderboard
-from reports.evidence import samples_of
 from reports.figures import draw
 from reports.figures.curves import middle
 from reports.figures.grids import mosaic
+from reports.gathering import samples_of
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,66 @@
+"""From a plan's cells to groups of cells that differ in the normalizer only, with titles that tell them apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.cell import canonical_json
+from reports.evidence import Group, Protocol
+
+
+def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
+    """Put cells together whose specifications differ in the normalizer only."""
+    members: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        rest = {key: value for key, value in cell["spec"].items() if key != "normalizer"}
+        members.setdefault(canonical_json(rest), []).append(cell)
+    first = [group[0] for group in members.values()]
+    protocols = _protocols(first)
+    titles = _unique(
+        [cell["dataset"], cell["setting"] or cell["architecture"], cell["architecture"], _batch(cell)] for cell in first
+    )
+    return [
+        Group(
+            dataset=cell["dataset"],
+            architecture=cell["architecture"],
+            setting=cell["setting"],
+            title=title,
+            protocol=protocol,
+            cells={item["normalizer"]: item["id"] for item in group},
+        )
+        for group, cell, title, protocol in zip(members.values(), first, titles, protocols, strict=True)
+    ]
+
+
+def _batch(cell: Mapping[str, Any]) -> str:
+    return f"{cell['spec'].get('steps', '?')} steps"
+
+
+def _protocols(cells: list[Mapping[str, Any]]) -> list[Protocol]:
+    """Return each cell's protocol. The metric's whole specification tells protocols apart, not only its name."""
+    keys = []
+    for cell in cells:
+        measure = cell["measures"][0] if cell["measures"] else {"key": "", "better": "lower"}
+        metric = cell["spec"].get("metric", {})
+        parameters = ", ".join(f"{key}={value}" for key, value in metric.items() if key not in ("name", "version"))
+        measures = tuple((item["key"], item["better"]) for item in cell["measures"])
+        keys.append((cell["dataset"], measure["key"], measure["better"], canonical_json(metric), parameters, measures))
+    distinct = list(dict.fromkeys(keys))
+    titles = dict(zip(distinct, _unique([key[0], key[1], key[4]] for key in distinct), strict=True))
+    return [Protocol(key[0], key[1], key[2], titles[key], key[5]) for key in keys]
+
+
+def _unique(names: Iterable[list[str]]) -> list[str]:
+    """Join the first two parts of each name, and more of them where that is not unique; a number if nothing helps."""
+    rows = list(names)
+    for length in range(2, max((len(row) for row in rows), default=2) + 1):
+        titles = [" · ".join(dict.fromkeys(part for part in row[:length] if part)) for row in rows]
+        if len(set(titles)) == len(titles):
+            return titles
+    seen: Counter[str] = Counter()
+    for index, title in enumerate(titles):
+        seen[title] += 1
+        titles[index] = title if seen[title] == 1 else f"{title} · {seen[title]}"
+    return titles
