@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from html import escape
 
 from reports.board import Count
@@ -153,3 +154,13 @@ def count(amount: int, singular: str) -> str:
 def listing(names: Sequence[str], last: str = "and") -> str:
     """Return ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
+
+
+def thousands(amount: int) -> str:
+    """Return ``50,000``."""
+    return f"{amount:,}"
+
+
+def as_published(value: Decimal, std: Decimal | None = None) -> str:
+    """Return a published number with the digits that were printed: ``23.90``, ``16.77 ± 0.04``."""
+    return f"{value}" if std is None else f"{value} ± {std}"
