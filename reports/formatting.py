@@ -164,3 +164,22 @@ def thousands(amount: int) -> str:
 def as_published(value: Decimal, std: Decimal | None = None) -> str:
     """Return a published number with the digits that were printed: ``23.90``, ``16.77 ± 0.04``."""
     return f"{value}" if std is None else f"{value} ± {std}"
+
+
+def points(change: float) -> str:
+    """Return a difference of two rates: ``+12 points``, ``−3 points``, ``0 points``."""
+    return f"{_signed(change)} point{'' if abs(_whole(change)) == 1 else 's'}"
+
+
+def points_span(low: float, high: float) -> str:
+    """Return ``−3 to +27``."""
+    return f"{_signed(low)} to {_signed(high)}"
+
+
+def _signed(change: float) -> str:
+    whole = _whole(change)
+    return f"{'−' if whole < 0 else '+' if whole else ''}{abs(whole)}"
+
+
+def _whole(change: float) -> int:
+    return int(math.copysign(math.floor(100 * abs(change) + 0.5 + 1e-9), change))  # halves away from zero

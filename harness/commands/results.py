@@ -1,4 +1,4 @@
-"""``ganbench report``, ``relabel``, ``label`` and ``power``: what can be said of trials, committed or planned."""
+"""``ganbench report``, ``diff``, ``badge``, ``relabel``, ``label`` and ``power``: what can be said of trials."""
 
 from __future__ import annotations
 
@@ -24,6 +24,41 @@ def report(
     console, ledger = terminal(), read_ledger(directory)
     for path in leaderboard(ledger).write(out or ledger.beside("leaderboard")):
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="DIR_A", help="A ledger's folder or address: what was before.")],
+    second: Annotated[str, typer.Argument(metavar="DIR_B", help="Another's: what is now.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Say what changed from one leaderboard to another, and whether it is more than noise."""
+    import json
+
+    from rich.table import Table
+
+    from harness.ledger import read_ledger
+    from reports.difference import compare
+    from reports.difference_words import COLUMNS, answer, details, rows
+    from reports.formatting import plain
+    from reports.sides import read_sides
+
+    sides = read_sides((first, read_ledger(first)), (second, read_ledger(second)))
+    difference = compare(*sides)
+    if as_json:
+        print(json.dumps({"answer": answer(difference), **difference.to_json()}))
+        return
+    say(answer(difference), style="bold")
+    say(f"A is {plain(first)}, B is {plain(second)}.")
+    table = Table(*COLUMNS, box=None)
+    for row in rows(difference):
+        table.add_row(*(escaped(text) for text in row))
+    console = terminal()
+    console.print()
+    console.print(table, highlight=False)
+    for title, lines in details(difference):
+        say(f"\n{title}", style="bold")
+        for line in lines:
+            say(f"  {line}")
 
 
 def relabel(
