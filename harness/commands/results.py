@@ -61,6 +61,31 @@ def diff(
             say(f"  {line}")
 
 
+def badge(
+    directory: LedgerArgument,
+    normalizer: Annotated[
+        str | None, typer.Argument(help="A normalizer as the leaderboard names it. [default: the suite's badge]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The .svg file to write. [default: standard output]")] = None,
+) -> None:
+    """Make an SVG badge for a README: how often a normalizer fails, its rank, and how it stands to the baseline."""
+    from harness.errors import InputError
+    from reports import leaderboard
+    from reports.badge import badge as make
+
+    found = leaderboard(directory)
+    text = make(found.evidence, found.board, normalizer)
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(text.encode())
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error})") from error
+    say(str(out))
+
+
 def relabel(
     directory: LedgerArgument,
     definition: Annotated[int, typer.Option(help="Version of the definition of instability.")],
