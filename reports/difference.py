@@ -6,13 +6,13 @@ Plans, software and single trials are compared here; rates of failure in ``repor
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.cell import canonical_json
 from harness.stability import Verdict
-from reports.evidence import Group, Result
+from reports.evidence import Result
 from reports.plan_changes import CellChanges, CellPair, Change, cell_changes, cell_title, plan_changes
 from reports.rate_changes import Comparison, NormalizerChange, normalizer_changes
 from reports.sides import Side, Training, how
@@ -261,7 +261,9 @@ def _shared(first: Side, second: Side) -> Shared:
     ours, theirs = _trials(first), _trials(second)
     titles = {cell["id"]: cell_title(cell) for cell in first.plan["cells"]}
     cells = {
-        result.trial_id: titles[cell] for cell, results in first.evidence.results.items() for result in results.values()
+        results[seed].trial_id: titles[cell]
+        for cell, results in first.evidence.results.items()
+        for seed in sorted(results)
     }
     both = [trial for trial in cells if trial in theirs]
     equal = judged = undeclared = otherwise = 0
@@ -293,36 +295,32 @@ def _shared(first: Side, second: Side) -> Shared:
 
 
 def _quality(first: Side, second: Side, pairs: Sequence[CellPair]) -> tuple[QualityChange, ...]:
-    groups = [
-        {cell: group for group in side.evidence.groups for cell in group.cells.values()} for side in (first, second)
-    ]
+    protocols = {cell: group.protocol for group in first.evidence.groups for cell in group.cells.values()}
     found: dict[tuple[str, str], list[CellPair]] = {}
-    titles: dict[tuple[str, str], Group] = {}
     for pair in pairs:
-        ours, theirs = groups[0][pair.first["id"]], groups[1][pair.second["id"]]
         key = _protocol(pair.first)
-        if ours.protocol.measure and key == _protocol(pair.second) and ours.protocol.better == theirs.protocol.better:
+        if pair.first["id"] in protocols and pair.first["measures"] and key == _protocol(pair.second):
             found.setdefault((key, pair.first["normalizer"]), []).append(pair)
-            titles[key, pair.first["normalizer"]] = ours
     return tuple(
         QualityChange(
-            protocol=titles[key].protocol.title,
-            better=titles[key].protocol.better,
-            normalizer=key[1],
-            before=_median(first, [pair.first["id"] for pair in chosen], titles[key].protocol.better),
-            after=_median(second, [pair.second["id"] for pair in chosen], titles[key].protocol.better),
+            protocol=(protocol := protocols[chosen[0].first["id"]]).title,
+            better=protocol.better,
+            normalizer=normalizer,
+            before=_median(first, [pair.first for pair in chosen], protocol.better),
+            after=_median(second, [pair.second for pair in chosen], protocol.better),
         )
-        for key, chosen in found.items()
+        for (_, normalizer), chosen in found.items()
     )
 
 
-def _protocol(cell: Any) -> str:
+def _protocol(cell: Mapping[str, Any]) -> str:
+    """Return what decides whether two numbers may be compared: data set, metric with its parameters, measure."""
     spec = cell["spec"]
-    return canonical_json([spec.get("dataset"), spec.get("metric"), [item["key"] for item in cell["measures"][:1]]])
+    return canonical_json([spec.get("dataset"), spec.get("metric"), cell["measures"][:1]])
 
 
-def _median(side: Side, cells: Sequence[str], better: str) -> float:
-    results = [result for cell in cells for result in side.evidence.results[cell].values()]
+def _median(side: Side, cells: Sequence[Mapping[str, Any]], better: str) -> float:
+    results = [result for cell in cells for result in side.results_of(cell).values()]
     values = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
     return median_failures_worst(values, sum(item.verdict.failed for item in results), better)
 

@@ -11,6 +11,7 @@ from reports.formatting import (
     count,
     listing,
     mode,
+    of,
     p_value,
     percent,
     plain,
@@ -55,10 +56,11 @@ def _changed(difference: Difference) -> str:
     moved = [item for item in compared if item.significant]
     if all(item.identical for item in compared):
         return _same(difference)
-    open_ = [item for item in compared if not item.significant and not item.identical]
+    told = {item.normalizer for item in moved}
+    open_ = [item for item in compared if not item.identical and item.normalizer not in told]
     parts = []
     if moved:
-        parts.append(f"More than noise: {'; '.join(_moved(item) for item in moved)}.")
+        parts.append(f"More than noise: {'; '.join(_moved(item, difference) for item in moved)}.")
         if open_:
             parts.append(f"For {_names(open_)} there are not enough seeds to say that anything changed.")
     else:
@@ -88,12 +90,20 @@ def _equal(difference: Difference) -> str:
     return text + (f", {shared.judged} more in what was trained" if shared.judged else "")
 
 
-def _moved(item: Comparison) -> str:
-    more = "more" if item.change.value > 0 else "less"
+def _moved(item: Comparison, difference: Difference) -> str:
+    several = sum(other.normalizer == item.normalizer for other in difference.comparisons) > 1
     return (
-        f"{name(item.normalizer)} fails {more} often in B than in A, {percent(item.second.rate)} instead of"
-        f" {percent(item.first.rate)} (Holm {p_value(item.holm_p)})"
+        f"{name(item.normalizer)} fails {_direction(item)} often in B than in A, {percent(item.second.rate)} instead of"
+        f" {percent(item.first.rate)}{f' in {_cells_of(item)}' if several else ''} (Holm {p_value(item.holm_p)})"
     )
+
+
+def _direction(item: Comparison) -> str:
+    return "more" if item.change.value > 0 else "less"
+
+
+def _cells_of(item: Comparison) -> str:
+    return count(item.cells, "cell")
 
 
 def _names(items: Sequence[Comparison]) -> str:
@@ -107,7 +117,7 @@ def name(label: str) -> str:
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
-COLUMNS = ("normalizer", "rank A → B", "unstable in A", "in B", "change", "compared on", "more than noise?")
+COLUMNS = ("normalizer", "rank A → B", "unstable in A", "in B", "change in points", "more than noise?")
 
 
 def rows(difference: Difference) -> list[tuple[str, ...]]:
@@ -120,15 +130,14 @@ def _rows(change: NormalizerChange) -> list[tuple[str, ...]]:
     ranks = f"{_rank(change.before)} → {_rank(change.after)}"
     if not change.comparisons:
         texts = [rate(item.count) if item else NOTHING for item in (change.before, change.after)]
-        return [(label, ranks, *texts, NOTHING, NOTHING, _alone(change))]
+        return [(label, ranks, *texts, NOTHING, _alone(change))]
     return [
         (
-            label if not index else "",
+            label if not index else f"  {'pairs' if item.test == PAIRED else 'unpaired'}",
             ranks if not index else "",
             rate(item.first),
             rate(item.second),
             _points(item),
-            _on(item),
             meaning(item),
         )
         for index, item in enumerate(change.comparisons)
@@ -151,30 +160,31 @@ def _points(item: Comparison) -> str:
     return f"{points(item.change.value)} ({points_span(item.change.low, item.change.high)})"
 
 
-def _on(item: Comparison) -> str:
-    what = f"{count(item.first.trials, 'pair')}" if item.test == PAIRED else (
-        f"{count(item.first.trials, 'trial')} and {item.second.trials}"
-    )  # fmt: skip
-    return f"{what} in {count(item.cells, 'cell')}"
-
-
 def meaning(item: Comparison) -> str:
-    """Say what a comparison supports; never that there is no difference."""
+    """Say in a few words what a comparison supports; never that there is no difference."""
     if item.identical:
         return "equal bit for bit"
-    grounds = f"Holm {p_value(item.holm_p)}, {item.test}"
+    return f"yes: {_direction(item)} often in B" if item.significant else "not enough seeds"
+
+
+def grounds(item: Comparison) -> str:
+    """Say what a comparison rests on, and where it shows nothing how many seeds it would take."""
+    pairs = item.test == PAIRED
+    text = f"{plain(item.normalizer)}, {_cells_of(item)}: "
+    if item.identical:
+        return text + f"{count(item.first.trials, 'pair')}, all equal bit for bit"
+    if pairs:
+        text += (
+            f"of {count(item.first.trials, 'pair')}, {item.equal} equal bit for bit, {item.only_first} failed in A only and"
+            f" {item.only_second} in B only"
+        )
+    else:
+        text += f"{of(item.first)} failed in A and {of(item.second)} in B"
+    text += f" (Holm {p_value(item.holm_p)}, {item.test})"
     if item.significant:
-        return f"yes: fails {'more' if item.change.value > 0 else 'less'} often in B ({grounds})"
-    return f"not enough seeds ({grounds}){_discordant(item)}; {_needed(item)}"
-
-
-def _discordant(item: Comparison) -> str:
-    if item.test != PAIRED:
-        return ""
-    return (
-        f": {item.only_first} pairs failed in A only and {item.only_second} in B only,"
-        f" and it takes at least {item.needed}, all one way"
-    )
+        return text
+    least = f"at least {item.needed} are needed, all one way; " if pairs else ""
+    return f"{text}; {least}{_needed(item)}"
 
 
 def _needed(item: Comparison) -> str:
@@ -193,6 +203,8 @@ def _needed(item: Comparison) -> str:
 def details(difference: Difference) -> list[tuple[str, list[str]]]:
     """Return what stands below the table: for each heading its lines; headings without lines are left out."""
     found = [
+        ("Grounds", [grounds(item) for item in difference.comparisons]),
+        ("Rates of the whole leaderboards, where they are of more trials than the table's", _whole(difference)),
         ("Judged by", _judged(difference)),
         ("Plans", [_change(item) for item in difference.plan]),
         ("Cells", _cells(difference)),
@@ -206,6 +218,24 @@ def details(difference: Difference) -> list[tuple[str, list[str]]]:
         ("Ledgers", [f"{side}: {words} sha256 {digest}" for side, words, digest in _ledgers(difference)]),
     ]
     return [(title, lines) for title, lines in found if lines]
+
+
+def _whole(difference: Difference) -> list[str]:
+    """Return the leaderboards' own rates of the normalizers of which the table compares a part."""
+    return [
+        f"{plain(change.normalizer)}: {rate(change.before.count)} of {count(change.before.count.trials, 'trial')} in A,"
+        f" {rate(change.after.count)} of {count(change.after.count.trials, 'trial')} in B"
+        for change in difference.normalizers
+        if change.before and change.after and change.comparisons
+        if [change.before.count.trials, change.after.count.trials] != _compared(change)
+    ]
+
+
+def _compared(change: NormalizerChange) -> list[int]:
+    """Return how many trials of A and of B are in the row of the table, or 0 where there are two rows."""
+    if len(change.comparisons) != 1:
+        return [0, 0]
+    return [change.comparisons[0].first.trials, change.comparisons[0].second.trials]
 
 
 def _judged(difference: Difference) -> list[str]:

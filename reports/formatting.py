@@ -167,19 +167,11 @@ def as_published(value: Decimal, std: Decimal | None = None) -> str:
 
 
 def points(change: float) -> str:
-    """Return a difference of two rates: ``+12 points``, ``−3 points``, ``0 points``."""
-    return f"{_signed(change)} point{'' if abs(_whole(change)) == 1 else 's'}"
+    """Return a difference of two rates in percentage points: ``+12``, ``−3``, ``0``."""
+    whole = math.floor(100 * abs(change) + 0.5 + 1e-9)  # halves away from zero
+    return f"{'−' if change < 0 else '+'}{whole}" if whole else "0"
 
 
 def points_span(low: float, high: float) -> str:
     """Return ``−3 to +27``."""
-    return f"{_signed(low)} to {_signed(high)}"
-
-
-def _signed(change: float) -> str:
-    whole = _whole(change)
-    return f"{'−' if whole < 0 else '+' if whole else ''}{abs(whole)}"
-
-
-def _whole(change: float) -> int:
-    return int(math.copysign(math.floor(100 * abs(change) + 0.5 + 1e-9), change))  # halves away from zero
+    return f"{points(low)} to {points(high)}"

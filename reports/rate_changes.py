@@ -188,7 +188,7 @@ def _raw(first: Side, second: Side, normalizer: str, pairs: Sequence[CellPair]) 
     for pair in pairs:
         if pair.first["normalizer"] != normalizer:
             continue
-        ours, theirs = first.evidence.results[pair.first["id"]], second.evidence.results[pair.second["id"]]
+        ours, theirs = first.results_of(pair.first), second.results_of(pair.second)
         seeds = sorted(ours.keys() & theirs.keys())
         if seeds and _streams(first, pair.first) == _streams(second, pair.second):
             paired.append((_failed(ours, seeds), _failed(theirs, seeds)))

@@ -81,6 +81,10 @@ class Side:
     board: Board
     origins: Origins
 
+    def results_of(self, cell: Mapping[str, Any]) -> dict[int, Result]:
+        """Return the committed trials of one of the plan's cells, by seed."""
+        return self.evidence.results.get(cell["id"], {})
+
     def training_of(self, result: Result) -> Training:
         """Return what is compared of a trial."""
         return self.origins.trainings[result.trial_id]

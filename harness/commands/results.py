@@ -49,7 +49,9 @@ def diff(
         return
     say(answer(difference), style="bold")
     say(f"A is {plain(first)}, B is {plain(second)}.")
-    table = Table(*COLUMNS, box=None)
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
     for row in rows(difference):
         table.add_row(*(escaped(text) for text in row))
     console = terminal()

@@ -67,6 +67,15 @@ def test_the_colour_is_what_the_data_support_and_is_said_in_words_too(ledgers, n
     assert said in title(svg)
 
 
+def test_the_comparisons_with_the_baseline_are_a_family_of_their_own(ledgers):
+    fails = ("c" * 8 + "." * 16,)
+    ledger = ledgers({"good": ("." * 24,), **dict.fromkeys(("base", "x", "y", "z"), fails)}, baseline="base")
+    (pair,) = (pair for pair in leaderboard(ledger).board.pairs if {pair.first, pair.second} == {"good", "base"})
+    assert pair.significant_to_baseline
+    assert not pair.significant
+    assert ground(made(ledger, "good")) == COLOURS["better"]
+
+
 def test_a_rate_has_its_interval_and_the_rank_is_one(ledgers):
     ledger = ledgers(OUTCOMES, baseline="base")
     assert texts(made(ledger, "near"))[1] == "unstable 38 % (21–57 %) · rank 2–3 of 4 · not separated from baseline"

@@ -19,6 +19,7 @@ from harness.ledger import Ledger
 from harness.seeding import Sequential
 from reports.difference import compare
 from reports.difference_words import COLUMNS, answer, details, rows
+from reports.plan_changes import cell_changes
 from reports.sides import read_sides
 from reports.statistics.unpaired import BOSCHLOO_MOST, rate_difference, unpaired_p, unpaired_test
 
@@ -48,14 +49,18 @@ def other_seeds(ledger: Ledger, folder: Path) -> Ledger:
     return moved
 
 
-def changed_cells(ledger: Ledger, folder: Path, **changes) -> Ledger:
-    """The same outcomes in cells of another specification."""
+def changed_cells(ledger: Ledger, folder: Path, settings: dict | None = None, **changes) -> Ledger:
+    """The same outcomes in cells of another specification, in all settings or in some."""
     moved = Ledger(folder)
     plan = ledger.plan()
-    cells = [{**cell, "spec": {**cell["spec"], **changes}} for cell in plan["cells"]]
+
+    def changed(spec):
+        return {**spec, **changes, **(settings or {}).get(spec["loss"], {})}
+
+    cells = [{**cell, "spec": changed(cell["spec"])} for cell in plan["cells"]]
     moved.write_plan(plan | {"cells": [{**cell, "id": digest(cell["spec"])} for cell in cells]})
     for record in ledger.records():
-        spec = {**record.spec, "cell": {**record.spec["cell"], **changes}}
+        spec = {**record.spec, "cell": changed(record.spec["cell"])}
         moved.commit(replace(record, spec=spec, cell_id=digest(spec["cell"]), trial_id=digest(spec)))
     return moved
 
@@ -79,6 +84,14 @@ def test_more_seeds_of_the_same_sweep_change_nothing_of_the_others(ledgers):
         answer(found) == "The same: all 4 trials that both have are equal bit for bit; 4 trials only one of them has."
     )
     assert [item.key for item in found.plan] == ["seeds"]
+
+
+def test_rates_of_the_whole_leaderboards_are_told_from_those_that_are_compared(ledgers):
+    first, second = ledgers({"a": ("cc",), "b": ("..",)}), ledgers({"a": ("cc..",), "b": ("..",)})
+    found = difference(first, second)
+    assert rows(found)[1][2:4] == ("100 % (at least 16 %)", "100 % (at least 16 %)")
+    (line,) = lines(found, "Rates of the whole leaderboards, where they are of more trials than the table's")
+    assert line == "a: 100 % (at least 16 %) of 2 trials in A, 50 % (7–93 %) of 4 trials in B"
 
 
 # --- noise, and more than noise -------------------------------------------------------------------------------------
@@ -116,7 +129,9 @@ def test_noise_is_never_called_no_difference(ledgers):
     assert a.supposed == (0, 0.5)
     assert 1 < a.seeds[0] <= a.seeds[1]
     assert b.supposed == (0.25, 0.45)
-    assert "seeds per cell would tell 0 % from 50 %" in rows(found)[1][-1]
+    assert [row[-1] for row in rows(found)] == ["not enough seeds", "not enough seeds"]
+    assert "at least 7 are needed, all one way" in lines(found, "Grounds")[1]
+    assert "seeds per cell would tell 0 % from 50 %" in lines(found, "Grounds")[1]
 
 
 def test_trials_that_share_nothing_are_tested_by_boschloo(ledgers, tmp_path):
@@ -150,6 +165,23 @@ def test_another_setting_of_the_same_name_has_no_pairs_and_says_what_differs(led
     assert found.cells.same == 0
 
 
+def cell(steps=100, setting="fast", dataset="ring", **parameters):
+    spec = {"dataset": {"name": dataset, **parameters}, "architecture": {"name": "mlp"}, "steps": steps}
+    label = f"{dataset}({parameters})" if parameters else dataset
+    labels = {"dataset": label, "architecture": "mlp", "normalizer": "a", "setting": setting}
+    return {"id": digest([spec, setting]), "spec": spec, "measures": [], **labels}
+
+
+def test_cells_are_matched_by_labels_then_by_names_and_never_by_guessing():
+    found = cell_changes({"cells": [cell(std=1)]}, {"cells": [cell(std=2)]})
+    assert [(item.key, item.before, item.after) for item in found.changed[0].changes] == [("dataset.std", "1", "2")]
+    twice = cell_changes({"cells": [cell(1), cell(2)]}, {"cells": [cell(3)]})
+    assert (twice.pairs, len(twice.only_first), len(twice.only_second)) == ((), 2, 1)
+    both = cell_changes({"cells": [cell(1), cell(2)]}, {"cells": [cell(2), cell(3)]})
+    assert [(pair.first["spec"]["steps"], pair.second["spec"]["steps"]) for pair in both.pairs] == [(1, 3), (2, 2)]
+    assert cell_changes({"cells": [cell(setting="x")]}, {"cells": [cell(setting="y")]}).pairs == ()
+
+
 def test_cells_that_are_new_or_gone_are_named_and_left_out_of_the_comparison(ledgers):
     found = difference(ledgers({"a": ("..", "cc")}), ledgers({"a": ("..",)}))
     assert only(found, "a").first.unstable == 0
@@ -162,6 +194,17 @@ def test_unequal_numbers_of_trials_do_not_let_one_cell_weigh_more(ledgers, tmp_p
     second = other_seeds(ledgers({"a": ("cccccccc", "..      ")}), tmp_path / "other")
     a = only(difference(first, second), "a")
     assert (a.first.unstable, a.first.trials, a.second.unstable, a.second.trials) == (8, 10, 8, 10)
+
+
+def test_a_normalizer_with_both_kinds_of_trials_has_two_rows_and_is_told_once(ledgers, tmp_path):
+    first = ledgers({"a": (STABLE, STABLE)})
+    second = changed_cells(ledgers({"a": (FAILED, STABLE)}), tmp_path / "b", {"slow": {"steps": 200}})
+    found = difference(first, second)
+    told = rows(found)
+    assert [row[0] for row in told] == ["a", "  unpaired"]
+    assert [row[-1] for row in told] == ["yes: more often in B", "not enough seeds"]
+    assert "in 1 cell (Holm" in answer(found)
+    assert "not enough seeds" not in answer(found)
 
 
 def test_new_and_vanished_normalizers_have_a_rank_on_one_side_only(ledgers):
@@ -181,6 +224,13 @@ def test_ledgers_that_have_nothing_in_common_are_not_compared(ledgers):
 
 
 # --- single trials ------------------------------------------------------------------------------------------------------
+
+
+def test_flipped_verdicts_come_by_cell_and_seed_and_a_long_list_is_cut(ledgers):
+    found = difference(ledgers({"a": ("." * 15, "." * 15)}), ledgers({"a": ("c" * 15, "c" * 15)}))
+    listed = lines(found, "Verdicts that flipped")
+    assert [item.seed for item in found.shared.flips] == [*range(15), *range(15)]
+    assert (len(listed), listed[-1]) == (21, "and 10 more")
 
 
 def test_flipped_verdicts_are_listed_with_both_sides_and_their_steps(ledgers):
@@ -235,6 +285,14 @@ def test_different_definitions_are_said_and_both_are_judged_by_the_newer(ledgers
     turned = difference(second, first)
     assert (turned.judging.used, turned.judging.moved_second) == (2, judging.moved_first)
     assert "B has its own, 1" in answer(turned)
+
+
+def test_ledgers_that_were_relabelled_alike_are_not_said_to_be_judged_differently(ledgers):
+    first, second = ledgers({"a": ("c.",)}), ledgers({"a": ("c.",)})
+    first.relabel(2)
+    second.relabel(2)
+    found = difference(first, second)
+    assert (found.judging.moved_first, found.judging.moved_second, lines(found, "Judged by")) == (0, 0, [])
 
 
 def test_the_same_training_with_a_verdict_by_another_definition_is_told_from_another_result(ledgers):

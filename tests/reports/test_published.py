@@ -234,6 +234,18 @@ def test_numbers_of_other_data_sets_stay_apart_without_a_setting_of_ours(ledgers
     assert "No published number is on ring and digits" in found.sentence
 
 
+def test_numbers_on_our_data_sets_come_before_those_elsewhere(ledgers):
+    evidence = gather(ledgers({"spectral_norm": ("....",)}, settings=(("slow", CIFAR),)))
+    found = published(evidence, [row(dataset="stl10"), row(n_fake="5000"), row()])
+    assert [item.same_dataset for item in found.apart] == [True, False]
+    assert [item.row.dataset for item in (*found.near, *found.far)] == ["cifar10", "stl10"]
+    assert found.sentence == (
+        "1 published number was measured by a protocol of ours; 1 other is on the same data sets, apart, with what differs."
+        " They are not ranked together."
+    )
+    assert "1 is on the same data sets" in published(evidence, [row(n_fake="5000")]).sentence
+
+
 def test_the_sentence_is_short_where_nothing_can_match(ledgers):
     nothing = published(gather(ledgers({"mine": ("..", "..")})))
     assert nothing.matched == nothing.apart == ()
