@@ -55,6 +55,16 @@ def test_every_shipped_row_has_a_number_a_provenance_and_a_source():
     assert "memory" not in (Path(__file__).parents[2] / SHIPPED).read_text()
 
 
+def test_every_shipped_row_has_its_protocol():
+    for item in load_published():
+        if item.metric == "fid":
+            assert item.real_split
+            assert item.n_real
+        if item.metric in ("fid", "inception_score"):
+            assert item.n_fake
+            assert item.resolution
+
+
 def test_no_number_is_there_twice():
     keys = [item.model_dump_json(exclude={"value", "std", "std_of", "note"}) for item in load_published()]
     assert len(set(keys)) == len(keys)
