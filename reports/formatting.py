@@ -6,8 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from reports.board import Count
+from reports.counting import Count
+
+if TYPE_CHECKING:
+    from reports.board import Change
 
 NOTHING = "–"
 HALF_FAILED = "half or more failed"
@@ -68,6 +72,11 @@ def percent(share: float) -> str:
     return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
 
 
+def chance(share: float) -> str:
+    """Return an estimated chance: ``62 %``, ``< 1 %``, ``> 99 %``, for resamples show neither never nor always."""
+    return "< 1 %" if share < 0.01 else "> 99 %" if share > 0.99 else percent(share)
+
+
 def span(low: float, high: float) -> str:
     """Return ``5–25 %``."""
     return f"{percent(low).removesuffix(' %')}–{percent(high)}"
@@ -93,6 +102,45 @@ def rank(ranks: tuple[int, int]) -> str:
     """Return ``2`` or ``1–3``."""
     low, high = ranks
     return str(low) if low == high else f"{low}–{high}"
+
+
+def tier(tiers: Sequence[int]) -> str:
+    """Return ``A`` or ``AB``: the letters of tiers, after Z their numbers."""
+    if any(index >= 26 for index in tiers):
+        return ", ".join(str(index + 1) for index in tiers)
+    return "".join(chr(ord("A") + index) for index in tiers)
+
+
+def points(share: float) -> str:
+    """Return a difference of two rates as ``−31`` or ``+8``: percentage points, with their sign."""
+    value = math.floor(abs(100 * share) + 0.5 + 1e-9)
+    return f"{'−' if share < 0 else '+'}{value}" if value else "0"
+
+
+def change(found: Change | None) -> str:
+    """Return ``−31 pp (−45 to −15)``."""
+    if found is None or math.isnan(found.difference):
+        return NOTHING
+    return f"{points(found.difference)} pp ({points(found.low)} to {points(found.high)})"
+
+
+def grounds(found: Change | None) -> str:
+    """Return what a change rests on: ``Holm p = 0.012 · 4 wins, 1 tie, 0 losses``."""
+    if found is None or math.isnan(found.difference):
+        return ""
+    settings = f"{count(found.wins, 'win')}, {count(found.ties, 'tie')}, {losses(found.losses)}"
+    said = "separated" if found.significant else "not separated"
+    return f"{said if found.p is None else f'Holm {p_value(found.p)}'} · {settings}"
+
+
+def losses(amount: int) -> str:
+    """Return ``1 loss``, ``2 losses``."""
+    return f"{amount} loss{'' if amount == 1 else 'es'}"
+
+
+def factor(value: float) -> str:
+    """Return ``× 1.32``."""
+    return f"× {value:.2f}" if math.isfinite(value) else NOTHING
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -122,9 +170,9 @@ def mode(name: str) -> str:
     return name.replace("_", " ")
 
 
-def name(label: str, *, baseline: str | None) -> str:
-    """Return a normalizer's label, with a word if it is the one that the others are compared with."""
-    return f"{label} (baseline)" if label == baseline else label
+def both_lines(text: str, more: str) -> str:
+    """Return the two lines of a cell as one."""
+    return f"{text} · {more}" if more else text
 
 
 def quality_title(title: str, better: str) -> str:

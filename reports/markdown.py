@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from reports import formatting as f
 from reports.board import Board
+from reports.columns import columns
 from reports.evidence import Evidence
 from reports.failures import Failure, failures
 from reports.measured import facts
@@ -40,21 +41,9 @@ def render(evidence: Evidence, board: Board) -> str:
 
 
 def _leaderboard(evidence: Evidence, board: Board) -> str:
-    protocols = evidence.protocols
-    head = ["rank", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed"]
-    head += [f.quality_title(protocol.title, protocol.better) for protocol in protocols]
-    rows = [
-        [
-            f.rank(row.rank),
-            f.name(row.normalizer, baseline=evidence.plan.get("baseline")),
-            f.of(row.count),
-            f.rate(row.count),
-            f.modes(row.count.modes),
-            *(f.quality(row.quality[protocol]) for protocol in protocols),
-        ]
-        for row in board.rows
-    ]
-    return _table(head, rows)
+    shown = columns(evidence, board)
+    rows = [[f.both_lines(column.text(row), column.more(row)) for column in shown] for row in board.rows]
+    return _table([column.title for column in shown], rows)
 
 
 def _measures(evidence: Evidence, board: Board) -> list[str]:

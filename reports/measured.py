@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness.intervals import EXACT_BELOW
-from reports.board import MODES, Board
+from reports.board import Board
+from reports.counting import MODES
 from reports.evidence import Evidence
 from reports.formatting import count, listing, mode
 from reports.statistics import ALPHA

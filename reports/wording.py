@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from reports.board import Board, Count, Pair
+from reports.board import Board
+from reports.comparisons import Pair
+from reports.counting import Count
 from reports.evidence import Evidence
 from reports.formatting import count, listing, named, of, p_value, percent, rate
 
