@@ -53,12 +53,33 @@ class Leaderboard:
 
         return render(self.evidence, self.board, draw(self.evidence, self.board, self._samples))
 
+    def latex(self) -> str:
+        """Return ``leaderboard.tex``: the first table, for a paper."""
+        from reports.latex import render
+
+        return render(self.evidence, self.board)
+
     def csv(self) -> str:
         """Return ``leaderboard.csv``."""
         return self.table.to_csv(index=False, lineterminator="\n")
 
+    def files(self) -> dict[str, bytes]:
+        """Return what :meth:`write` writes, by name."""
+        from reports.table import as_parquet, cell_table
+
+        cells = cell_table(self.evidence, self.board)
+        texts = {
+            "leaderboard.md": self.markdown(),
+            "leaderboard.html": self.html(),
+            "leaderboard.csv": self.csv(),
+            "leaderboard.tex": self.latex(),
+            "cells.csv": cells.to_csv(index=False, lineterminator="\n"),
+        }
+        found = {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
+        return found | {"leaderboard.parquet": as_parquet(self.table, self.evidence.hash())}
+
     def write(self, out: str | Path) -> list[Path]:
-        """Write ``leaderboard.md``, ``leaderboard.html`` and ``leaderboard.csv``. The same ledger gives the same bytes.
+        """Write the page, its tables, and the figures. The same ledger gives the same bytes.
 
         Args:
             out: The folder; made if it is absent.
@@ -71,15 +92,14 @@ class Leaderboard:
         """
         from harness.errors import InputError
 
-        folder = Path(out)
-        pages = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
+        folder, files = Path(out), self.files()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, text in pages.items():
-                (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
+            for name, content in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [folder / name for name in pages]
+        return [folder / name for name in files]
 
     def _samples(self, trial_id: str) -> NDArray[Any] | None:
         from reports.gathering import samples_of
