@@ -102,13 +102,13 @@ def _statistics() -> tuple[str, ...]:
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
         f" those significantly worse. All intervals together hold with {confidence} confidence"
         " (in the manner of Mogstad et al. 2024).",
-        "Tiers: the largest sets of normalizers of which no two are separated. P(best): in what share of 10,000 resamples of"
-        " the seeds, drawn within each setting, a normalizer has the lowest rate, ties sharing it; a description, no claim.",
+        "Tiers: the largest sets of normalizers of which no two are separated. P(best): in what share of 10,000 resamples"
+        " of the seeds, drawn within each setting, a normalizer has the lowest rate, ties sharing it; it claims nothing.",
         "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates, for this"
         " comparison alone; a setting is won by whoever failed less often in it.",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
-        "Stable steps: the share of its steps before a trial first failed, 100 % if it never did and none if the method could"
-        " not run; the restricted mean of Kaplan & Meier's curve, as no trial ends early for another reason.",
+        "Stable steps: the share of its steps before a trial first failed, 100 % if it never did and none if the method"
+        " could not run; the restricted mean of Kaplan & Meier's curve, as no trial ends early for another reason.",
         "Time per step: without evaluations and without each process's first step; of each cell the median over trials, of"
         " normalizers the geometric mean of the ratios within settings. Other work on the machine is in it.",
     )
@@ -137,12 +137,10 @@ def _told_apart(pairs: int, comparisons: int) -> str:
     chance = f"with {percent(POWER)} power"
     if best is None:
         return f"not even a normalizer that never fails is told apart {chance}."
+    nested = "if it fails only where the other fails too"
     if worst is None:
-        return f"a normalizer that fails in {percent(best)} at most is told apart {chance} if it fails only where the other fails too, otherwise none is."
-    return (
-        f"a normalizer that fails in {percent(worst)} at most is told apart {chance}; in {percent(best)} if it fails"
-        " only where the other fails too."
-    )
+        return f"a normalizer that fails in {percent(best)} at most is told apart {chance} {nested}, otherwise none is."
+    return f"a normalizer that fails in {percent(worst)} at most is told apart {chance}; in {percent(best)} {nested}."
 
 
 def _looks(evidence: Evidence) -> tuple[str, ...]:
