@@ -45,4 +45,6 @@ def render(evidence: Evidence, board: Board) -> str:
 def _stacked(title: str) -> str:
     """Return a head that is no wider than it must be: in lines of :data:`HEAD` characters, if its words allow."""
     lines = textwrap.wrap(f.plain(title).replace(" · ", " "), HEAD, break_long_words=False, break_on_hyphens=False)
-    return rf"\shortstack[l]{{{r' \\ '.join(map(f.latex, lines))}}}" if len(lines) > 1 else f.latex(title)
+    if len(lines) < 2:
+        return f.latex(title)
+    return "\\shortstack[l]{" + r" \\ ".join(f.latex(line) for line in lines) + "}"
