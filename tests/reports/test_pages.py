@@ -208,3 +208,31 @@ def test_a_report_needs_no_torch_no_mlflow_and_no_pyplot(ledgers):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
     assert Path(ledgers.folder / "out" / "leaderboard.html").exists()
+
+
+def many(count):
+    """Return outcomes of normalizers from very stable to not at all."""
+    return {f"n{index:03d}": ("c" * (8 * index // count) + "." * (8 - 8 * index // count),) for index in range(count)}
+
+
+def test_a_page_of_two_hundred_normalizers_is_made_cut_where_lists_are_long_and_says_so(ledgers):
+    board = leaderboard(ledgers(many(200), baseline="n100"))
+    page, text = Page(board.html()), board.markdown()
+    assert len(page.tables["leaderboard"]) == 201
+    assert len(page.tables["heat"][0]) == 201
+    said = [pair for pair in board.board.pairs if pair.significant]
+    assert len(board.board.pairs) == 19_900
+    claims = page.text.split("What the data support")[-1].split("Any two normalizers")[0]
+    assert claims.count("failed significantly less often") <= 60
+    assert f"{len(said) - 60} more pairs separated: choose two below." in page.text or len(said) <= 60
+    assert "which leaderboard.html compares" in text
+    assert len(board.html().encode()) < 6_000_000
+
+
+def test_what_is_measured_says_which_difference_the_seeds_could_show(written, ledgers):
+    assert "What these seeds can tell apart" in written["leaderboard.md"]
+    page = leaderboard(ledgers({"a": ("........",), "b": ("cccccccc",)})).markdown()
+    assert "from one that fails in 50 % of trainings, not even a normalizer that never fails is told apart" in page
+    three = leaderboard(ledgers({name: ("." * 40,) for name in "abc"}, baseline="a")).markdown()
+    assert "Among all pairs: from one that fails in 50 % of trainings, a normalizer that fails in" in three
+    assert "Among comparisons with the baseline: from one" in three
