@@ -233,6 +233,6 @@ def test_what_is_measured_says_which_difference_the_seeds_could_show(written, le
     assert "What these seeds can tell apart" in written["leaderboard.md"]
     page = leaderboard(ledgers({"a": ("........",), "b": ("cccccccc",)})).markdown()
     assert "from one that fails in 50 % of trainings, not even a normalizer that never fails is told apart" in page
-    three = leaderboard(ledgers({name: ("." * 40,) for name in "abc"}, baseline="a")).markdown()
+    three = leaderboard(ledgers(dict.fromkeys("abc", ("." * 40,)), baseline="a")).markdown()
     assert "Among all pairs: from one that fails in 50 % of trainings, a normalizer that fails in" in three
     assert "Among comparisons with the baseline: from one" in three
