@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cell import canonical_json
 from harness.ledger import Ledger, Record
 from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Verdict, load_definition
@@ -34,6 +35,7 @@ def gather(ledger: Ledger) -> Evidence:
     results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
     software: Counter[str] = Counter()
     sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    contents: set[tuple[str, str]] = set()
     relabelled = 0
     said = plan.get("sequential")
     decides = load_definition(said["definition"]) if said else definition
@@ -49,6 +51,8 @@ def gather(ledger: Ledger) -> Evidence:
         results[record.cell_id][record.seed] = _result(record, verdict, measures[record.cell_id])
         software[_software(record.provenance)] += 1
         _note_sources(record, sources)
+        if record.provenance.get("data"):
+            contents.add((canonical_json(record.spec["cell"].get("dataset")), str(record.provenance["data"])))
     return Evidence(
         plan=plan,
         definition=definition,
@@ -60,6 +64,8 @@ def gather(ledger: Ledger) -> Evidence:
         sources=tuple(sorted({key[:2] for key in _changed(sources)})),
         relabelled=relabelled,
         wanted=_wanted(plan, groups, failed),
+        plugins=tuple(sorted((*key, *item) for key, found in sources.items() for item in found)),
+        contents=tuple(sorted(contents)),
     )
 
 
