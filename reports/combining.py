@@ -259,7 +259,7 @@ def _difference(
     cell = cells[key]
     parts = (cell[item] for item in ("dataset", "architecture", "normalizer", "setting"))
     title = " · ".join(part for part in parts if part)
-    more = f" (and {len(differ) - 1} more trials)" if len(differ) > 1 else ""
+    more = f" (the first of {len(differ)} such trials)" if len(differ) > 1 else ""
     one, other = names[first], names[second]
     plans = (evidences[first].plan, evidences[second].plan)
     same = all(plans[0].get(item) == plans[1].get(item) for item in ("suite", "version"))
