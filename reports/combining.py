@@ -61,7 +61,9 @@ def combine(evidences: Sequence[Evidence], names: Sequence[str], baseline: str |
         protocols=tuple(dict.fromkeys(group.protocol for group in groups)),
         results=results,
         software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
-        sources=tuple(sorted({*_changed(plugins), *(item for evidence in evidences for item in evidence.sources)})),
+        sources=tuple(
+            sorted({*changed_sources(plugins), *(item for evidence in evidences for item in evidence.sources)})
+        ),
         relabelled=sum(evidence.relabelled for evidence in evidences),
         wanted={cell["id"]: wanted[cell["id"]] for cell in cells},
         plugins=tuple(plugins),
@@ -275,7 +277,12 @@ def _difference(
     )
 
 
-def _changed(plugins: Iterable[tuple[str, str, str, str]]) -> set[tuple[str, str]]:
+def changed_sources(plugins: Iterable[tuple[str, str, str, str]]) -> set[tuple[str, str]]:
+    """Return the plugins whose source changed under an unchanged version: (kind, name).
+
+    Args:
+        plugins: (kind, name, version, source) of everything that took part.
+    """
     sources: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for kind, name, version, source in plugins:
         sources[kind, name, version].add(source)

@@ -82,6 +82,14 @@ class Leaderboard:
             raise InputError(f"{folder}: cannot be written ({error})") from error
         return [folder / name for name in pages]
 
+    def place(self) -> Path:
+        """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""
+        from harness.ledger.names import file_name
+
+        if len(self.ledgers) == 1:
+            return self.ledgers[0].beside("leaderboard")
+        return Path.cwd() / f"{file_name(str(self.evidence.plan['suite']))}-leaderboard"
+
     def _samples(self, trial_id: str) -> NDArray[Any] | None:
         from reports.gathering import samples_of
 
