@@ -12,6 +12,7 @@ from reports.evidence import Evidence
 from reports.formatting import count, listing, mode, percent
 from reports.statistics import ALPHA, detectable_rate
 from reports.statistics.power import POWER
+from reports.wording import seeds_each
 
 MISSING_LINES = 30
 
@@ -36,9 +37,13 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
     plan = evidence.plan
     cells = count(len(board.cells), "cell")
     normalizers = count(len(evidence.normalizers), "normalizer")
-    suite = f"{plan['suite']}, version {plan['version']}, hash {plan['hash']}, random streams from {plan['seed']}"
+    suites = plan.get("suites", [plan])  # several, where the page is made from ledgers of several
+    ran = dict.fromkeys(f"ganbench run {suite['suite']}" for suite in suites)
     found = [
-        Fact("Suite", (suite,)),
+        Fact("Suite" if len(suites) == 1 else "Suites", tuple(
+            f"{suite['suite']}, version {suite['version']}, hash {suite['hash']}, random streams from {suite['seed']}"
+            for suite in suites
+        )),
         Fact("Trials", (
             f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {_seeds(evidence)} each:"
             f" {evidence.committed} committed of {evidence.planned} planned.",
@@ -46,6 +51,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             " in every other setting.",
             "A trial lost with its machine runs again; a failed one never does.",
         )),
+        Fact("Not in all settings", _uneven(evidence)),
         Fact(f"Unstable, definition {evidence.definition.version}", (
             "A trial is unstable if a detector finds something, or if the method could not run (method error)."
             " One trial can fail in several ways.",
@@ -65,13 +71,24 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             for kind, name in evidence.sources
         )),
         Fact("Ledger", (f"sha256 {evidence.hash()} over {count(evidence.committed, 'trial')}",), code=True),
-        Fact("Made by", (f"ganbench run {plan['suite']}", "ganbench report RESULTS_FOLDER"), code=True),
+        Fact("Made by", (*ran, " ".join(["ganbench report", *["RESULTS_FOLDER"] * len(suites)])), code=True),
     ]  # fmt: skip
     return [fact for fact in found if fact.lines]
 
 
 def _seeds(evidence: Evidence) -> str:
-    return count(evidence.seeds, "seed") if evidence.sequential is None else evidence.sequential.words()
+    return seeds_each(evidence) if evidence.sequential is None else evidence.sequential.words()
+
+
+def _uneven(evidence: Evidence) -> tuple[str, ...]:
+    """Say whose mean rates speak of fewer settings than there are."""
+    total = len(evidence.groups)
+    some = {name: evidence.settings_of(name) for name in evidence.normalizers}
+    lines = [f"{name}: in {found} of {total}" for name, found in some.items() if found < total]
+    said = (
+        "The mean rates of two normalizers speak of different settings where their settings differ; comparisons count"
+    )
+    return (*lines, f"{said} the settings that both have.") if lines else ()
 
 
 def _thresholds(evidence: Evidence) -> list[str]:

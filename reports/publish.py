@@ -20,12 +20,13 @@ class Leaderboard:
     """What a ledger says about its normalizers.
 
     Attributes:
-        ledger: Where it was read from; read again for the samples that the figures show.
+        ledgers: Where it was read from; read again for the samples that the figures show. None where samples are not
+            kept.
         evidence: The plan and what became of its trials.
         board: The numbers.
     """
 
-    ledger: Ledger
+    ledgers: tuple[Ledger, ...]
     evidence: Evidence
     board: Board
 
@@ -101,26 +102,51 @@ class Leaderboard:
             raise InputError(f"{folder}: cannot be written ({error})") from error
         return [folder / name for name in files]
 
+    def place(self) -> Path:
+        """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""
+        from harness.ledger.names import file_name
+
+        if len(self.ledgers) == 1:
+            return self.ledgers[0].beside("leaderboard")
+        return Path.cwd() / f"{file_name(str(self.evidence.plan['suite']))}-leaderboard"
+
     def _samples(self, trial_id: str) -> NDArray[Any] | None:
         from reports.gathering import samples_of
 
-        return samples_of(self.ledger, trial_id)
+        holder = next((ledger for ledger in self.ledgers if ledger.holds(trial_id)), None)
+        return None if holder is None else samples_of(holder, trial_id)
 
 
-def leaderboard(ledger: Ledger | str | Path) -> Leaderboard:
-    """Read a ledger and compute its leaderboard.
+def leaderboard(*ledgers: Ledger | str | Path, baseline: str | None = None) -> Leaderboard:
+    """Read a ledger, or several, and compute the leaderboard.
 
     Args:
-        ledger: A ledger, or its folder.
+        ledgers: At least one ledger, or folder of one.
+        baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
 
     Raises:
-        LedgerError: The folder holds no ledger, or a record is damaged.
-        InputError: The ledger's definition of instability is not known here.
+        LedgerError: A folder holds no ledger, or a record is damaged.
+        InputError: A ledger's definition of instability is not known here, several ledgers do not fit together, or there
+            is no such baseline.
     """
+    from harness.errors import InputError
     from harness.ledger import Ledger, read_ledger
     from reports.board import build
+    from reports.combining import combine
     from reports.gathering import gather
 
-    source = ledger if isinstance(ledger, Ledger) else read_ledger(ledger)
-    evidence = gather(source)
-    return Leaderboard(source, evidence, build(evidence))
+    if not ledgers:
+        raise InputError("expected at least one ledger")
+    opened = [item if isinstance(item, Ledger) else read_ledger(item) for item in ledgers]
+    # One that is named twice is read once.
+    named = {ledger.where: (ledger, _name(item)) for item, ledger in zip(ledgers, opened, strict=True)}
+    sources = tuple(ledger for ledger, _ in named.values())
+    evidence = combine([gather(source) for source in sources], [name for _, name in named.values()], baseline)
+    return Leaderboard(sources, evidence, build(evidence))
+
+
+def _name(ledger: Ledger | str | Path) -> str:
+    """Return what whoever asked calls a ledger."""
+    from harness.ledger import Ledger
+
+    return ledger.where if isinstance(ledger, Ledger) else str(ledger)

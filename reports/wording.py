@@ -54,9 +54,16 @@ def intro(evidence: Evidence) -> str:
     )
 
 
+def seeds_each(evidence: Evidence) -> str:
+    """Say how many seeds a cell has: as planned, and from the fewest to the most where suites differ in that."""
+    fewest = min(evidence.wanted.values(), default=evidence.seeds)
+    most = count(evidence.seeds, "seed")
+    return most if fewest == evidence.seeds else f"{fewest} to {most}"
+
+
 def _seeds(evidence: Evidence) -> str:
     if evidence.sequential is None:
-        return count(evidence.seeds, "seed")
+        return seeds_each(evidence)
     return f"{evidence.sequential.least} to {evidence.sequential.most} seeds, as many as it took"
 
 
