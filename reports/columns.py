@@ -71,6 +71,7 @@ def _name(evidence: Evidence) -> Column:
     def more(row: Row) -> str:
         notes = ["baseline"] if row.normalizer == baseline else []
         notes += [f"in {row.settings} of {settings} settings"] if row.settings < settings else []
+        notes += [row.conformance] if row.conformance else []
         return ", ".join(notes)
 
     return Column("name", "normalizer", "", lambda row: row.normalizer, lambda row: row.normalizer, more)

@@ -159,6 +159,16 @@ class Evidence:
         """
         return sum(normalizer in group.cells for group in self.groups)
 
+    def sources_of(self, normalizer: str) -> frozenset[tuple[str, str]]:
+        """Return with which versions and sources of a normalizer the trials were run: (version, source hash)."""
+        specs = [
+            cell["spec"].get("normalizer") or {} for cell in self.plan["cells"] if cell["normalizer"] == normalizer
+        ]
+        names = {str(spec.get("name", "?")) for spec in specs}
+        return frozenset(
+            (version, source) for kind, name, version, source in self.plugins if kind == "normalizer" and name in names
+        )
+
     def hash(self) -> str:
         """Return the SHA-256 over the sorted SHA-256 of the committed trials: what this page was made from."""
         hashes = sorted(result.sha256 for results in self.results.values() for result in results.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
 
     from harness.ledger import Ledger
     from reports.board import Board
+    from reports.conformance import Conformance
     from reports.evidence import Evidence
+
+
+CHECKS = "checks.json"
 
 
 @dataclass(frozen=True)
@@ -117,12 +122,15 @@ class Leaderboard:
         return None if holder is None else samples_of(holder, trial_id)
 
 
-def leaderboard(*ledgers: Ledger | str | Path, baseline: str | None = None) -> Leaderboard:
+def leaderboard(
+    *ledgers: Ledger | str | Path, baseline: str | None = None, checks: str | Path | None = None
+) -> Leaderboard:
     """Read a ledger, or several, and compute the leaderboard.
 
     Args:
         ledgers: At least one ledger, or folder of one.
         baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
+        checks: What ``ganbench check --json`` printed; by default the file :data:`CHECKS` in the ledgers' folders.
 
     Raises:
         LedgerError: A folder holds no ledger, or a record is damaged.
@@ -142,7 +150,7 @@ def leaderboard(*ledgers: Ledger | str | Path, baseline: str | None = None) -> L
     named = {ledger.where: (ledger, _name(item)) for item, ledger in zip(ledgers, opened, strict=True)}
     sources = tuple(ledger for ledger, _ in named.values())
     evidence = combine([gather(source) for source in sources], [name for _, name in named.values()], baseline)
-    return Leaderboard(sources, evidence, build(evidence))
+    return Leaderboard(sources, evidence, build(evidence, _conformance(sources, checks)))
 
 
 def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:
@@ -168,6 +176,14 @@ def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = No
 
     evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
     return Leaderboard((), evidence, build(evidence))
+
+
+def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[str, Conformance]:
+    from reports.conformance import load_conformance
+
+    beside = [ledger.folder / CHECKS for ledger in ledgers if ledger.folder is not None]
+    files = [Path(checks)] if checks is not None else [path for path in beside if path.exists()]
+    return {name: found for path in files for name, found in load_conformance(path).items()}
 
 
 def _name(ledger: Ledger | str | Path) -> str:

@@ -28,6 +28,10 @@ def report(
             help="The normalizer that the others are compared with, instead of the one that the suite declares."
         ),
     ] = None,
+    checks: Annotated[
+        Path | None,
+        typer.Option(help="What `ganbench check --json` printed. [default: DIRECTORY/checks.json, if it is there]"),
+    ] = None,
     from_mlflow: Annotated[
         tuple[str, str] | None,
         typer.Option(
@@ -35,7 +39,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.html and leaderboard.csv."""
+    """Write the leaderboard: a page, its tables as markdown, CSV, Parquet and LaTeX, and its figures."""
     from harness.errors import InputError
     from reports import leaderboard, leaderboard_from_mlflow
 
@@ -45,7 +49,7 @@ def report(
     if from_mlflow:
         page = leaderboard_from_mlflow(*from_mlflow, baseline=baseline)
     else:
-        page = leaderboard(*directories or [], baseline=baseline)
+        page = leaderboard(*directories or [], baseline=baseline, checks=checks)
     for path in page.write(out or page.place()):
         say(str(path))
 

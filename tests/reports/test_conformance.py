@@ -7,6 +7,7 @@ import json
 import pytest
 
 from harness.errors import InputError
+from reports import leaderboard
 from reports.conformance import Conformance, load_conformance
 
 SOUND = Conformance("1", "abc", ("is pure", "is finite"), ())
@@ -45,3 +46,21 @@ def test_another_file_is_refused_by_name(tmp_path, content):
         load_conformance(path)
     with pytest.raises(InputError, match="nowhere.json"):
         load_conformance(tmp_path / "nowhere.json")
+
+
+def test_a_file_of_checks_in_the_ledgers_folder_is_shown_below_the_names(ledgers):
+    ledger = ledgers({"a": ("..",), "b": ("cc",), "c": ("..",)})
+    made = [
+        {"normalizer": "a", "version": "1", "source": "abc", "passed": ["x", "y"], "failed": {}},
+        {"normalizer": "b", "version": "1", "source": "abc", "passed": ["x"], "failed": {"y": "why"}},
+    ]
+    (ledger.root / "checks.json").write_text(json.dumps(made))
+    page = leaderboard(ledger)
+    assert {row.normalizer: row.conformance for row in page.board.rows} == {
+        "a": "passes all 2 checks",
+        "b": "fails 1 of 2 checks",
+        "c": "",
+    }
+    assert "| a · passes all 2 checks |" in page.markdown()
+    table = page.table.set_index("normalizer")["conformance"]
+    assert (table["a"], table.isna()["c"]) == ("passes all 2 checks", True)
