@@ -3,58 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.intervals import rate_interval
-from harness.sequential import compare
-from harness.stability import METHOD_ERROR
-from harness.stability.detectors import DETECTORS
+from reports.comparisons import Pair, compare_all, outcomes
+from reports.conformance import Conformance
+from reports.cost import step_costs
+from reports.counting import Count, count_all, count_cell
 from reports.evidence import Evidence, Group, Protocol, Result
-from reports.statistics import (
-    ALPHA,
-    claim_p,
-    holm,
-    least_discordant,
-    mean_rate,
-    median_failures_worst,
-    rank_intervals,
-)
-
-MODES = (*DETECTORS, METHOD_ERROR)
-"""Every way to fail, in the order of the tables."""
+from reports.statistics import macro_bootstrap, median_failures_worst, rank_intervals, suite_generator, tiers
 
 
 @dataclass(frozen=True)
-class Count:
-    """How many of some trials failed.
+class Quality:
+    """What a normalizer reached in one protocol.
 
     Attributes:
-        unstable: Failed trials; a method that cannot run is not stable.
-        trials: Committed trials.
-        planned: Planned trials.
-        rate: The instability rate; nan without trials.
-        low: Lower end of its interval.
-        high: Upper end.
-        modes: How often each failure mode was found; one trial can have several.
+        all: Median over all trials, where a failed one is worse than any number.
+        stable: Median over those that did not fail: what to expect where it works, and no ground for a ranking.
+        trials: How many did not fail and have a number.
     """
 
-    unstable: int
+    all: float
+    stable: float
     trials: int
-    planned: int
-    rate: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a normalizer's instability differs from the baseline's, over the pairs of trials that they share.
+
+    Attributes:
+        difference: Its rate less the baseline's, in [-1, 1]; nan without shared pairs.
+        low: Lower end of its interval.
+        high: Upper end.
+        p: Corrected for the comparisons with the baseline; None where a test of sequential seeds decides instead.
+        significant: Whether the two are separated among these comparisons.
+        wins: In how many settings it failed less often than the baseline.
+        ties: In how many equally often.
+        losses: In how many more often.
+    """
+
+    difference: float
     low: float
     high: float
-    modes: dict[str, int]
-
-    @property
-    def missing(self) -> int:
-        """Planned trials that are not committed. They are in neither number of the rate."""
-        return self.planned - self.trials
+    p: float | None
+    significant: bool
+    wins: int
+    ties: int
+    losses: int
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,27 @@ class Row:
         normalizer: Its label.
         count: Over all cells; the rate is the mean of the cells' rates.
         rank: The ranks that it may have, 1 being the most stable.
-        quality: By protocol, the median over all trials with failures worst.
+        tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated.
+        best: Chance of the lowest rate when seeds are drawn anew, in [0, 1]; ties share it.
+        change: Against the baseline; None for the baseline itself, and where there is none.
+        quality: By protocol.
+        lasted: Share of the budget for which its trainings were stable, the mean of the cells' means; nan without trials.
+        cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
+        settings: In how many groups the plan has it.
+        conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
     """
 
     normalizer: str
     count: Count
     rank: tuple[int, int]
-    quality: dict[Protocol, float]
+    tiers: tuple[int, ...]
+    best: float
+    change: Change | None
+    quality: dict[Protocol, Quality]
+    lasted: float
+    cost: float
+    settings: int
+    conformance: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,62 +105,6 @@ class CellRow:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two normalizers on the trials that they share.
-
-    Attributes:
-        first: Label; the one that comes first in the table.
-        second: Label of the other.
-        shared: Pairs of trials with the same seed and everything else equal.
-        only_first: Pairs in which only the first failed.
-        only_second: Pairs in which only the second failed.
-        p: McNemar's exact test, pooled over groups, see ``reports.statistics.claim_p``.
-        holm_p: The same, corrected for all pairs of normalizers.
-        baseline_p: The same, corrected for the comparisons with the baseline; None where neither is the baseline.
-        needed: Discordant pairs, all one way, that could separate the two.
-        groups_first: In how many groups of cells the first failed more often.
-        groups_second: In how many the second did.
-        test: The test of sequential seeds that decides in place of the p-values, which do not allow for its looks; or
-            None.
-        separated: After how many seeds that test found that they differ; None where it did not.
-    """
-
-    first: str
-    second: str
-    shared: int
-    only_first: int
-    only_second: int
-    p: float
-    holm_p: float
-    baseline_p: float | None
-    needed: int
-    groups_first: int
-    groups_second: int
-    test: str | None = None
-    separated: int | None = None
-
-    @property
-    def significant(self) -> bool:
-        """Whether the two are separated, among all pairs."""
-        return self.holm_p <= ALPHA if self.test is None else self.separated is not None
-
-    @property
-    def significant_to_baseline(self) -> bool:
-        """Whether the two are separated among the comparisons with the baseline, a family that the suite declares."""
-        return self.test is None and self.baseline_p is not None and self.baseline_p <= ALPHA
-
-    @property
-    def better(self) -> str:
-        """The one that failed alone less often."""
-        return self.second if self.only_first > self.only_second else self.first
-
-    @property
-    def worse(self) -> str:
-        """The other one."""
-        return self.first if self.only_first > self.only_second else self.second
-
-
-@dataclass(frozen=True)
 class Board:
     """All numbers of a page.
 
@@ -155,134 +112,128 @@ class Board:
         rows: Sorted by instability rate, then by name; those without trials last.
         pairs: All pairs of normalizers, the surest first.
         cells: All cells, in the plan's order.
+        reference: The normalizer whose steps the others' times are compared with; None where nobody measured any.
     """
 
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     cells: tuple[CellRow, ...]
+    reference: str | None
 
 
-def build(evidence: Evidence) -> Board:
-    """Compute everything that the tables say."""
+def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -> Board:
+    """Compute everything that the tables say.
+
+    Args:
+        evidence: The trials.
+        checks: What ``ganbench check`` found, by the normalizer's label.
+    """
     cells = tuple(_cell_row(evidence, group, normalizer) for group in evidence.groups for normalizer in group.cells)
-    counts = {name: _overall([cell.count for cell in cells if cell.normalizer == name])
-              for name in evidence.normalizers}  # fmt: skip
-    order = sorted(counts, key=lambda name: (math.isnan(counts[name].rate), counts[name].rate, name))
-    if order and math.isnan(counts[order[0]].rate):
-        order = sorted(order)  # nan does not sort
-    pairs = _pairs(evidence, order)
+    by_name: dict[str, list[CellRow]] = {name: [] for name in evidence.normalizers}
+    for cell in cells:
+        by_name[cell.normalizer].append(cell)
+    counts = {name: count_all([cell.count for cell in own]) for name, own in by_name.items()}
+    order = sorted(counts, key=lambda name: _place(counts[name].rate, name))
+    pairs = compare_all(evidence, order)
     places = {name: place for place, name in enumerate(order)}
-    ranks = rank_intervals(
-        len(order), [(places[pair.better], places[pair.worse]) for pair in pairs if pair.significant]
+    apart = [(places[pair.better], places[pair.worse]) for pair in pairs if pair.significant]
+    ranks, groups = rank_intervals(len(order), apart), tiers(len(order), apart)
+    best, changes, (reference, costs) = _best(evidence, order), _changes(evidence, pairs), step_costs(evidence)
+    rows = tuple(
+        Row(
+            normalizer=name,
+            count=counts[name],
+            rank=ranks[place],
+            tiers=tuple(index for index, tier in enumerate(groups) if place in tier),
+            best=best[place],
+            change=changes.get(name),
+            quality={item: _quality(evidence, item, name) for item in evidence.protocols},
+            lasted=_lasted(evidence, by_name[name]),
+            cost=costs[name],
+            settings=len(by_name[name]),
+            conformance=checks[name].badge(evidence.sources_of(name)) if checks and name in checks else "",
+        )
+        for place, name in enumerate(order)
     )
-    quality = {name: {item: _quality(evidence, item, name) for item in evidence.protocols} for name in order}
-    rows = tuple(Row(name, counts[name], ranks[places[name]], quality[name]) for name in order)
-    return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells)
+    return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells, reference)
 
 
-def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
-    """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
-    results = evidence.of(group, normalizer)
-    sign = 1 if group.protocol.better == "lower" else -1
+def by_quality(results: Sequence[Result], better: str) -> list[Result]:
+    """Return trials sorted by final quality: the best first, failed ones last, and among equals by seed.
+
+    Args:
+        results: Of one cell.
+        better: ``"lower"`` or ``"higher"``.
+    """
+    sign = 1 if better == "lower" else -1
 
     def badness(result: Result) -> tuple[bool, bool, float, int]:
         unknown = not math.isfinite(result.quality)
         return result.verdict.failed, unknown, 0.0 if unknown else sign * result.quality, result.seed
 
-    return sorted(results, key=badness)[(len(results) - 1) // 2] if results else None
+    return sorted(results, key=badness)
+
+
+def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
+    """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
+    results = by_quality(evidence.of(group, normalizer), group.protocol.better)
+    return results[(len(results) - 1) // 2] if results else None
+
+
+def _place(rate: float, name: str) -> tuple[bool, float, str]:
+    return math.isnan(rate), 0.0 if math.isnan(rate) else rate, name  # nan does not sort
 
 
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
     results = evidence.of(group, normalizer)
-    failed = sum(result.verdict.failed for result in results)
-    low, high = rate_interval(failed, len(results))
-    rate = failed / len(results) if results else math.nan
-    planned = evidence.wanted[group.cells[normalizer]]
-    count = Count(failed, len(results), planned, rate, low, high, _modes(results))
+    count = count_cell(results, evidence.wanted[group.cells[normalizer]])
     return CellRow(group, normalizer, count, _median(results, group.protocol))
 
 
-def _overall(counts: list[Count]) -> Count:
-    rate, low, high = mean_rate([(count.unstable, count.trials) for count in counts])
-    return Count(
-        unstable=sum(count.unstable for count in counts),
-        trials=sum(count.trials for count in counts),
-        planned=sum(count.planned for count in counts),
-        rate=rate,
+def _best(evidence: Evidence, order: Sequence[str]) -> list[float]:
+    generator = suite_generator(str(evidence.plan.get("hash", evidence.plan["suite"])))
+    return [float(chance) for chance in macro_bootstrap(outcomes(evidence, order), generator).best]
+
+
+def _changes(evidence: Evidence, pairs: Sequence[Pair]) -> Mapping[str, Change]:
+    baseline = evidence.plan.get("baseline")
+    return {
+        pair.second if pair.first == baseline else pair.first: _change(pair, first=pair.first == baseline)
+        for pair in pairs
+        if baseline in (pair.first, pair.second)
+    }
+
+
+def _change(pair: Pair, *, first: bool) -> Change:
+    """Return the change of a pair's other normalizer to the baseline, which is its first one or its second."""
+    found = pair.difference
+    value, low, high = (-found.value, -found.high, -found.low) if first else (found.value, found.low, found.high)
+    wins, losses = (pair.groups_first, pair.groups_second) if first else (pair.groups_second, pair.groups_first)
+    return Change(
+        difference=value,
         low=low,
         high=high,
-        modes={mode: sum(count.modes[mode] for count in counts) for mode in MODES},
+        p=pair.baseline_p if pair.test is None else None,
+        significant=pair.significant_to_baseline if pair.test is None else pair.significant,
+        wins=wins,
+        ties=pair.groups_level,
+        losses=losses,
     )
 
 
-def _modes(results: list[Result]) -> dict[str, int]:
-    found = Counter(mode for result in results for mode in set(result.verdict.modes))
-    return {mode: found[mode] for mode in MODES}
-
-
-def _quality(evidence: Evidence, protocol: Protocol, normalizer: str) -> float:
+def _quality(evidence: Evidence, protocol: Protocol, normalizer: str) -> Quality:
     groups = [group for group in evidence.groups if group.protocol == protocol]
-    return _median([result for group in groups for result in evidence.of(group, normalizer)], protocol)
+    results = [result for group in groups for result in evidence.of(group, normalizer)]
+    stable = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
+    return Quality(_median(results, protocol), median_failures_worst(stable, 0, protocol.better), len(stable))
 
 
-def _median(results: list[Result], protocol: Protocol) -> float:
+def _median(results: Sequence[Result], protocol: Protocol) -> float:
     values = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
     return median_failures_worst(values, sum(item.verdict.failed for item in results), protocol.better)
 
 
-def outcomes(evidence: Evidence, normalizers: list[str]) -> NDArray[np.float64]:
-    """Return who failed: [normalizers, groups, seeds], 1 failed, 0 stable, nan missing."""
-    found = np.full((len(normalizers), len(evidence.groups), evidence.seeds), np.nan)
-    for row, normalizer in enumerate(normalizers):
-        for column, group in enumerate(evidence.groups):
-            for result in evidence.of(group, normalizer):
-                found[row, column, result.seed] = result.verdict.failed
-    return found
-
-
-def _pairs(evidence: Evidence, order: list[str]) -> list[Pair]:
-    failed = dict(zip(order, outcomes(evidence, order), strict=True))
-    names = list(combinations(order, 2))
-    raw = [claim_p(failed[first], failed[second]) for first, second in names]
-    family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
-    to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
-    decided = _decided(evidence, order)
-    return [
-        Pair(
-            first=first,
-            second=second,
-            **_discordant(failed[first], failed[second]),
-            p=raw[index],
-            holm_p=holm_p,
-            baseline_p=to_baseline.get(index),
-            needed=least_discordant(raw, index),
-            test=None if decided is None or evidence.sequential is None else evidence.sequential.test,
-            separated=None if decided is None else decided.get(frozenset((first, second))),
-        )
-        for index, ((first, second), holm_p) in enumerate(zip(names, holm(raw), strict=True))
-    ]
-
-
-def _decided(evidence: Evidence, order: list[str]) -> dict[frozenset[str], int | None] | None:
-    """Return since which seed the test of sequential seeds separates each pair; None where no such test was used."""
-    sequential = evidence.sequential
-    if sequential is None or sequential.test is None:
-        return None
-    found = compare(outcomes(evidence, order), sequential.rule(order))
-    return {frozenset((order[item.first], order[item.second])): item.separated for item in found}
-
-
-def _discordant(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, int]:
-    """Return the counts of :class:`Pair` for outcomes [groups, seeds]; a pair with a missing half is no pair."""
-    difference = first - second
-    shared = np.isfinite(difference)
-    difference = np.where(shared, difference, 0)
-    groups = difference.sum(axis=1)
-    counts = {
-        "shared": shared.sum(),
-        "only_first": (difference > 0).sum(),
-        "only_second": (difference < 0).sum(),
-        "groups_first": (groups > 0).sum(),
-        "groups_second": (groups < 0).sum(),
-    }
-    return {name: int(number) for name, number in counts.items()}
+def _lasted(evidence: Evidence, cells: Sequence[CellRow]) -> float:
+    """Return the mean over cells of the restricted mean share: no trial is censored before its budget, so it is a mean."""
+    shares = [[result.lasted for result in evidence.of(cell.group, cell.normalizer)] for cell in cells]
+    return float(np.mean([np.mean(share) for share in shares if share])) if any(shares) else math.nan

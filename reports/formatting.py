@@ -7,8 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from html import escape
+from typing import TYPE_CHECKING
 
-from reports.board import Count
+from reports.counting import Count
+
+if TYPE_CHECKING:
+    from reports.board import Change
 
 NOTHING = "–"
 HALF_FAILED = "half or more failed"
@@ -18,6 +22,23 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _UNIT = re.compile(r"\d+(–[\d.]+)? %|(Holm )?p [=&][lt; ]*[\d.e-]+")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_IN_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "−": r"$-$",
+    "–": "--",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    **{character: "\\" + character for character in "{}$&#_%"},
+}
+_LATEX = re.compile("[" + re.escape("".join(_IN_LATEX)) + "]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "://": "&#58;//"}
 
 
@@ -53,6 +74,11 @@ def html(text: str) -> str:
     return text.replace(_OPEN, "<b><bdi>").replace(_CLOSE, "</bdi></b>")
 
 
+def latex(text: str) -> str:
+    """Escape a text for LaTeX, and say in its words what it has signs for."""
+    return _LATEX.sub(lambda match: _IN_LATEX[match[0]], plain(text).replace(_OPEN, "").replace(_CLOSE, ""))
+
+
 def code(text: str) -> str:
     """Return a text as a code span of markdown, whatever backticks it holds."""
     text = plain(text)
@@ -67,6 +93,11 @@ def percent(share: float) -> str:
     if 0 < value < 0.95 or 99.05 < value < 100:
         return f"{value:.1f} %"
     return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
+
+
+def chance(share: float) -> str:
+    """Return an estimated chance: ``62 %``, ``< 1 %``, ``> 99 %``, for resamples show neither never nor always."""
+    return "< 1 %" if share < 0.01 else "> 99 %" if share > 0.99 else percent(share)
 
 
 def span(low: float, high: float) -> str:
@@ -96,6 +127,45 @@ def rank(ranks: tuple[int, int]) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
+def tier(tiers: Sequence[int]) -> str:
+    """Return ``A`` or ``AB``: the letters of tiers, after Z their numbers."""
+    if any(index >= 26 for index in tiers):
+        return ", ".join(str(index + 1) for index in tiers)
+    return "".join(chr(ord("A") + index) for index in tiers)
+
+
+def points(share: float) -> str:
+    """Return a difference of two rates as ``−31`` or ``+8``: percentage points, with their sign."""
+    value = math.floor(abs(100 * share) + 0.5 + 1e-9)
+    return f"{'−' if share < 0 else '+'}{value}" if value else "0"
+
+
+def change(found: Change | None) -> str:
+    """Return ``−31 pp (−45 to −15)``."""
+    if found is None or math.isnan(found.difference):
+        return NOTHING
+    return f"{points(found.difference)} pp ({points(found.low)} to {points(found.high)})"
+
+
+def grounds(found: Change | None) -> str:
+    """Return what a change rests on: ``Holm p = 0.012 · 4 wins, 1 tie, 0 losses``."""
+    if found is None or math.isnan(found.difference):
+        return ""
+    settings = f"{count(found.wins, 'win')}, {count(found.ties, 'tie')}, {losses(found.losses)}"
+    said = "separated" if found.significant else "not separated"
+    return f"{said if found.p is None else f'Holm {p_value(found.p)}'} · {settings}"
+
+
+def losses(amount: int) -> str:
+    """Return ``1 loss``, ``2 losses``."""
+    return f"{amount} loss{'' if amount == 1 else 'es'}"
+
+
+def factor(value: float) -> str:
+    """Return ``× 1.32``."""
+    return f"× {value:.2f}" if math.isfinite(value) else NOTHING
+
+
 def number(value: float, digits: int = 3) -> str:
     """Return a number with three significant digits."""
     if not math.isfinite(value):
@@ -123,9 +193,9 @@ def mode(name: str) -> str:
     return name.replace("_", " ")
 
 
-def name(label: str, *, baseline: str | None) -> str:
-    """Return a normalizer's label, with a word if it is the one that the others are compared with."""
-    return f"{label} (baseline)" if label == baseline else label
+def both_lines(text: str, more: str) -> str:
+    """Return the two lines of a cell as one."""
+    return f"{text} · {more}" if more else text
 
 
 def quality_title(title: str, better: str) -> str:

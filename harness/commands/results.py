@@ -11,19 +11,47 @@ from harness.commands.common import LedgerArgument, escaped, say, terminal
 
 
 def report(
-    directory: LedgerArgument,
+    directories: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DIRECTORY...",
+            help="Ledgers: folders, or addresses (s3://BUCKET/PREFIX, gs://...). Several: one page.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write. [default: DIRECTORY/leaderboard; for an address ./SUITE-leaderboard]"),
+        typer.Option(help="Where to write. [default: DIRECTORY/leaderboard; for anything else ./SUITE-leaderboard]"),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="The normalizer that the others are compared with, instead of the one that the suite declares."
+        ),
+    ] = None,
+    checks: Annotated[
+        Path | None,
+        typer.Option(help="What `ganbench check --json` printed. [default: DIRECTORY/checks.json, if it is there]"),
+    ] = None,
+    from_mlflow: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="URI EXPERIMENT", help="Instead of ledgers, what `ganbench sync` wrote there. Without samples."
+        ),
     ] = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.html and leaderboard.csv."""
-    from harness.ledger import read_ledger
-    from reports import leaderboard
+    """Write the leaderboard: a page, its tables as markdown, CSV, Parquet and LaTeX, and its figures."""
+    from harness.errors import InputError
+    from reports import leaderboard, leaderboard_from_mlflow
 
-    console, ledger = terminal(), read_ledger(directory)
-    for path in leaderboard(ledger).write(out or ledger.beside("leaderboard")):
-        console.print(str(path), highlight=False, soft_wrap=True)
+    if bool(directories) == bool(from_mlflow):
+        found = "both" if from_mlflow else "neither"
+        raise InputError(f"report: expected either ledgers or --from-mlflow URI EXPERIMENT, found {found}")
+    if from_mlflow:
+        page = leaderboard_from_mlflow(*from_mlflow, baseline=baseline)
+    else:
+        page = leaderboard(*directories or [], baseline=baseline, checks=checks)
+    for path in page.write(out or page.place()):
+        say(str(path))
 
 
 def diff(

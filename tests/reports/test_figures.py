@@ -18,7 +18,7 @@ from reports.gathering import samples_of
 @pytest.fixture(scope="module")
 def drawings(shared):
     page = leaderboard(shared({"a": ("..c.", "...."), "$x$ <i>": ("cdb.", "ne..")}))
-    return draw(page.evidence, page.board, lambda trial: samples_of(page.ledger, trial))
+    return draw(page.evidence, page.board, lambda trial: samples_of(page.ledgers[0], trial))
 
 
 def test_the_papers_figures_are_all_there(drawings):
