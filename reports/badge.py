@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from html import escape
 
 from harness.errors import UnknownNameError
-from reports.board import Board, Pair, Row
+from reports.board import Board, Row
+from reports.comparisons import Pair
 from reports.evidence import Evidence
 from reports.formatting import count, plain, rank, rate, short
 

@@ -190,8 +190,8 @@ def compare(first: Side, second: Side) -> Difference:
                    (second.evidence.committed, second.evidence.planned)),
         hashes=(first.evidence.hash(), second.evidence.hash()),
         software=_software(first, second),
-        sources=_differing(first.origins.sources, second.origins.sources),
-        data=_differing(first.origins.data, second.origins.data),
+        sources=_differing(*(_sources(side) for side in (first, second))),
+        data=_differing(*(_contents(side) for side in (first, second))),
         sequential=any(side.plan.get("sequential") is not None for side in (first, second)),
         shared=_shared(first, second),
         normalizers=normalizer_changes(first, second, cells.pairs),
@@ -244,14 +244,26 @@ def _software(first: Side, second: Side) -> tuple[tuple[tuple[str, int], ...], t
     )
 
 
-def _differing(first: dict[Any, set[str]], second: dict[Any, set[str]]) -> tuple[Change, ...]:
+def _sources(side: Side) -> dict[str, set[str]]:
+    """Return the hashes of each plugin's source, by its kind, name and version."""
+    found: dict[str, set[str]] = {}
+    for kind, name, version, source in side.evidence.plugins:
+        found.setdefault(f"{kind} {name} {version}".rstrip(), set()).add(source)
+    return found
+
+
+def _contents(side: Side) -> dict[str, set[str]]:
+    """Return the hashes of each data set's content, by its specification."""
+    found: dict[str, set[str]] = {}
+    for dataset, content in side.evidence.contents:
+        found.setdefault(dataset, set()).add(content)
+    return found
+
+
+def _differing(first: Mapping[str, set[str]], second: Mapping[str, set[str]]) -> tuple[Change, ...]:
     """Return what both know and know by other hashes."""
     return tuple(
-        Change(
-            key if isinstance(key, str) else " ".join(key),
-            ", ".join(sorted(first[key])),
-            ", ".join(sorted(second[key])),
-        )
+        Change(key, ", ".join(sorted(first[key])), ", ".join(sorted(second[key])))
         for key in sorted(first.keys() & second.keys())
         if first[key] != second[key]
     )

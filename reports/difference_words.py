@@ -16,7 +16,6 @@ from reports.formatting import (
     percent,
     plain,
     points,
-    points_span,
     quality,
     rank,
     rate,
@@ -117,7 +116,7 @@ def name(label: str) -> str:
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
-COLUMNS = ("normalizer", "rank A → B", "unstable in A", "in B", "change in points", "more than noise?")
+COLUMNS = ("normalizer", "rank A → B", "unstable in A", "in B", "change", "more than noise?")
 
 
 def rows(difference: Difference) -> list[tuple[str, ...]]:
@@ -156,8 +155,9 @@ def _alone(change: NormalizerChange) -> str:
 
 def _points(item: Comparison) -> str:
     if item.identical:
-        return points(0.0)
-    return f"{points(item.change.value)} ({points_span(item.change.low, item.change.high)})"
+        return points(0)
+    low, high = points(item.change.low), points(item.change.high)
+    return f"{points(item.change.value)} pp ({low} to {high})"
 
 
 def meaning(item: Comparison) -> str:

@@ -234,14 +234,3 @@ def thousands(amount: int) -> str:
 def as_published(value: Decimal, std: Decimal | None = None) -> str:
     """Return a published number with the digits that were printed: ``23.90``, ``16.77 ± 0.04``."""
     return f"{value}" if std is None else f"{value} ± {std}"
-
-
-def points(change: float) -> str:
-    """Return a difference of two rates in percentage points: ``+12``, ``−3``, ``0``."""
-    whole = math.floor(100 * abs(change) + 0.5 + 1e-9)  # halves away from zero
-    return f"{'−' if change < 0 else '+'}{whole}" if whole else "0"
-
-
-def points_span(low: float, high: float) -> str:
-    """Return ``−3 to +27``."""
-    return f"{points(low)} to {points(high)}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.cell import digest
 from harness.intervals import rate_interval
-from reports.board import Count
+from reports.counting import Count
 from reports.evidence import Result
 from reports.plan_changes import CellPair
 from reports.sides import Side, alike

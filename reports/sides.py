@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from harness.cell import canonical_json, digest
+from harness.cell import digest
 from harness.ledger import Ledger, Record
 from harness.stability import Definition, Verdict, load_definition
 from reports.board import Board, build
@@ -31,38 +31,6 @@ class Training:
     traced: bool
 
 
-@dataclass
-class Origins:
-    """What the trials of a ledger came from.
-
-    Attributes:
-        trainings: By the trial's identity.
-        sources: Hashes of the source of each plugin, by (kind, name, version).
-        data: Hashes of the content of each data set, by its specification as canonical JSON.
-    """
-
-    trainings: dict[str, Training] = field(default_factory=dict)
-    sources: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
-    data: dict[str, set[str]] = field(default_factory=dict)
-
-    def note(self, record: Record, own: Definition) -> None:
-        """Keep what is compared of a record."""
-        content = [record.trace_json, record.verdict.message]
-        self.trainings[record.trial_id] = Training(
-            sha256=record.sha256,
-            training=digest(content, digits=64),
-            own=record.judged_by(own),
-            traced=record.trace_json is not None,
-        )
-        cell = record.spec.get("cell", {})
-        for kind, source in (record.provenance.get("sources") or {}).items():
-            plugin = cell.get(kind)
-            name, version = (plugin.get("name"), plugin.get("version")) if isinstance(plugin, Mapping) else (plugin, "")
-            self.sources.setdefault((kind, str(name), str(version)), set()).add(str(source))
-        if record.provenance.get("data") is not None:
-            self.data.setdefault(canonical_json(cell.get("dataset")), set()).add(str(record.provenance["data"]))
-
-
 @dataclass(frozen=True)
 class Side:
     """A ledger, read once.
@@ -72,14 +40,14 @@ class Side:
         plan: Its plan, with the definition that its own readers use.
         evidence: Its trials, judged by the definition that both sides are compared by.
         board: The numbers from that.
-        origins: What its trials came from.
+        trainings: What is compared of its trials, by identity.
     """
 
     name: str
     plan: dict[str, Any]
     evidence: Evidence
     board: Board
-    origins: Origins
+    trainings: dict[str, Training]
 
     def results_of(self, cell: Mapping[str, Any]) -> dict[int, Result]:
         """Return the committed trials of one of the plan's cells, by seed."""
@@ -87,7 +55,7 @@ class Side:
 
     def training_of(self, result: Result) -> Training:
         """Return what is compared of a trial."""
-        return self.origins.trainings[result.trial_id]
+        return self.trainings[result.trial_id]
 
     @property
     def definition(self) -> int:
@@ -114,15 +82,24 @@ class _Observed(Ledger):
         super().__init__(ledger.storage)
         self.chosen = definition
         self.own = load_definition(ledger.plan()["definition"])
-        self.origins = Origins()
+        self.trainings: dict[str, Training] = {}
 
     def plan(self) -> dict[str, Any]:
         return super().plan() | {"definition": self.chosen}
 
     def records(self) -> Iterator[Record]:
         for record in super().records():
-            self.origins.note(record, self.own)
+            self.trainings[record.trial_id] = _training(record, self.own)
             yield record
+
+
+def _training(record: Record, own: Definition) -> Training:
+    return Training(
+        sha256=record.sha256,
+        training=digest([record.trace_json, record.verdict.message], digits=64),
+        own=record.judged_by(own),
+        traced=record.trace_json is not None,
+    )
 
 
 def read_sides(first: tuple[str, Ledger], second: tuple[str, Ledger]) -> tuple[Side, Side]:
@@ -143,7 +120,4 @@ def read_sides(first: tuple[str, Ledger], second: tuple[str, Ledger]) -> tuple[S
 def _side(name: str, ledger: Ledger, definition: int) -> Side:
     observed = _Observed(ledger, definition)
     evidence = gather(observed)
-    planned = {result.trial_id for results in evidence.results.values() for result in results.values()}
-    trainings = {trial: item for trial, item in observed.origins.trainings.items() if trial in planned}
-    origins = Origins(trainings, observed.origins.sources, observed.origins.data)
-    return Side(name, ledger.plan(), evidence, build(evidence), origins)
+    return Side(name, ledger.plan(), evidence, build(evidence), observed.trainings)
