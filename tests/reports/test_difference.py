@@ -351,6 +351,19 @@ def test_the_order_of_the_records_changes_nothing(ledgers):
     assert straight == turned
 
 
+def test_turning_the_two_round_turns_every_change_round(ledgers, tmp_path):
+    first = ledgers({"a": ("cc..", "...."), "b": ("....", "cccc")})
+    for second in (ledgers({"a": ("cccc", "c..."), "b": ("....", ".c..")}),
+                   other_seeds(ledgers({"a": ("cccc", "c..."), "b": ("....", ".c..")}), tmp_path / "other")):  # fmt: skip
+        there, back = difference(first, second), difference(second, first)
+        for name in ("a", "b"):
+            one, other = only(there, name), only(back, name)
+            assert one.change.value == -other.change.value
+            assert (one.change.low, one.change.high) == pytest.approx((-other.change.high, -other.change.low))
+            assert (one.p, one.holm_p) == pytest.approx((other.p, other.holm_p))
+            assert (one.first, one.only_first) == (other.second, other.only_second)
+
+
 # --- the statistics -----------------------------------------------------------------------------------------------------
 
 
