@@ -21,6 +21,8 @@ from reports.figures.drawing import Drawing
 from reports.heat import heat
 from reports.measured import facts
 from reports.measures import measure_tables
+from reports.published import published
+from reports.published_words import APART, MATCHED, section
 from reports.wording import caution, claims, headline, intro
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -90,6 +92,8 @@ def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str
         setting_href=setting_href,
         palette=PALETTE,
         places={name: place for place, name in enumerate(evidence.normalizers)},
+        published=section(published(evidence)),
+        published_heads=(MATCHED, APART),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=(TEMPLATES / "leaderboard.css").read_text(encoding="utf-8"),

@@ -11,6 +11,8 @@ from reports.evidence import Evidence
 from reports.failures import Failure, failures
 from reports.measured import facts
 from reports.measures import measure_tables
+from reports.published import published
+from reports.published_words import APART, MATCHED, section
 from reports.wording import caution, claims, headline, intro
 
 FAILURES = 200
@@ -36,6 +38,7 @@ def render(evidence: Evidence, board: Board) -> str:
         *_cells(evidence, board),
         "## What happened, trial by trial",
         _failures(failures(evidence)),
+        *_published(evidence),
         "## How this was measured",
         *(_fact(fact.term, fact.lines, code=fact.code) for fact in facts(evidence, board)),
         "The figures are in leaderboard.html and in figures/, the first table in leaderboard.csv, leaderboard.parquet and"
@@ -93,6 +96,16 @@ def _failures(failed: Sequence[Failure]) -> str:
     more = f"\n\n{f.count(cut, 'more failed trial')} on the pages of their cells." if cut > 0 else ""
     summary = f"<summary>{f.count(len(failed), 'failed trial')}</summary>"
     return f"<details>\n{summary}\n\n{_table(head, rows)}{more}\n\n</details>"
+
+
+def _published(evidence: Evidence) -> Iterator[str]:
+    found = section(published(evidence))
+    yield "## Published numbers"
+    yield f.markdown(found.sentence)
+    if found.matched:
+        yield _table(MATCHED, found.matched)
+    if found.near:
+        yield _table(APART, found.near)
 
 
 def _fact(term: str, lines: Sequence[str], *, code: bool) -> str:

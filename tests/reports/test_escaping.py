@@ -62,7 +62,7 @@ def test_names_with_markup_are_escaped_everywhere_in_markdown(nasty):
     for rows in markdown_tables(text):
         assert len({len(row) for row in rows}) == 1
     assert NASTY in [row[1] for row in markdown_tables(text)[0]]
-    assert sum(token.type == "heading_open" for token in tokens) == 5  # no name made another one
+    assert sum(token.type == "heading_open" for token in tokens) == 6  # no name made another one
 
 
 def test_names_with_markup_are_escaped_everywhere_in_latex(nasty):
