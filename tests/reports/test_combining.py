@@ -12,6 +12,7 @@ import pytest
 from harness.cell import digest
 from harness.errors import InputError, UnknownNameError
 from harness.ledger import Ledger, Record
+from harness.ledger.names import is_identity
 from harness.seeding import Sequential
 from reports import leaderboard
 from reports.board import build
@@ -171,6 +172,7 @@ def test_seeds_of_another_suite_seed_are_no_pairs_of_these(ledgers: Ledgers) -> 
     ]
     assert {row.normalizer: row.count.trials for row in build(evidence).rows} == {"sn": 5, "none": 2}
     assert build(evidence).pairs[0].shared == 2
+    assert all(is_identity(cell) for group in evidence.groups for cell in group.cells.values()), "files are named so"
 
 
 def test_protocols_that_differ_share_no_column_though_each_ledger_calls_them_alike(ledgers: Ledgers) -> None:
