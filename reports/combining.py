@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.cell import canonical_json
+from harness.cell import canonical_json, digest
 from harness.errors import InputError, UnknownNameError
 from reports.evidence import Evidence, Result
 from reports.grouping import group_cells
@@ -174,13 +174,13 @@ def _labels(evidences: Sequence[Evidence], kind: str) -> dict[tuple[str, str], s
 
 
 def _keys(evidences: Sequence[Evidence]) -> dict[tuple[str, int], str]:
-    """Return what cells are called: their identity, and the suite seed where a cell was run from several."""
+    """Return what cells are called: by their identity, or one of that and the suite seed where a cell has several."""
     seeds: dict[str, dict[int, None]] = {}
     for evidence in evidences:
         for cell in evidence.plan["cells"]:
             seeds.setdefault(cell["id"], {})[evidence.plan["seed"]] = None
     return {
-        (cell, seed): cell if len(several) == 1 else f"{cell}-{seed}"
+        (cell, seed): cell if len(several) == 1 else digest([cell, seed])
         for cell, several in seeds.items()
         for seed in several
     }

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.cell import canonical_json
 from harness.stability import load_definition
 from reports.combining import changed_sources
@@ -58,7 +60,8 @@ def evidence_of(read: ReadBack) -> Evidence:
 
 
 def _result(trial: Transcript, measure: str) -> Result:
-    curves = Curves(quality=trial.quality, gradient=trial.gradient, weights={}, bounds={})
+    gradient = trial.scalars.get("d_grad_norm", (np.empty(0), np.empty(0)))
+    curves = Curves(quality=trial.quality, gradient=gradient, weights={}, bounds={})
     return Result(
         trial_id=trial.trial_id,
         seed=trial.seed,

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.cell import even_points
 from harness.ledger import Record
 from harness.stability import Verdict, load_definition
 from harness.trace import Column
@@ -37,6 +36,8 @@ VALUE_LENGTH = 5000
 CURVE_POINTS = 25
 MESSAGE_LENGTH = 2000
 HEAD_LENGTH = 40
+
+SCALARS = ("d_grad_norm", "g_grad_norm")
 
 PROVENANCE = ("packages", "python", "device", "machine", "step", "step_seconds", "sources", "data")
 """What a page says of where a trial ran: no host, no process, no time."""
@@ -61,7 +62,7 @@ class Transcript:
         budget: Planned steps; None for a method that could not run.
         measured: The last evaluation of every measure, finite or not.
         quality: The curve of what trials are ranked by, at most :data:`CURVE_POINTS` points of six digits.
-        gradient: Likewise of the discriminator's gradient norm.
+        scalars: Likewise, the curves that :data:`SCALARS` names.
         provenance: Of the record, what :data:`PROVENANCE` names.
     """
 
@@ -76,7 +77,7 @@ class Transcript:
     budget: int | None
     measured: dict[str, float]
     quality: Curve
-    gradient: Curve
+    scalars: dict[str, Curve]
     provenance: dict[str, Any]
 
 
@@ -106,9 +107,10 @@ def trial_tags(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any],
         "sha256": committed.sha256,
         "budget": None if trace is None else trace.budget,
         "measured": {key: float(column[-1]) for key, column in evaluations.items() if len(column)},
-        "quality": _curve((), None) if trace is None else _curve(
-            trace.evaluation_steps, evaluations.get(measures[0]) if measures else None),
-        "gradient": _curve((), None) if trace is None else _curve(trace.steps, trace.scalars.get("d_grad_norm")),
+        "quality": [] if trace is None else _curve(trace.evaluation_steps, evaluations.get(measures[0])
+                                                   if measures else None, trace.budget),
+        "scalars": {} if trace is None else {
+            key: _curve(trace.steps, trace.scalars[key], trace.budget) for key in SCALARS if key in trace.scalars},
         "provenance": {key: record.provenance[key] for key in PROVENANCE if record.provenance.get(key) is not None},
     }  # fmt: skip
     # In ASCII, because a database takes neither NUL nor half a character, both of which JSON can hold.
@@ -134,7 +136,7 @@ def read_trial(tags: Mapping[str, str]) -> Transcript | None:
         budget=told["budget"],
         measured={key: float(value) for key, value in told["measured"].items()},
         quality=_columns(told["quality"]),
-        gradient=_columns(told["gradient"]),
+        scalars={key: _columns(curve) for key, curve in told["scalars"].items()},
         provenance=told["provenance"],
     )
 
@@ -146,10 +148,16 @@ def _deciding(record: Record, plan: Mapping[str, Any], committed: Record) -> boo
     return committed.judged_by(load_definition(said["definition"])).failed
 
 
-def _curve(steps: Column | Sequence[float], values: Column | None) -> list[list[float]]:
-    count = 0 if values is None else min(len(steps), len(values))
-    places = [place - 1 for place in even_points(count, CURVE_POINTS)] if count else []
-    return [[float(steps[place]), float(f"{values[place]:.6g}")] for place in places if values is not None]
+def _curve(steps: Column, values: Column | None, budget: int) -> list[list[float]]:
+    """Thin a curve evenly over the budget: trials that ended at different steps keep those that they share."""
+    steps = steps[: 0 if values is None else len(values)]
+    if values is None or not len(steps):
+        return []
+    places = np.arange(len(steps))
+    if len(steps) > CURVE_POINTS:
+        grid = np.searchsorted(steps, np.linspace(steps[0], max(steps[-1], budget), CURVE_POINTS - 1))
+        places = np.unique(np.append(grid[grid < len(steps)], len(steps) - 1))
+    return [[float(steps[place]), float(f"{values[place]:.6g}")] for place in places]
 
 
 def _columns(curve: Sequence[Sequence[float | str]]) -> Curve:

@@ -22,7 +22,7 @@ from harness.seeding import Sequential
 from harness.tracking import Patience, TrackingError, read_back, sync
 from harness.tracking.connection import connected
 from harness.tracking.projection import project_trial
-from harness.tracking.transcript import FORMAT_TAG, PLAN, RESULT, VALUE_LENGTH, joined, plan_tags, read_plan
+from harness.tracking.transcript import FORMAT_TAG, PLAN, RESULT, VALUE_LENGTH, joined, plan_tags, read_plan, read_trial
 from reports import leaderboard, leaderboard_from_mlflow
 from reports.evidence import Result
 
@@ -310,3 +310,25 @@ def test_the_command_takes_several_ledgers_and_says_when_it_gets_nothing_or_both
     for arguments, found in ((["report"], "neither"), (["report", "x", "--from-mlflow", "u", "e"], "both")):
         error = CliRunner().invoke(app, arguments).exception
         assert isinstance(error, InputError) and found in str(error)
+
+
+def test_a_curve_that_ends_early_keeps_steps_of_the_whole_ones(ledgers: Ledgers) -> None:
+    """So that a page can take medians over trials."""
+    ledger = ledgers({"sn": ("d",)}, points=100)
+    (record,) = ledger.records()
+    trace = record.trace
+    assert trace is not None
+    early = replace(trace, stopped=61, steps=trace.steps[:61],
+                    scalars={key: column[:61] for key, column in trace.scalars.items()})  # fmt: skip
+    whole, cut = (
+        read_trial(
+            project_trial(replace(record, trace_json=item.to_json()), ledger.plan(), ledger.plan()["cells"][0]).tags
+        )
+        for item in (trace, early)
+    )
+    assert whole is not None and cut is not None
+    steps = {len(item.scalars["d_grad_norm"][0]): list(item.scalars["d_grad_norm"][0]) for item in (whole, cut)}
+    many, few = max(steps), min(steps)
+    assert 10 < few < many <= 25 and steps[few][-1] == 61
+    assert set(steps[few][:-1]) < set(steps[many])
+    assert list(cut.scalars) == ["d_grad_norm", "g_grad_norm"]
