@@ -51,7 +51,7 @@ class Leaderboard:
         from reports.figures import draw
         from reports.html import render
 
-        return render(self.evidence, self.board, draw(self.evidence, self.board, self._samples))
+        return render(self.evidence, self.board, draw(self.evidence, self.board))
 
     def csv(self) -> str:
         """Return ``leaderboard.csv``."""
