@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
 # Okabe & Ito's colours, which people of all kinds of colour vision can tell apart; for dark backgrounds, lighter ones.
 PALETTE = (
@@ -79,6 +80,7 @@ _PAGE_TYPE = {
     "axes.labelsize": 9.0,
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
+    "lines.linewidth": 1.5,
 }
 _PAPER_TYPE = {
     "font.size": 7.0,
@@ -86,7 +88,7 @@ _PAPER_TYPE = {
     "axes.labelsize": 7.0,
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
-    "lines.linewidth": 1.2,
+    "lines.linewidth": 1.1,
 }
 _PAGE_FONT, _PAPER_FONT = "system-ui, sans-serif", "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
@@ -197,6 +199,19 @@ def label(axes: Axes, **texts: str) -> None:
     """
     for kind, value in texts.items():
         getattr(axes, f"set_{kind}")(value, parse_math=False)
+
+
+def beside(axes: Axes) -> Transform:
+    """Return where things stand to the right of some axes: points from their edge, and their own vertical scale.
+
+    Their layout then does not depend on the axes' width, which depends on it.
+    """
+    from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    edge = Affine2D().scale(1 / 72) + figure.dpi_scale_trans + ScaledTranslation(1, 0, axes.transAxes)  # type: ignore[arg-type]  # it is affine
+    return blended_transform_factory(edge, axes.transData)
 
 
 def decades(axes: Axes) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reports.board import Board, Change
 from reports.comparisons import outcomes
 from reports.evidence import Evidence
-from reports.figures.canvas import INK, PAPER, SOFT, TEXT, label
+from reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
 from reports.figures.drawing import Drawing, Picture
 from reports.formatting import change, percent, plain, points, short
 from reports.statistics import ALPHA, risk_difference
@@ -26,7 +26,7 @@ MOST = 40
 """Of more normalizers, those with the lowest and those with the highest difference are drawn."""
 ROW = 0.32
 """Height of a normalizer, in inches on the page."""
-_MARK, _FLOOR, _TALLEST = -0.14, 0.4, 0.26
+_MARK, _FLOOR, _TALLEST, _LEAST = -0.2, 0.42, 0.42, 0.18
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     name = short(str(baseline), 40)
     title = f"Against {name}"
     cut = f" Of {len(found)} normalizers, the {MOST // 2} with the lowest and the {MOST // 2} with the highest difference."
+    decided = evidence.sequential is not None and evidence.sequential.test is not None
+    test = "the test of sequential seeds" if decided else "the test, corrected for all comparisons with the baseline,"
     height = 1.0 + ROW * len(shown)
 
     def paint(figure: Figure) -> None:
@@ -63,8 +65,8 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         title=title,
         caption=f"Instability rate less that of {plain(str(baseline))} on the trials that they share: left of the line, a"
         f" normalizer fails less often. The diamond is all settings together with its {percent(1 - ALPHA)} interval, which"
-        " is for one comparison at a time; it is filled and bold where the test, corrected for all comparisons with the"
-        " baseline, separates the two. The thin marks below are single settings, taller where several have the same"
+        f" is for one comparison at a time; it is filled and bold where {test} separates the two."
+        " The thin marks below are single settings, taller where several have the same"
         " difference: far apart, they say that the answer depends on the setting." + cut * (len(shown) < len(found)),
         parts=(picture,) if shown else (),
     )
@@ -102,30 +104,32 @@ def _paint(axes: Axes, shown: Sequence[Entry], baseline: str, *, gap: bool) -> N
     half = len(shown) // 2
     rows = [place + (gap and place >= half) for place in range(len(shown))]
     bottom = rows[-1] + 0.62
-    axes.axvline(0, color=SOFT, lw=0.9)
+    axes.axvline(0, color=SOFT, lw=0.8)
     for row in range(rows[-1] + 1):
         axes.axhline(row + 0.5, color=SOFT, lw=0.3, alpha=0.35)
     _settings(axes, shown, rows)
     for row, entry in zip(rows, shown, strict=True):
         found, sure = entry.change, entry.change.significant
-        across = [found.low, found.high], [row + _MARK] * 2
-        axes.plot(*across, color=INK, lw=2.2 if sure else 0.9, solid_capstyle="butt")
+        interval = [found.low, found.high], [row + _MARK] * 2
+        axes.plot(*interval, color=INK, lw=2.2 if sure else 0.9, solid_capstyle="butt")
         face = INK if sure else PAPER
         axes.plot([found.difference], [row + _MARK], "D", ms=5.5 if sure else 4.8, mec=INK, mfc=face, mew=0.9, zorder=4)
     size = float(mpl.rcParams["font.size"]) - 0.5
-    beside = axes.get_yaxis_transform()
+    across = 12 + 15.5 * size  # room for the longest change in bold
+    right = beside(axes)
     for row, entry in zip(rows, shown, strict=True):
         found = entry.change
         weight = "bold" if found.significant else "normal"
-        axes.text(1.03, row, change(found), transform=beside, va="center", fontsize=size, color=INK, weight=weight)
+        axes.text(12, row, change(found), transform=right, va="center", fontsize=size, color=INK, weight=weight)
         counts = f"{found.wins} / {found.ties} / {found.losses}"
-        axes.text(1.40, row, counts, transform=beside, va="center", fontsize=size, color=INK)
-    for place, words in ((1.03, f"all settings ({percent(1 - ALPHA)} interval)"), (1.40, "wins / ties / losses")):
-        axes.text(place, -0.75, words, transform=beside, va="center", fontsize=size, color=SOFT)
-    for side, words in (("right", "← fails less often   "), ("left", "   fails more often →")):
-        axes.text(0, -0.75, words, ha=side, va="center", fontsize=size, color=SOFT)
+        axes.text(across, row, counts, transform=right, va="center", fontsize=size, color=INK)
+    for place, words in ((12, f"all settings ({percent(1 - ALPHA)} interval)"), (across, "wins / ties / losses")):
+        axes.text(place, -0.75, words, transform=right, va="center", fontsize=size, color=SOFT)
+    for side, step, words in (("right", -8, "← fails less often"), ("left", 8, "fails more often →")):
+        axes.annotate(words, (0, -0.75), (step, 0), textcoords="offset points", ha=side, va="center", fontsize=size,
+                      color=SOFT)  # fmt: skip
     if gap:
-        axes.text(0.02, half, "…", transform=beside, va="center", fontsize=size, color=SOFT)
+        axes.text(12, half, "…", transform=right, va="center", fontsize=size, color=SOFT)
     reach = max(abs(value) for entry in shown for value in (entry.change.low, entry.change.high, *entry.settings))
     reach = 1.04 * max(0.1, reach)
     axes.set(xlim=(-reach, reach), ylim=(bottom, -1.1))
@@ -139,14 +143,14 @@ def _paint(axes: Axes, shown: Sequence[Entry], baseline: str, *, gap: bool) -> N
 
 
 def _settings(axes: Axes, shown: Sequence[Entry], rows: Sequence[int]) -> None:
-    """Draw the settings' differences, equal ones as one mark whose height grows with the root of their number."""
+    """Draw the settings' differences, equal ones as one mark whose height grows with their number."""
     tallies = [Counter(round(value, 3) for value in entry.settings) for entry in shown]
     most = max((number for tally in tallies for number in tally.values()), default=1)
     x: list[float] = []
     y: list[float] = []
     for row, tally in zip(rows, tallies, strict=True):
         for value, number in sorted(tally.items()):
-            height = _TALLEST * (0.5 + 0.5 * (number / most) ** 0.5) if most > 1 else 0.7 * _TALLEST
+            height = _LEAST + (_TALLEST - _LEAST) * (number - 1) / max(1, most - 1)
             x += [value, value, np.nan]
             y += [row + _FLOOR, row + _FLOOR - height, np.nan]
-    axes.plot(x, y, color=INK, lw=1.0, alpha=0.55, solid_capstyle="butt")
+    axes.plot(x, y, color=INK, lw=1.2, alpha=0.6, solid_capstyle="butt")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reports.board import Board
 from reports.evidence import Evidence
-from reports.figures.canvas import COLUMN, DASHES, GRID, INK, SOFT, TEXT, colour
+from reports.figures.canvas import COLUMN, DASHES, GRID, INK, SOFT, TEXT, beside, colour
 from reports.formatting import count, listing, short
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ WITH_BANDS = 6
 NARROW = 6
 """Lines that fit into a column of a paper, their names beside them."""
 LETTERS = 22
-STEPS = 13_000
+_BEND, _SWATCH, _NAME = 9, 24, 28
+"""Points from the axes to where a line has gone to the height of its name, to its end, and to the name."""
+STEPS = 11_000
 """Steps of all lines of a figure together, so that the page keeps its size; never fewer than 24 for a line, or 12 where
 it is grey."""
 
@@ -53,7 +55,7 @@ class Lines:
             pictures: Of the figure.
         """
         each = STEPS // max(1, pictures * (len(self.styles) + len(self.grey)))
-        return min(200, max(24, each)), min(100, max(12, each // 2))
+        return min(200, max(24, each)), min(100, max(12, each * 3 // 4))
 
     def said(self) -> str:
         """Return what a caption says about the colours; empty where all normalizers have one."""
@@ -169,17 +171,17 @@ def name_ends(
     extra = [f"{count(len(lines.grey), 'other')}"] if lines.grey else []
     gap = size * 1.3 / 72 / inches * (top - bottom)
     places = spread([*(-1.0 for _ in extra), *(ends[name] for name in names)], gap, 0.0, 1.0)
-    across = axes.get_yaxis_transform()
+    right = beside(axes)
     for place in places[: len(extra)]:
-        axes.plot([1.045, 1.08], [place, place], transform=across, clip_on=False, color=SOFT, lw=0.5, alpha=0.6)
-        axes.text(1.095, place, extra[0], transform=across, va="center", fontsize=size, color=SOFT)
+        axes.plot([_BEND, _SWATCH], [place, place], transform=right, clip_on=False, color=SOFT, lw=0.5, alpha=0.6)
+        axes.text(_NAME, place, extra[0], transform=right, va="center", fontsize=size, color=SOFT)
     for name, place in zip(names, places[len(extra) :], strict=True):
         shade, dash = lines.styles[name]
-        x, y = [1.005, 1.045, 1.08], [ends[name], place, place]
-        axes.plot(x[:2], y[:2], transform=across, clip_on=False, color=shade, lw=0.6, alpha=0.8)
-        axes.plot(x[1:], y[1:], transform=across, clip_on=False, color=shade, linestyle=dash, lw=1.5)
+        x, y = [1, _BEND, _SWATCH], [ends[name], place, place]
+        axes.plot(x[:2], y[:2], transform=right, clip_on=False, color=shade, lw=0.6, alpha=0.8)
+        axes.plot(x[1:], y[1:], transform=right, clip_on=False, color=shade, linestyle=dash)
         words = short(name, LETTERS) + (more or {}).get(name, "")
-        axes.text(1.095, place, words, transform=across, va="center", fontsize=size, color=INK, parse_math=False)
+        axes.text(_NAME, place, words, transform=right, va="center", fontsize=size, color=INK, parse_math=False)
 
 
 def frame(axes: Axes) -> None:

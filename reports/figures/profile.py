@@ -16,7 +16,7 @@ from reports.evidence import Evidence, Protocol
 from reports.figures.canvas import label
 from reports.figures.drawing import Drawing, Picture, file_name
 from reports.figures.lines import Lines, choose, frame, greys, name_ends, paper_size, staircase
-from reports.formatting import count, percent, short, tick
+from reports.formatting import percent, short, tick
 from reports.statistics import ALPHA, performance_profile
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         caption="The share of all trials whose last evaluation is at least as good as a threshold, from strict thresholds"
         " on the left to lenient ones on the right; a failed trial is as good as none. A line further up is better, and"
         " where it ends at the right is the share of trials that did not fail."
-        + f" In the sum, {count(unknown, 'trial')} did not fail and yet have no finite number; they count as failed here."
+        + f" Trials that did not fail and yet have no finite number ({unknown} in all) are as good as none, too."
         * bool(unknown)
         + f" Bands are pointwise {percent(1 - ALPHA)} intervals of the share." * lines.band
         + lines.said(),
@@ -168,7 +168,7 @@ def _picture(
         axes = figure.subplots()
         values = np.concatenate([item.values for item in trials.values()])
         where = axis(values, protocol.better)
-        fine, coarse = (thresholds(values, where, count) for count in levels)
+        fine, coarse = (thresholds(values, where, level) for level in levels)
         frame(axes)
         _scale(axes, where)
         greys(
@@ -180,7 +180,7 @@ def _picture(
                 found = profile(trials[one], where, fine, protocol.better)
                 if lines.band:
                     _band(axes, *found, trials[one].trials, shade)
-                axes.plot(*staircase(*found), color=shade, linestyle=dash, lw=1.5, solid_joinstyle="miter")
+                axes.plot(*staircase(*found), color=shade, linestyle=dash, solid_joinstyle="miter")
         said = f"{short(protocol.measure, 24)} ({protocol.better} is better), from strict to lenient"
         label(axes, xlabel=said, ylabel="share of all trials")
         ends = {one: len(trials[one].values) / trials[one].trials for one in lines.styles if one in trials}
@@ -194,7 +194,7 @@ def _band(axes: Axes, x: NDArray[np.float64], shares: NDArray[np.float64], trial
     ends = {share: rate_interval(round(share * trials), trials) for share in dict.fromkeys(shares.tolist())}
     across, low = staircase(x, [ends[share][0] for share in shares.tolist()])
     back, high = staircase(x, [ends[share][1] for share in shares.tolist()])
-    axes.fill([*across, *back[::-1]], [*low, *high[::-1]], color=shade, alpha=0.1, lw=0)
+    axes.fill([*across, *back[::-1]], [*low, *high[::-1]], color=shade, alpha=0.08, lw=0)
 
 
 def _scale(axes: Axes, where: Axis) -> None:

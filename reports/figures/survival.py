@@ -36,7 +36,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
             found = curves[name]
             if lines.band:
                 _band(axes, found, shade)
-            axes.plot(*staircase(*_line(found)), color=shade, linestyle=dash, lw=1.5, solid_joinstyle="miter")
+            axes.plot(*staircase(*_line(found)), color=shade, linestyle=dash, solid_joinstyle="miter")
         axes.set_xlim(0, 1.01)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], [percent(share) for share in (0, 0.25, 0.5, 0.75, 1)])
         label(axes, xlabel="share of the step budget", ylabel="share still stable")
@@ -94,7 +94,7 @@ def _band(axes: Axes, found: Survival, shade: str) -> None:
     steps = [*found.steps[first:last], found.steps[last] if last < len(known) else 1.0]
     x, low = staircase(steps, [*found.low[first:last], found.low[last - 1]])
     above, high = staircase(steps, [*found.high[first:last], found.high[last - 1]])
-    axes.fill([*x, *above[::-1]], [*low, *high[::-1]], color=shade, alpha=0.1, lw=0)
+    axes.fill([*x, *above[::-1]], [*low, *high[::-1]], color=shade, alpha=0.08, lw=0)
 
 
 def _caption(evidence: Evidence, lines: Lines, numbers: Mapping[str, int]) -> str:
@@ -103,8 +103,8 @@ def _caption(evidence: Evidence, lines: Lines, numbers: Mapping[str, int]) -> st
     cells = {tuple(name in group.cells for group in evidence.groups) for name in numbers}
     return (
         "The share of trainings that no failure had been found in yet, over the share of their step budget"
-        f" (Kaplan–Meier). All {count(len(evidence.groups), 'setting')} are pooled, with {each} trials for each"
-        " normalizer. A line that falls early fails early; the height at the right is the share that never failed."
+        f" (Kaplan–Meier), pooled over {count(len(evidence.groups), 'setting')}: {each} trials of each normalizer."
+        " A line that falls early fails early; the height at the right is the share that never failed."
         + f" Bands are pointwise {percent(1 - ALPHA)} intervals." * lines.band
         + " Not all normalizers were trained in the same settings, so their lines do not compare them on equal terms."
         * (len(cells) > 1)
