@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WITH_COUNTS = 8
 """Up to as many columns have room for the counts."""
 MOST_COLUMNS, MOST_ROWS = 40, 90
+HEAD = 26
+"""Letters of a head that stands upright."""
 DARKEST = 0.85
 STEPS = 20
 """Shades from never to always."""
@@ -35,7 +37,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         axes = figure.subplots()
         _cells(axes, cells, columns, rows, counts=counts)
         axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
-        axes.set_xticks([x + 0.5 for x in range(len(columns))], [short(name, 14 if counts else 26) for name in columns],
+        axes.set_xticks([x + 0.5 for x in range(len(columns))], [short(name, 14 if counts else HEAD) for name in columns],
                         parse_math=False, color=INK, rotation=0 if counts else 90)  # fmt: skip
         axes.set_yticks([y + 0.5 for y in range(len(rows))], [short(name, 40) for name in rows],
                         parse_math=False, color=INK)  # fmt: skip
@@ -44,10 +46,11 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         if not counts:
-            _scale(axes, len(rows))
+            _scale(axes)
 
+    letters = max((len(short(name, HEAD)) for name in columns), default=0)
     title = "Where they fail"
-    tall = 0.4 + 0.21 * len(rows) if counts else 1.75 + 0.135 * len(rows)
+    tall = 0.4 + 0.21 * len(rows) if counts else 0.6 + 0.07 * letters + 0.135 * len(rows)
     wide = min(TEXT, 2.2 + 0.62 * len(columns)) if counts else TEXT
     return Drawing(
         name="heat",
@@ -112,9 +115,15 @@ def _fill(axes: Axes, boxes: list[Box], share: float) -> None:
     axes.add_patch(PathPatch(path, facecolor=FAIL, alpha=0.04 + (DARKEST - 0.04) * share, lw=0))
 
 
-def _scale(axes: Axes, rows: int) -> None:
+def _scale(axes: Axes) -> None:
     """Draw what the shades mean, below the map."""
-    inset = axes.inset_axes((0.0, -1.6 / rows, 0.3, 0.7 / rows))
+    from matplotlib.transforms import Affine2D, ScaledTranslation
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    points = Affine2D().scale(1 / 72) + figure.dpi_scale_trans
+    corner = points + ScaledTranslation(0, 0, axes.transAxes)  # type: ignore[arg-type]  # it is affine
+    inset = axes.inset_axes((0, -17, 110, 8), transform=corner)
     for step in range(STEPS + 1):
         _fill(inset, [(step, 0, 1, 1)], step / STEPS)
     inset.set(xlim=(0, STEPS + 1), ylim=(0, 1), yticks=[])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ALL_IN_COLOUR = 12
 BEST, WORST = 4, 3
 """How many are in colour, of more normalizers than :data:`ALL_IN_COLOUR`; the baseline is always."""
+MOST_GREY = 24
 WITH_BANDS = 6
 NARROW = 6
 """Lines that fit into a column of a paper, their names beside them."""
@@ -38,13 +39,15 @@ class Lines:
 
     Attributes:
         styles: Colour and dashes of those in colour, by label, the most stable first.
-        grey: Labels of the others.
+        grey: Labels of the others, or of some of them, evenly over the table: more would be a grey surface.
+        others: How many others there are.
         baseline: Whether the baseline is among those in colour.
         band: Whether lines come with their intervals.
     """
 
     styles: Mapping[str, tuple[str, Any]]
     grey: tuple[str, ...]
+    others: int
     baseline: bool
     band: bool
 
@@ -59,12 +62,13 @@ class Lines:
 
     def said(self) -> str:
         """Return what a caption says about the colours; empty where all normalizers have one."""
-        if not self.grey:
+        if not self.others:
             return ""
+        some = f" ({len(self.grey)} of {self.others}, evenly over the table)" * (len(self.grey) < self.others)
         shown = f"the {BEST} with the lowest instability rate", f"the {WORST} with the highest"
         return (
-            f" Of {len(self.styles) + len(self.grey)} normalizers,"
-            f" {listing([*shown, 'the baseline'] if self.baseline else shown)} are in colour; the others are thin and grey."
+            f" Of {len(self.styles) + self.others} normalizers,"
+            f" {listing([*shown, 'the baseline'] if self.baseline else shown)} are in colour; others{some} are thin and grey."
         )
 
 
@@ -80,9 +84,12 @@ def choose(evidence: Evidence, board: Board) -> Lines:
         if name in shown:
             taken = sum(shade == colour(index) for shade, _ in styles.values())
             styles[name] = colour(index), DASHES[taken % len(DASHES)]
+    others = [name for name in ranked if name not in styles]
+    step = max(1, -(-len(others) // MOST_GREY))
     return Lines(
         styles={name: styles[name] for name in shown},
-        grey=tuple(name for name in ranked if name not in styles),
+        grey=tuple(others[step // 2 :: step]),
+        others=len(others),
         baseline=evidence.plan.get("baseline") in styles,
         band=len(ranked) <= WITH_BANDS,
     )
@@ -168,7 +175,7 @@ def name_ends(
     inches = max(0.5, figure.get_figheight() - 0.7)
     backwards = list(ends)[::-1]  # of lines that end level, the more stable one is named first, which is further up
     names = sorted(backwards, key=lambda name: ends[name])
-    extra = [f"{count(len(lines.grey), 'other')}"] if lines.grey else []
+    extra = [f"{count(lines.others, 'other')}"] if lines.grey else []
     gap = size * 1.3 / 72 / inches * (top - bottom)
     places = spread([*(-1.0 for _ in extra), *(ends[name] for name in names)], gap, 0.0, 1.0)
     right = beside(axes)
