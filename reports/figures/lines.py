@@ -68,7 +68,8 @@ class Lines:
         shown = f"the {BEST} with the lowest instability rate", f"the {WORST} with the highest"
         return (
             f" Of {len(self.styles) + self.others} normalizers,"
-            f" {listing([*shown, 'the baseline'] if self.baseline else shown)} are in colour; others{some} are thin and grey."
+            f" {listing([*shown, 'the baseline'] if self.baseline else shown)} are in colour;"
+            f" others{some} are thin and grey."
         )
 
 
