@@ -114,7 +114,6 @@ def test_the_more_lines_the_fewer_steps(shared, monkeypatch):
     monkeypatch.setattr("reports.figures.lines.STEPS", 14 * 30)
     (part,) = profile.draw(page.evidence, page.board).parts
     assert max(path.count("h") for path in re.findall(r' d="([^"]*)"[^>]*stroke: var\(--n', part.svg)) <= 32
-    assert len(part.svg) < 14 * 30 * 12 + 8000
     assert re.search(r">[67] others</text>", part.svg)
 
 
