@@ -81,6 +81,7 @@ _PAGE_TYPE = {
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
     "lines.linewidth": 1.5,
+    "lines.markersize": 5.5,
 }
 _PAPER_TYPE = {
     "font.size": 7.0,
@@ -89,6 +90,7 @@ _PAPER_TYPE = {
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
     "lines.linewidth": 1.1,
+    "lines.markersize": 4.2,
 }
 _PAGE_FONT, _PAPER_FONT = "system-ui, sans-serif", "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 

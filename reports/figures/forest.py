@@ -59,7 +59,9 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     def paint(figure: Figure) -> None:
         _paint(figure.subplots(), shown, name, gap=len(shown) < len(found))
 
-    picture = Picture("forest", "", title, (9.4, height), (TEXT, 0.75 + 0.75 * ROW * len(shown)), paint)
+    picture = Picture(
+        "forest", "", title, (9.4, height), (TEXT, 0.75 + (0.24 if len(shown) <= 20 else 0.2) * len(shown)), paint
+    )
     return Drawing(
         name="forest",
         title=title,
@@ -108,12 +110,22 @@ def _paint(axes: Axes, shown: Sequence[Entry], baseline: str, *, gap: bool) -> N
     for row in range(rows[-1] + 1):
         axes.axhline(row + 0.5, color=SOFT, lw=0.3, alpha=0.35)
     _settings(axes, shown, rows)
+    mark = float(mpl.rcParams["lines.markersize"])
     for row, entry in zip(rows, shown, strict=True):
         found, sure = entry.change, entry.change.significant
         interval = [found.low, found.high], [row + _MARK] * 2
-        axes.plot(*interval, color=INK, lw=2.2 if sure else 0.9, solid_capstyle="butt")
+        axes.plot(*interval, color=INK, lw=0.4 * mark if sure else 0.16 * mark, solid_capstyle="butt")
         face = INK if sure else PAPER
-        axes.plot([found.difference], [row + _MARK], "D", ms=5.5 if sure else 4.8, mec=INK, mfc=face, mew=0.9, zorder=4)
+        axes.plot(
+            [found.difference],
+            [row + _MARK],
+            "D",
+            ms=mark if sure else 0.87 * mark,
+            mec=INK,
+            mfc=face,
+            mew=0.9,
+            zorder=4,
+        )
     size = float(mpl.rcParams["font.size"]) - 0.5
     across = 12 + 15.5 * size  # room for the longest change in bold
     right = beside(axes)

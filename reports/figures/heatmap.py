@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 WITH_COUNTS = 8
 """Up to as many columns have room for the counts."""
 MOST_COLUMNS, MOST_ROWS = 40, 90
-HEAD = 26
-"""Letters of a head that stands upright."""
+HEAD, LEVEL = 26, 12
+"""Letters of a head that is not level, and of one that is."""
 DARKEST = 0.85
 STEPS = 20
 """Shades from never to always."""
@@ -33,12 +33,16 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     cells = [cell for cell in board.cells if cell.normalizer in set(columns) and cell.group.title in set(rows)]
     counts = len(columns) <= WITH_COUNTS
 
+    letters = max((len(short(name, HEAD)) for name in columns), default=0)
+    slant = 90 if not counts else 30 if letters > LEVEL else 0
+
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         _cells(axes, cells, columns, rows, counts=counts)
         axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
-        axes.set_xticks([x + 0.5 for x in range(len(columns))], [short(name, 14 if counts else HEAD) for name in columns],
-                        parse_math=False, color=INK, rotation=0 if counts else 90)  # fmt: skip
+        axes.set_xticks([x + 0.5 for x in range(len(columns))], [short(name, HEAD) for name in columns],
+                        parse_math=False, color=INK, rotation=slant, ha="left" if slant == 30 else "center",
+                        rotation_mode="anchor" if slant == 30 else None)  # fmt: skip
         axes.set_yticks([y + 0.5 for y in range(len(rows))], [short(name, 40) for name in rows],
                         parse_math=False, color=INK)  # fmt: skip
         axes.xaxis.tick_top()
@@ -48,9 +52,12 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         if not counts:
             _scale(axes)
 
-    letters = max((len(short(name, HEAD)) for name in columns), default=0)
     title = "Where they fail"
-    tall = 0.4 + 0.21 * len(rows) if counts else 0.6 + 0.07 * letters + 0.135 * len(rows)
+    tall = (
+        0.4 + 0.035 * letters * (slant == 30) + (0.21 if len(rows) <= 30 else 0.14) * len(rows)
+        if counts
+        else 0.6 + 0.07 * letters + 0.135 * len(rows)
+    )
     wide = min(TEXT, 2.2 + 0.62 * len(columns)) if counts else TEXT
     return Drawing(
         name="heat",
@@ -95,7 +102,7 @@ def _cells(axes: Axes, cells: list[CellRow], columns: list[str], rows: list[str]
             boxes.setdefault(round(STEPS * cell.count.rate), []).append((x + 0.03, y + 0.04, 0.94, 0.92))
         if counts:
             words = of(cell.count) if cell.count.trials else "missing"
-            dark = bool(cell.count.trials) and cell.count.rate > 0.6
+            dark = bool(cell.count.trials) and cell.count.rate > 0.8
             shade = PAPER if dark else INK if cell.count.trials else SOFT
             axes.text(x + 0.5, y + 0.5, words, ha="center", va="center", color=shade, fontsize="small")
         elif not cell.count.trials:

@@ -181,7 +181,7 @@ def _picture(
                 if lines.band:
                     _band(axes, *found, trials[one].trials, shade)
                 axes.plot(*staircase(*found), color=shade, linestyle=dash, solid_joinstyle="miter")
-        said = f"{short(protocol.measure, 24)} ({protocol.better} is better), from strict to lenient"
+        said = f"{short(protocol.measure, 36)}\nfrom strict to lenient ({protocol.better} is better)"
         label(axes, xlabel=said, ylabel="share of all trials")
         ends = {one: len(trials[one].values) / trials[one].trials for one in lines.styles if one in trials}
         name_ends(figure, axes, lines, ends)
