@@ -23,6 +23,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
+	$(BIN)/ganbench check --suite quick --json > $(RESULTS)/checks.json
 	@$(BIN)/ganbench report $(RESULTS) --out $(RESULTS)/leaderboard
 	@echo "open $(CURDIR)/$(RESULTS)/leaderboard/leaderboard.html"
 

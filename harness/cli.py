@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 for sweeping in (sweeps.plan, sweeps.run, sweeps.status, sweeps.stop, sweeps.sync):
     app.command()(sweeping)
-for reading in (results.report, results.relabel, results.label, results.power):
+for reading in (results.report, results.diff, results.badge, results.relabel, results.label, results.power):
     app.command()(reading)
 app.command(name="list")(plugins.list_)
 app.command()(plugins.check)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import GanbenchError
 
@@ -65,6 +65,17 @@ def check_normalizer(normalizer: Normalizer, catalog: Catalog) -> Iterator[Check
             yield Check(claim, False, f"{type(error).__name__}: {error}")
         else:
             yield Check(claim, True)
+
+
+def conformance(normalizer: Normalizer, outcomes: Sequence[Check]) -> dict[str, Any]:
+    """Return what ``ganbench check --json`` says of a normalizer: which one it was, and what came of each check."""
+    return {
+        "normalizer": normalizer.label(),
+        "version": normalizer.version,
+        "source": normalizer.source(),
+        "passed": [outcome.claim for outcome in outcomes if outcome.passed],
+        "failed": {outcome.claim: outcome.detail for outcome in outcomes if not outcome.passed},
+    }
 
 
 def _networks(normalizer: Normalizer) -> list[Network]:

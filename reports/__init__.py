@@ -1,8 +1,9 @@
-"""From a ledger to statistics, a leaderboard, and its markdown, HTML, CSV and figures.
+"""From ledgers to statistics, a leaderboard, and its markdown, HTML, CSV and figures.
 
-Pure functions of the ledger: no MLflow, no torch, no clock, nothing random.
+Pure functions of the ledger: no torch, no clock, nothing random. A leaderboard that is read back from MLflow asks
+``harness.tracking`` for what was written there, when it is wanted.
 """
 
-from reports.publish import Leaderboard, leaderboard
+from reports.publish import Leaderboard, leaderboard, leaderboard_from_mlflow
 
-__all__ = ["Leaderboard", "leaderboard"]
+__all__ = ["Leaderboard", "leaderboard", "leaderboard_from_mlflow"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.comparisons import Pair, compare_all, outcomes
+from reports.conformance import Conformance
 from reports.cost import step_costs
 from reports.counting import Count, count_all, count_cell
 from reports.evidence import Evidence, Group, Protocol, Result
@@ -70,6 +71,7 @@ class Row:
         lasted: Share of the budget for which its trainings were stable, the mean of the cells' means; nan without trials.
         cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
         settings: In how many groups the plan has it.
+        conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
     """
 
     normalizer: str
@@ -82,6 +84,7 @@ class Row:
     lasted: float
     cost: float
     settings: int
+    conformance: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,13 @@ class Board:
     reference: str | None
 
 
-def build(evidence: Evidence) -> Board:
-    """Compute everything that the tables say."""
+def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -> Board:
+    """Compute everything that the tables say.
+
+    Args:
+        evidence: The trials.
+        checks: What ``ganbench check`` found, by the normalizer's label.
+    """
     cells = tuple(_cell_row(evidence, group, normalizer) for group in evidence.groups for normalizer in group.cells)
     by_name: dict[str, list[CellRow]] = {name: [] for name in evidence.normalizers}
     for cell in cells:
@@ -143,6 +151,7 @@ def build(evidence: Evidence) -> Board:
             lasted=_lasted(evidence, by_name[name]),
             cost=costs[name],
             settings=len(by_name[name]),
+            conformance=checks[name].badge(evidence.sources_of(name)) if checks and name in checks else "",
         )
         for place, name in enumerate(order)
     )

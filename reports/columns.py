@@ -57,11 +57,11 @@ def _rank() -> Column:
     return Column(
         "rank",
         "rank",
-        "All places that the data leave open. Normalizers that share a tier (a letter) are not separated. Below: the"
-        " chance of the lowest rate if seeds were drawn anew.",
+        "All places that the data leave open. Normalizers that share a tier (a letter) are not separated. P(best) is"
+        " the chance of the lowest rate if seeds were drawn anew.",
         lambda row: f.rank(row.rank),
         lambda row: row.rank[0] + row.rank[1] / 1000,
-        lambda row: f.tier(row.tiers) + (f" · best {f.chance(row.best)}" if row.count.trials else ""),
+        lambda row: f.tier(row.tiers) + (f" · P(best) {f.chance(row.best)}" if row.count.trials else ""),
     )
 
 
@@ -71,6 +71,7 @@ def _name(evidence: Evidence) -> Column:
     def more(row: Row) -> str:
         notes = ["baseline"] if row.normalizer == baseline else []
         notes += [f"in {row.settings} of {settings} settings"] if row.settings < settings else []
+        notes += [row.conformance] if row.conformance else []
         return ", ".join(notes)
 
     return Column("name", "normalizer", "", lambda row: row.normalizer, lambda row: row.normalizer, more)
@@ -133,9 +134,9 @@ def _quality(index: int, protocol: Protocol) -> Column:
 def _lasted() -> Column:
     return Column(
         "lasted",
-        "stable for",
-        "Share of the step budget before the first failure, the mean over trials and settings.",
-        lambda row: f.NOTHING if math.isnan(row.lasted) else f"{f.percent(row.lasted)} of steps",
+        "stable steps",
+        "Share of the steps before the first failure, the mean over trials and settings.",
+        lambda row: f.NOTHING if math.isnan(row.lasted) else f.percent(row.lasted),
         lambda row: row.lasted,
     )
 

@@ -110,6 +110,8 @@ class Evidence:
         sources: Plugins whose source changed under an unchanged version: (kind, name).
         relabelled: How many verdicts were reached anew because the record's was by another definition.
         wanted: How many trials each cell should have.
+        plugins: Whose source made the trials: (kind, name, version, source).
+        contents: What the data were: a data set's canonical specification, and its content.
     """
 
     plan: dict[str, Any]
@@ -122,6 +124,8 @@ class Evidence:
     sources: tuple[tuple[str, str], ...]
     relabelled: int
     wanted: dict[str, int]
+    plugins: tuple[tuple[str, str, str, str], ...] = ()
+    contents: tuple[tuple[str, str], ...] = ()
 
     @property
     def seeds(self) -> int:
@@ -147,6 +151,23 @@ class Evidence:
         """Return the committed trials of a cell, by seed; none where the plan has no such cell."""
         results = self.results.get(group.cells.get(normalizer, ""), {})
         return [results[seed] for seed in sorted(results)]
+
+    def settings_of(self, normalizer: str) -> int:
+        """Return in how many groups a normalizer has a cell.
+
+        Where that is fewer than there are groups, its mean rate speaks of other settings than those of others.
+        """
+        return sum(normalizer in group.cells for group in self.groups)
+
+    def sources_of(self, normalizer: str) -> frozenset[tuple[str, str]]:
+        """Return with which versions and sources of a normalizer the trials were run: (version, source hash)."""
+        specs = [
+            cell["spec"].get("normalizer") or {} for cell in self.plan["cells"] if cell["normalizer"] == normalizer
+        ]
+        names = {str(spec.get("name", "?")) for spec in specs}
+        return frozenset(
+            (version, source) for kind, name, version, source in self.plugins if kind == "normalizer" and name in names
+        )
 
     def hash(self) -> str:
         """Return the SHA-256 over the sorted SHA-256 of the committed trials: what this page was made from."""

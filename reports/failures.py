@@ -18,6 +18,7 @@ class Failure:
 
     Attributes:
         setting: Title of its group of cells.
+        cell: Identity of its cell.
         normalizer: Its normalizer.
         seed: Its seed.
         step: The step of the first failure; -1 for a method that did not run.
@@ -26,6 +27,7 @@ class Failure:
     """
 
     setting: str
+    cell: str
     normalizer: str
     seed: int
     step: int
@@ -38,6 +40,7 @@ def failures(evidence: Evidence) -> list[Failure]:
     return [
         Failure(
             setting=group.title,
+            cell=group.cells[normalizer],
             normalizer=normalizer,
             seed=result.seed,
             step=-1 if result.verdict.failed_at is None else result.verdict.failed_at,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,23 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _UNIT = re.compile(r"\d+(–[\d.]+)? %|(Holm )?p [=&][lt; ]*[\d.e-]+")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_IN_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "−": r"$-$",
+    "–": "--",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    **{character: "\\" + character for character in "{}$&#_%"},
+}
+_LATEX = re.compile("[" + re.escape("".join(_IN_LATEX)) + "]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "://": "&#58;//"}
 
 
@@ -54,6 +72,11 @@ def html(text: str) -> str:
     text = escape(plain(text, keep=_OPEN + _CLOSE))
     text = _UNIT.sub(lambda match: match[0].replace(" ", "\u00a0").replace("–", "–\u2060"), text)
     return text.replace(_OPEN, "<b><bdi>").replace(_CLOSE, "</bdi></b>")
+
+
+def latex(text: str) -> str:
+    """Escape a text for LaTeX, and say in its words what it has signs for."""
+    return _LATEX.sub(lambda match: _IN_LATEX[match[0]], plain(text).replace(_OPEN, "").replace(_CLOSE, ""))
 
 
 def code(text: str) -> str:
@@ -206,3 +229,13 @@ def count(amount: int, singular: str) -> str:
 def listing(names: Sequence[str], last: str = "and") -> str:
     """Return ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else ""
+
+
+def thousands(amount: int) -> str:
+    """Return ``50,000``."""
+    return f"{amount:,}"
+
+
+def as_published(value: Decimal, std: Decimal | None = None) -> str:
+    """Return a published number with the digits that were printed: ``23.90``, ``16.77 ± 0.04``."""
+    return f"{value}" if std is None else f"{value} ± {std}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cell import canonical_json
 from harness.ledger import Ledger, Record
 from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Verdict, load_definition
@@ -34,6 +35,7 @@ def gather(ledger: Ledger) -> Evidence:
     results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
     software: Counter[str] = Counter()
     sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    contents: set[tuple[str, str]] = set()
     relabelled = 0
     said = plan.get("sequential")
     decides = load_definition(said["definition"]) if said else definition
@@ -47,8 +49,10 @@ def gather(ledger: Ledger) -> Evidence:
         failed.setdefault(record.cell_id, {})[record.seed] = deciding.failed
         relabelled += verdict is not record.verdict
         results[record.cell_id][record.seed] = _result(record, verdict, measures[record.cell_id])
-        software[_software(record.provenance)] += 1
+        software[software_words(record.provenance)] += 1
         _note_sources(record, sources)
+        if record.provenance.get("data"):
+            contents.add((canonical_json(record.spec["cell"].get("dataset")), str(record.provenance["data"])))
     return Evidence(
         plan=plan,
         definition=definition,
@@ -59,11 +63,13 @@ def gather(ledger: Ledger) -> Evidence:
         software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
         sources=tuple(sorted({key[:2] for key in _changed(sources)})),
         relabelled=relabelled,
-        wanted=_wanted(plan, groups, failed),
+        wanted=wanted_seeds(plan, groups, failed),
+        plugins=tuple(sorted((*key, *item) for key, found in sources.items() for item in found)),
+        contents=tuple(sorted(contents)),
     )
 
 
-def _wanted(
+def wanted_seeds(
     plan: Mapping[str, Any], groups: Iterable[Group], failed: Mapping[str, Mapping[int, bool]]
 ) -> dict[str, int]:
     """Return how many trials each cell should have, as the sweep decided it."""
@@ -125,7 +131,7 @@ def _thin(steps: Column, values: Column | None) -> tuple[Column, Column]:
     return steps[kept], values[kept]
 
 
-def _software(provenance: Mapping[str, Any]) -> str:
+def software_words(provenance: Mapping[str, Any]) -> str:
     """Return versions and device in words, nothing that names a host, a process or a time."""
     packages = provenance.get("packages") or {}
     parts = [f"{name} {packages[name]}" for name in sorted(packages)]

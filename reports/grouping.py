@@ -11,15 +11,25 @@ from reports.evidence import Group, Protocol
 
 
 def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
-    """Put cells together whose specifications differ in the normalizer only."""
+    """Put cells together whose specifications differ in the normalizer only.
+
+    Args:
+        cells: Of a plan. Those of several (``reports.combining``) may say under ``origin`` what tells their suite from
+            the others, the nearest first, and under ``suite_seed`` where their random streams come from.
+    """
     members: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
         rest = {key: value for key, value in cell["spec"].items() if key != "normalizer"}
-        members.setdefault(canonical_json(rest), []).append(cell)
+        # Seeds of the same number are no pair where they come from other suite seeds.
+        members.setdefault(canonical_json([rest, cell.get("suite_seed")]), []).append(cell)
     first = [group[0] for group in members.values()]
     protocols = _protocols(first)
     titles = _unique(
-        [cell["dataset"], cell["setting"] or cell["architecture"], cell["architecture"], _batch(cell)] for cell in first
+        [
+            *(cell["dataset"], cell["setting"] or cell["architecture"], *cell.get("origin", [])[:1]),
+            *(cell["architecture"], _batch(cell), *cell.get("origin", [])[1:]),
+        ]
+        for cell in first
     )
     return [
         Group(

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from reports import formatting
 from reports.board import Board
+from reports.columns import columns
+from reports.comparison_data import comparison_data
+from reports.counting import MODES
 from reports.evidence import Evidence
 from reports.failures import failures
 from reports.figures.canvas import PALETTE
 from reports.figures.drawing import Drawing
+from reports.heat import heat
 from reports.measured import facts
 from reports.measures import measure_tables
-from reports.wording import caution, conclusion, headline, intro
+from reports.wording import caution, claims, headline, intro
 
 TEMPLATES = Path(__file__).parent / "templates"
-FAILURES = 2000
-"""A longer list is cut; the ledger has the rest."""
+SCRIPTS = ("sort", "theme", "heat", "compare", "print")
+FAILURES = 300
+"""A longer list is cut; the pages of the cells have the rest."""
+
+
+def cell_href(identity: str) -> str:  # until the pages are there
+    return f"cells/{identity}.html"
+
+
+def setting_href(group: object) -> str:
+    return "#"
+
+
+def normalizer_href(name: str) -> str:
+    return "#"
 
 
 def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str:
@@ -47,24 +66,36 @@ def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str
     )
     environment.filters["sentence"] = sentence
     environment.filters["breakable"] = breakable
-    script = (TEMPLATES / "leaderboard.js").read_text(encoding="utf-8")
+    script = "".join((TEMPLATES / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     failed = failures(evidence)
     return environment.get_template("leaderboard.html.j2").render(
         board=board,
         caution=caution(evidence, board),
-        conclusions=[(pair, conclusion(pair)) for pair in board.pairs],
-        drawings=drawings,
+        columns=columns(evidence, board),
+        conclusions=claims(evidence, board) if board.pairs else None,
+        data=_embedded(comparison_data(evidence, board)),
+        drawings=[drawing for drawing in drawings if drawing.parts],
         evidence=evidence,
         f=formatting,
         facts=facts(evidence, board),
         failed=failed[:FAILURES],
         failed_in_all=len(failed),
+        heat=heat(evidence, board),
         headline=headline(evidence, board),
         intro=intro(evidence),
+        modes=[mode for mode in MODES if any(cell.count.modes[mode] for cell in board.cells)],
         measures=measure_tables(evidence, board),
+        cell_href=cell_href,
+        normalizer_href=normalizer_href,
+        setting_href=setting_href,
         palette=PALETTE,
         places={name: place for place, name in enumerate(evidence.normalizers)},
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=(TEMPLATES / "leaderboard.css").read_text(encoding="utf-8"),
     )
+
+
+def _embedded(data: Mapping[str, Any]) -> str:
+    """Return JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reports import formatting as f
 from reports.board import Board
@@ -11,10 +11,13 @@ from reports.evidence import Evidence
 from reports.failures import Failure, failures
 from reports.measured import facts
 from reports.measures import measure_tables
-from reports.wording import caution, conclusion, headline, intro
+from reports.wording import caution, claims, headline, intro
 
 FAILURES = 200
-"""A longer list is cut; the ledger and the HTML page have the rest."""
+"""A longer list is cut; the pages of the cells have the rest."""
+
+CELLS = 200
+"""Likewise, of each protocol; ``cells.csv`` has all of them."""
 
 
 def render(evidence: Evidence, board: Board) -> str:
@@ -27,15 +30,16 @@ def render(evidence: Evidence, board: Board) -> str:
         f.markdown(intro(evidence)),
         _leaderboard(evidence, board),
         "## What the data support",
-        "\n".join(f"- {f.markdown(conclusion(pair))}" for pair in board.pairs) or "There is nothing to compare.",
+        _claims(evidence, board),
         *_measures(evidence, board),
         "## Cell by cell",
-        _cells(board),
+        *_cells(evidence, board),
         "## What happened, trial by trial",
         _failures(failures(evidence)),
         "## How this was measured",
         *(_fact(fact.term, fact.lines, code=fact.code) for fact in facts(evidence, board)),
-        "The figures are in leaderboard.html, the first table in leaderboard.csv.",
+        "The figures are in leaderboard.html and in figures/, the first table in leaderboard.csv, leaderboard.parquet and"
+        " leaderboard.tex, all cells in cells.csv.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -44,6 +48,14 @@ def _leaderboard(evidence: Evidence, board: Board) -> str:
     shown = columns(evidence, board)
     rows = [[f.both_lines(column.text(row), column.more(row)) for column in shown] for row in board.rows]
     return _table([column.title for column in shown], rows)
+
+
+def _claims(evidence: Evidence, board: Board) -> str:
+    found = claims(evidence, board)
+    lines = [f"- {f.markdown(words)}" for _, words in (*found.sure, *found.open)]
+    more = found.more_sure + found.more_open
+    lines += [f"- … and {f.count(more, 'more pair')}, which leaderboard.html compares."] if more else []
+    return "\n".join(lines) or "There is nothing to compare."
 
 
 def _measures(evidence: Evidence, board: Board) -> list[str]:
@@ -56,16 +68,20 @@ def _measures(evidence: Evidence, board: Board) -> list[str]:
     return parts
 
 
-def _cells(board: Board) -> str:
-    head = ["setting", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed", "quality"]
-    return _table(
-        head,
-        (
-            [cell.group.title, cell.normalizer, f.of(cell.count), f.rate(cell.count), f.modes(cell.count.modes),
-             f.quality(cell.quality)]
-            for cell in board.cells
-        ),
-    )  # fmt: skip
+def _cells(evidence: Evidence, board: Board) -> Iterator[str]:
+    head = ["setting", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed"]
+    for protocol in evidence.protocols:
+        cells = [cell for cell in board.cells if cell.group.protocol == protocol]
+        yield _table(
+            [*head, f.quality_title(protocol.title, protocol.better)],
+            (
+                [cell.group.title, cell.normalizer, f.of(cell.count), f.rate(cell.count), f.modes(cell.count.modes),
+                 f.quality(cell.quality)]
+                for cell in cells[:CELLS]
+            ),
+        )  # fmt: skip
+        if len(cells) > CELLS:
+            yield f"{f.count(len(cells) - CELLS, 'more cell')} in cells.csv."
 
 
 def _failures(failed: Sequence[Failure]) -> str:
@@ -74,7 +90,7 @@ def _failures(failed: Sequence[Failure]) -> str:
     head = ["setting", "normalizer", "seed", "first failed", "how"]
     rows = ([item.setting, item.normalizer, str(item.seed), item.since, item.how] for item in failed[:FAILURES])
     cut = len(failed) - FAILURES
-    more = f"\n\n{f.count(cut, 'more failed trial')} in leaderboard.html." if cut > 0 else ""
+    more = f"\n\n{f.count(cut, 'more failed trial')} on the pages of their cells." if cut > 0 else ""
     summary = f"<summary>{f.count(len(failed), 'failed trial')}</summary>"
     return f"<details>\n{summary}\n\n{_table(head, rows)}{more}\n\n</details>"
 

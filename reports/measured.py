@@ -9,8 +9,10 @@ from harness.intervals import EXACT_BELOW
 from reports.board import Board
 from reports.counting import MODES
 from reports.evidence import Evidence
-from reports.formatting import count, listing, mode
-from reports.statistics import ALPHA
+from reports.formatting import count, listing, mode, percent
+from reports.statistics import ALPHA, detectable_rate
+from reports.statistics.power import POWER
+from reports.wording import seeds_each
 
 MISSING_LINES = 30
 
@@ -35,9 +37,13 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
     plan = evidence.plan
     cells = count(len(board.cells), "cell")
     normalizers = count(len(evidence.normalizers), "normalizer")
-    suite = f"{plan['suite']}, version {plan['version']}, hash {plan['hash']}, random streams from {plan['seed']}"
+    suites = plan.get("suites", [plan])  # several, where the page is made from ledgers of several
+    ran = dict.fromkeys(f"ganbench run {suite['suite']}" for suite in suites)
     found = [
-        Fact("Suite", (suite,)),
+        Fact("Suite" if len(suites) == 1 else "Suites", tuple(
+            f"{suite['suite']}, version {suite['version']}, hash {suite['hash']}, random streams from {suite['seed']}"
+            for suite in suites
+        )),
         Fact("Trials", (
             f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {_seeds(evidence)} each:"
             f" {evidence.committed} committed of {evidence.planned} planned.",
@@ -45,12 +51,14 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             " in every other setting.",
             "A trial lost with its machine runs again; a failed one never does.",
         )),
+        Fact("Not in all settings", _uneven(evidence)),
         Fact(f"Unstable, definition {evidence.definition.version}", (
             "A trial is unstable if a detector finds something, or if the method could not run (method error)."
             " One trial can fail in several ways.",
             *_thresholds(evidence),
         )),
         Fact("Statistics", (*_statistics(), *_looks(evidence))),
+        Fact("What these seeds can tell apart", _detectable(evidence, board)),
         Fact("Software and devices", tuple(
             f"{words} ({count(trials, 'trial')})" for words, trials in evidence.software
         )),
@@ -63,13 +71,24 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             for kind, name in evidence.sources
         )),
         Fact("Ledger", (f"sha256 {evidence.hash()} over {count(evidence.committed, 'trial')}",), code=True),
-        Fact("Made by", (f"ganbench run {plan['suite']}", "ganbench report RESULTS_FOLDER"), code=True),
+        Fact("Made by", (*ran, " ".join(["ganbench report", *["RESULTS_FOLDER"] * len(suites)])), code=True),
     ]  # fmt: skip
     return [fact for fact in found if fact.lines]
 
 
 def _seeds(evidence: Evidence) -> str:
-    return count(evidence.seeds, "seed") if evidence.sequential is None else evidence.sequential.words()
+    return seeds_each(evidence) if evidence.sequential is None else evidence.sequential.words()
+
+
+def _uneven(evidence: Evidence) -> tuple[str, ...]:
+    """Say whose mean rates speak of fewer settings than there are."""
+    total = len(evidence.groups)
+    some = {name: evidence.settings_of(name) for name in evidence.normalizers}
+    lines = [f"{name}: in {found} of {total}" for name, found in some.items() if found < total]
+    said = (
+        "The mean rates of two normalizers speak of different settings where their settings differ; comparisons count"
+    )
+    return (*lines, f"{said} the settings that both have.") if lines else ()
 
 
 def _thresholds(evidence: Evidence) -> list[str]:
@@ -100,8 +119,45 @@ def _statistics() -> tuple[str, ...]:
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
         f" those significantly worse. All intervals together hold with {confidence} confidence"
         " (in the manner of Mogstad et al. 2024).",
+        "Tiers: the largest sets of normalizers of which no two are separated. P(best): in what share of 10,000 resamples"
+        " of the seeds, drawn within each setting, a normalizer has the lowest rate, ties sharing it; it claims nothing.",
+        "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates, for this"
+        " comparison alone; a setting is won by whoever failed less often in it.",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
+        "Stable steps: the share of its steps before a trial first failed, 100 % if it never did and none if the method"
+        " could not run; the restricted mean of Kaplan & Meier's curve, as no trial ends early for another reason.",
+        "Time per step: without evaluations and without each process's first step; of each cell the median over trials, of"
+        " normalizers the geometric mean of the ratios within settings. Other work on the machine is in it.",
     )
+
+
+RATE = 0.5
+"""Failure rate of the less stable of two normalizers, in the example of what can be told apart."""
+
+
+def _detectable(evidence: Evidence, board: Board) -> tuple[str, ...]:
+    """Say which difference the planned trials could show, if they all were there and shared."""
+    pairs = min((row.count.planned for row in board.rows), default=0)
+    many = len(board.rows)
+    if many < 2 or evidence.sequential is not None:
+        return ()
+    families = {"all pairs": many * (many - 1) // 2}
+    families |= {"comparisons with the baseline": many - 1} if evidence.plan.get("baseline") is not None else {}
+    return tuple(
+        f"Among {family}: from one that fails in {percent(RATE)} of trainings, {_told_apart(pairs, comparisons)}"
+        for family, comparisons in families.items()
+    )
+
+
+def _told_apart(pairs: int, comparisons: int) -> str:
+    best, worst = (detectable_rate(RATE, pairs, nested=nested, alpha=ALPHA / comparisons) for nested in (True, False))
+    chance = f"with {percent(POWER)} power"
+    if best is None:
+        return f"not even a normalizer that never fails is told apart {chance}."
+    nested = "if it fails only where the other fails too"
+    if worst is None:
+        return f"a normalizer that fails in {percent(best)} at most is told apart {chance} {nested}, otherwise none is."
+    return f"a normalizer that fails in {percent(worst)} at most is told apart {chance}; in {percent(best)} {nested}."
 
 
 def _looks(evidence: Evidence) -> tuple[str, ...]:

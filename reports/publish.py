@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
 
     from harness.ledger import Ledger
     from reports.board import Board
+    from reports.conformance import Conformance
     from reports.evidence import Evidence
+
+
+CHECKS = "checks.json"
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,13 @@ class Leaderboard:
     """What a ledger says about its normalizers.
 
     Attributes:
-        ledger: Where it was read from; read again for the samples that the figures show.
+        ledgers: Where it was read from; read again for the samples that the figures show. None where samples are not
+            kept.
         evidence: The plan and what became of its trials.
         board: The numbers.
     """
 
-    ledger: Ledger
+    ledgers: tuple[Ledger, ...]
     evidence: Evidence
     board: Board
 
@@ -53,12 +59,33 @@ class Leaderboard:
 
         return render(self.evidence, self.board, draw(self.evidence, self.board))
 
+    def latex(self) -> str:
+        """Return ``leaderboard.tex``: the first table, for a paper."""
+        from reports.latex import render
+
+        return render(self.evidence, self.board)
+
     def csv(self) -> str:
         """Return ``leaderboard.csv``."""
         return self.table.to_csv(index=False, lineterminator="\n")
 
+    def files(self) -> dict[str, bytes]:
+        """Return what :meth:`write` writes, by name."""
+        from reports.table import as_parquet, cell_table
+
+        cells = cell_table(self.evidence, self.board)
+        texts = {
+            "leaderboard.md": self.markdown(),
+            "leaderboard.html": self.html(),
+            "leaderboard.csv": self.csv(),
+            "leaderboard.tex": self.latex(),
+            "cells.csv": cells.to_csv(index=False, lineterminator="\n"),
+        }
+        found = {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
+        return found | {"leaderboard.parquet": as_parquet(self.table, self.evidence.hash())}
+
     def write(self, out: str | Path) -> list[Path]:
-        """Write ``leaderboard.md``, ``leaderboard.html`` and ``leaderboard.csv``. The same ledger gives the same bytes.
+        """Write the page, its tables, and the figures. The same ledger gives the same bytes.
 
         Args:
             out: The folder; made if it is absent.
@@ -71,36 +98,96 @@ class Leaderboard:
         """
         from harness.errors import InputError
 
-        folder = Path(out)
-        pages = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
+        folder, files = Path(out), self.files()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, text in pages.items():
-                (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
+            for name, content in files.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [folder / name for name in pages]
+        return [folder / name for name in files]
+
+    def place(self) -> Path:
+        """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""
+        from harness.ledger.names import file_name
+
+        if len(self.ledgers) == 1:
+            return self.ledgers[0].beside("leaderboard")
+        return Path.cwd() / f"{file_name(str(self.evidence.plan['suite']))}-leaderboard"
 
     def _samples(self, trial_id: str) -> NDArray[Any] | None:
         from reports.gathering import samples_of
 
-        return samples_of(self.ledger, trial_id)
+        holder = next((ledger for ledger in self.ledgers if ledger.holds(trial_id)), None)
+        return None if holder is None else samples_of(holder, trial_id)
 
 
-def leaderboard(ledger: Ledger | str | Path) -> Leaderboard:
-    """Read a ledger and compute its leaderboard.
+def leaderboard(
+    *ledgers: Ledger | str | Path, baseline: str | None = None, checks: str | Path | None = None
+) -> Leaderboard:
+    """Read a ledger, or several, and compute the leaderboard.
 
     Args:
-        ledger: A ledger, or its folder.
+        ledgers: At least one ledger, or folder of one.
+        baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
+        checks: What ``ganbench check --json`` printed; by default the file :data:`CHECKS` in the ledgers' folders.
 
     Raises:
-        LedgerError: The folder holds no ledger, or a record is damaged.
-        InputError: The ledger's definition of instability is not known here.
+        LedgerError: A folder holds no ledger, or a record is damaged.
+        InputError: A ledger's definition of instability is not known here, several ledgers do not fit together, or there
+            is no such baseline.
     """
+    from harness.errors import InputError
     from harness.ledger import Ledger, read_ledger
     from reports.board import build
+    from reports.combining import combine
     from reports.gathering import gather
 
-    source = ledger if isinstance(ledger, Ledger) else read_ledger(ledger)
-    evidence = gather(source)
-    return Leaderboard(source, evidence, build(evidence))
+    if not ledgers:
+        raise InputError("expected at least one ledger")
+    opened = [item if isinstance(item, Ledger) else read_ledger(item) for item in ledgers]
+    # One that is named twice is read once.
+    named = {ledger.where: (ledger, _name(item)) for item, ledger in zip(ledgers, opened, strict=True)}
+    sources = tuple(ledger for ledger, _ in named.values())
+    evidence = combine([gather(source) for source in sources], [name for _, name in named.values()], baseline)
+    return Leaderboard(sources, evidence, build(evidence, _conformance(sources, checks)))
+
+
+def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:
+    """Read an experiment back and compute its leaderboard.
+
+    Tables and statistics equal those of the ledger. Curves have at most 25 points; samples, and what was measured of
+    layers, are in the ledger only, and so in no figure here.
+
+    Args:
+        uri: The tracking URI.
+        experiment: The experiment's name, as ``quick v1``.
+        baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
+
+    Raises:
+        InputError: There is no such experiment, it lacks what a leaderboard needs, its definition of instability is not
+            known here, or there is no such baseline.
+        TrackingError: The server cannot be reached or refuses a request.
+    """
+    from harness.tracking import read_back
+    from reports.board import build
+    from reports.combining import combine
+    from reports.from_mlflow import evidence_of
+
+    evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
+    return Leaderboard((), evidence, build(evidence))
+
+
+def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[str, Conformance]:
+    from reports.conformance import load_conformance
+
+    beside = [ledger.folder / CHECKS for ledger in ledgers if ledger.folder is not None]
+    files = [Path(checks)] if checks is not None else [path for path in beside if path.exists()]
+    return {name: found for path in files for name, found in load_conformance(path).items()}
+
+
+def _name(ledger: Ledger | str | Path) -> str:
+    """Return what whoever asked calls a ledger."""
+    from harness.ledger import Ledger
+
+    return ledger.where if isinstance(ledger, Ledger) else str(ledger)

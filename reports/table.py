@@ -1,4 +1,4 @@
-"""The first table as data: the columns of ``leaderboard.csv`` and ``leaderboard.parquet``."""
+"""The tables as data: ``leaderboard.csv`` and ``leaderboard.parquet`` of normalizers, ``cells.csv`` of cells."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from reports.board import Board, Row
-from reports.counting import MODES
+from reports.counting import MODES, Count
 from reports.evidence import Evidence, Protocol
 from reports.formatting import tier
 
@@ -27,6 +27,7 @@ COLUMNS = (
     "tier",
     "chance_of_lowest_rate",
     "settings",
+    "conformance",
     "change",
     "change_low",
     "change_high",
@@ -37,7 +38,13 @@ COLUMNS = (
     "stable_share_of_steps",
     "step_time_factor",
 )
-"""Then follow three columns of quality for each protocol."""
+"""Of ``leaderboard.csv``; then follow three columns of quality for each protocol."""
+
+CELL_COLUMNS = (
+    *("cell", "dataset", "architecture", "setting", "normalizer"),
+    *("trials", "unstable", "instability_rate", "ci_low", "ci_high", "missing", *MODES),
+)
+"""Of ``cells.csv``; then follows a column of quality for each protocol."""
 
 
 def table(evidence: Evidence, board: Board) -> pd.DataFrame:
@@ -49,22 +56,60 @@ def table(evidence: Evidence, board: Board) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
 
 
+def cell_table(evidence: Evidence, board: Board) -> pd.DataFrame:
+    """Return a row for every cell, in the plan's order, with a column of quality for each protocol."""
+    import pandas as pd
+
+    rows = [
+        {
+            "cell": cell.group.cells[cell.normalizer],
+            "dataset": cell.group.dataset,
+            "architecture": cell.group.architecture,
+            "setting": cell.group.setting,
+            "normalizer": cell.normalizer,
+            **_counts(cell.count),
+            cell.group.protocol.title: cell.quality,
+        }
+        for cell in board.cells
+    ]
+    return pd.DataFrame(rows, columns=[*CELL_COLUMNS, *(protocol.title for protocol in evidence.protocols)])
+
+
+def as_parquet(frame: pd.DataFrame, ledger: str) -> bytes:
+    """Return a table as a Parquet file, with the hash of the ledger that it was made from in its metadata."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    metadata = {**(content.schema.metadata or {}), b"ganbench.ledger": ledger.encode()}
+    sink = pa.BufferOutputStream()
+    parquet.write_table(content.replace_schema_metadata(metadata), sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _counts(count: Count) -> dict[str, Any]:
+    return {
+        "trials": count.trials,
+        "unstable": count.unstable,
+        "instability_rate": count.rate,
+        "ci_low": count.low,
+        "ci_high": count.high,
+        "missing": count.missing,
+        **count.modes,
+    }
+
+
 def _row(row: Row) -> dict[str, Any]:
     change = row.change
     return {
         "normalizer": row.normalizer,
-        "trials": row.count.trials,
-        "unstable": row.count.unstable,
-        "instability_rate": row.count.rate,
-        "ci_low": row.count.low,
-        "ci_high": row.count.high,
+        **_counts(row.count),
         "rank_low": row.rank[0],
         "rank_high": row.rank[1],
-        "missing": row.count.missing,
-        **row.count.modes,
         "tier": tier(row.tiers),
         "chance_of_lowest_rate": row.best if row.count.trials else math.nan,
         "settings": row.settings,
+        "conformance": row.conformance or None,
         "change": math.nan if change is None else change.difference,
         "change_low": math.nan if change is None else change.low,
         "change_high": math.nan if change is None else change.high,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 from reports.board import Board
@@ -9,6 +10,8 @@ from reports.comparisons import Pair
 from reports.counting import Count
 from reports.evidence import Evidence
 from reports.formatting import count, listing, named, of, p_value, percent, rate
+
+CLAIMS = 60
 
 
 def headline(evidence: Evidence, board: Board) -> str:
@@ -51,9 +54,16 @@ def intro(evidence: Evidence) -> str:
     )
 
 
+def seeds_each(evidence: Evidence) -> str:
+    """Say how many seeds a cell has: as planned, and from the fewest to the most where suites differ in that."""
+    fewest = min(evidence.wanted.values(), default=evidence.seeds)
+    most = count(evidence.seeds, "seed")
+    return most if fewest == evidence.seeds else f"{fewest} to {most}"
+
+
 def _seeds(evidence: Evidence) -> str:
     if evidence.sequential is None:
-        return count(evidence.seeds, "seed")
+        return seeds_each(evidence)
     return f"{evidence.sequential.least} to {evidence.sequential.most} seeds, as many as it took"
 
 
@@ -121,6 +131,38 @@ def conclusion(pair: Pair) -> str:
     )
     against = min(pair.groups_first, pair.groups_second)
     return text + (f" In {count(against, 'cell')} it is the other way round." if against else "")
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What is said of pairs of normalizers, those with the baseline first where there are too many.
+
+    Attributes:
+        sure: Pairs that are separated, with their sentences; the surest first.
+        open: Pairs that the seeds leave open.
+        more_sure: How many more are separated.
+        more_open: How many more are open.
+    """
+
+    sure: tuple[tuple[Pair, str], ...]
+    open: tuple[tuple[Pair, str], ...]
+    more_sure: int
+    more_open: int
+
+
+def claims(evidence: Evidence, board: Board) -> Claims:
+    """Return what the page says of pairs, at most :data:`CLAIMS` of those that are separated and of the others."""
+    sure, more_sure = _first(evidence, [pair for pair in board.pairs if pair.significant])
+    open_, more_open = _first(evidence, [pair for pair in board.pairs if not pair.significant])
+    said = [tuple((pair, conclusion(pair)) for pair in pairs) for pairs in (sure, open_)]
+    return Claims(said[0], said[1], more_sure, more_open)
+
+
+def _first(evidence: Evidence, pairs: list[Pair]) -> tuple[list[Pair], int]:
+    if len(pairs) <= CLAIMS:
+        return pairs, 0
+    baseline = evidence.plan.get("baseline")
+    return sorted(pairs, key=lambda pair: baseline not in (pair.first, pair.second))[:CLAIMS], len(pairs) - CLAIMS
 
 
 def first_failure(step: int | None) -> str:

@@ -153,5 +153,5 @@ def test_every_tag_that_a_run_has_is_in_the_document(root: Path) -> None:
     ledger = make_ledger(root, make_record(unstable=True, trace=trace), broken)
     sync(ledger)
     tags = {tag for run in contents(default_uri(ledger)).values() for tag in run["tags"] if tag.startswith("ganbench.")}
-    assert len(tags) == 17
+    assert len(tags) == 19
     assert [tag for tag in tags if f"`{tag.removeprefix('ganbench.')}`" not in document] == []

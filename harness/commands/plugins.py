@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from harness.commands.common import BAD_INPUT, PluginOption, catalog, escaped, terminal
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    from harness.conformance import Check
+    from harness.normalizer import Normalizer
+    from harness.registry import Catalog
 
 
 class What(StrEnum):
@@ -46,29 +52,60 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
 
 
 def check(
-    normalizer: Annotated[str, typer.Argument(help="A normalizer's name, or a .py file with one or several.")],
+    normalizer: Annotated[
+        str | None, typer.Argument(help="A normalizer's name, or a .py file with one or several.")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="Check all normalizers of a suite, with its parameters, instead.")
+    ] = None,
     plugin: PluginOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: `ganbench report --checks` puts it on the page.")
+    ] = False,
 ) -> None:
     """Check whether a normalizer is fit to run."""
-    from harness.conformance import check_normalizer
+    import json
 
-    console = terminal()
+    from harness.conformance import check_normalizer, conformance
+
+    found, chosen = _to_check(normalizer, suite, plugin)
+    results = []
+    for checked in chosen:
+        if not as_json:
+            terminal().print(f"[bold]{escaped(checked.label())}[/]")
+        outcomes = []
+        for outcome in check_normalizer(checked, found):
+            outcomes.append(outcome)
+            if not as_json:
+                _print_outcome(outcome)
+        results.append(conformance(checked, outcomes))
+    if as_json:
+        print(json.dumps(results, indent=1, ensure_ascii=False))
+    if any(result["failed"] for result in results):
+        raise typer.Exit(BAD_INPUT)
+
+
+def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | None) -> tuple[Catalog, list[Normalizer]]:
+    from harness.suite import load_suite
+
+    if (normalizer is None) == (suite is None):
+        raise InputError("name a normalizer, a .py file, or a suite with --suite: one of them")
+    if suite is not None:
+        found = catalog(plugin)
+        cells = load_suite(suite, catalog=found).cells
+        return found, list({cell.normalizer.label(): cell.normalizer for cell in cells}.values())
+    assert normalizer is not None
     is_file = normalizer.endswith(".py")
     found = catalog([*(plugin or []), *([normalizer] if is_file else [])])
     installed = set(catalog(plugin).names("normalizer"))
     names = [name for name in found.names("normalizer") if name not in installed] if is_file else [normalizer]
-    failed = 0
-    for name in names:
-        checked = found.create("normalizer", name)
-        console.print(f"[bold]{escaped(checked.label())}[/]")
-        for outcome in check_normalizer(checked, found):  # type: ignore[arg-type]
-            mark = "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
-            console.print(
-                f"  {mark}  {outcome.claim}" + (f"\n          {escaped(outcome.detail)}" if outcome.detail else "")
-            )
-            failed += not outcome.passed
-    if failed:
-        raise typer.Exit(BAD_INPUT)
+    return found, [cast("Normalizer", found.create("normalizer", name)) for name in names]
+
+
+def _print_outcome(outcome: Check) -> None:
+    mark = "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
+    detail = f"\n          {escaped(outcome.detail)}" if outcome.detail else ""
+    terminal().print(f"  {mark}  {outcome.claim}{detail}")
 
 
 def _suite_line(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""``ganbench report``, ``relabel``, ``label`` and ``power``: what can be said of trials, committed or planned."""
+"""``ganbench report``, ``diff``, ``badge``, ``relabel``, ``label`` and ``power``: what can be said of trials."""
 
 from __future__ import annotations
 
@@ -11,19 +11,109 @@ from harness.commands.common import LedgerArgument, escaped, say, terminal
 
 
 def report(
-    directory: LedgerArgument,
+    directories: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DIRECTORY...",
+            help="Ledgers: folders, or addresses (s3://BUCKET/PREFIX, gs://...). Several: one page.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write. [default: DIRECTORY/leaderboard; for an address ./SUITE-leaderboard]"),
+        typer.Option(help="Where to write. [default: DIRECTORY/leaderboard; for anything else ./SUITE-leaderboard]"),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="The normalizer that the others are compared with, instead of the one that the suite declares."
+        ),
+    ] = None,
+    checks: Annotated[
+        Path | None,
+        typer.Option(help="What `ganbench check --json` printed. [default: DIRECTORY/checks.json, if it is there]"),
+    ] = None,
+    from_mlflow: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="URI EXPERIMENT", help="Instead of ledgers, what `ganbench sync` wrote there. Without samples."
+        ),
     ] = None,
 ) -> None:
-    """Write leaderboard.md, leaderboard.html and leaderboard.csv."""
-    from harness.ledger import read_ledger
-    from reports import leaderboard
+    """Write the leaderboard: a page, its tables as markdown, CSV, Parquet and LaTeX, and its figures."""
+    from harness.errors import InputError
+    from reports import leaderboard, leaderboard_from_mlflow
 
-    console, ledger = terminal(), read_ledger(directory)
-    for path in leaderboard(ledger).write(out or ledger.beside("leaderboard")):
-        console.print(str(path), highlight=False, soft_wrap=True)
+    if bool(directories) == bool(from_mlflow):
+        found = "both" if from_mlflow else "neither"
+        raise InputError(f"report: expected either ledgers or --from-mlflow URI EXPERIMENT, found {found}")
+    if from_mlflow:
+        page = leaderboard_from_mlflow(*from_mlflow, baseline=baseline)
+    else:
+        page = leaderboard(*directories or [], baseline=baseline, checks=checks)
+    for path in page.write(out or page.place()):
+        say(str(path))
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="DIR_A", help="A ledger's folder or address: what was before.")],
+    second: Annotated[str, typer.Argument(metavar="DIR_B", help="Another's: what is now.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Say what changed from one leaderboard to another, and whether it is more than noise."""
+    import json
+
+    from rich.table import Table
+
+    from harness.ledger import read_ledger
+    from reports.difference import compare
+    from reports.difference_words import COLUMNS, answer, details, rows
+    from reports.formatting import plain
+    from reports.sides import read_sides
+
+    sides = read_sides((first, read_ledger(first)), (second, read_ledger(second)))
+    difference = compare(*sides)
+    if as_json:
+        print(json.dumps({"answer": answer(difference), **difference.to_json()}))
+        return
+    say(answer(difference), style="bold")
+    say(f"A is {plain(first)}, B is {plain(second)}.")
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in rows(difference):
+        table.add_row(*(escaped(text) for text in row))
+    console = terminal()
+    console.print()
+    console.print(table, highlight=False)
+    for title, lines in details(difference):
+        say(f"\n{title}", style="bold")
+        for line in lines:
+            say(f"  {line}")
+
+
+def badge(
+    directory: LedgerArgument,
+    normalizer: Annotated[
+        str | None, typer.Argument(help="A normalizer as the leaderboard names it. [default: the suite's badge]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The .svg file to write. [default: standard output]")] = None,
+) -> None:
+    """Make an SVG badge for a README: how often a normalizer fails, its rank, and how it stands to the baseline."""
+    from harness.errors import InputError
+    from reports import leaderboard
+    from reports.badge import badge as make
+
+    found = leaderboard(directory)
+    text = make(found.evidence, found.board, normalizer)
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(text.encode())
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error})") from error
+    say(str(out))
 
 
 def relabel(

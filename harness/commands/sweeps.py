@@ -239,4 +239,5 @@ def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: b
         what = "MLflow is being written by another sync" if isinstance(error, BusyError) else "MLflow was not reached"
         say(f"{what}: {kind}{error}\nlater: ganbench sync {ledger.folder or ledger.where}", style="yellow")
         return
-    say(f"MLflow: {done.trials_created} trials added, experiment {done.experiment!r} at {done.uri}")
+    updated = f" {done.trials_updated} brought up to date," if done.trials_updated else ""
+    say(f"MLflow: {done.trials_created} trials added,{updated} experiment {done.experiment!r} at {done.uri}")

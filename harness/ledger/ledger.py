@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,15 +31,13 @@ from harness.cell import canonical_json
 from harness.errors import LedgerError
 from harness.ledger import audit, compaction
 from harness.ledger.audit import Verified
-from harness.ledger.names import CHECKPOINTS, DEFINITION, PLAN, identity, is_identity
+from harness.ledger.names import CHECKPOINTS, DEFINITION, PLAN, file_name, identity, is_identity
 from harness.ledger.parts import Parts, summary_of
 from harness.ledger.reading import damaged, parsed, reading
 from harness.ledger.record import Record
 from harness.ledger.singles import Singles
 from harness.storage import Storage, open_storage
 from harness.storage.folder import FolderStorage
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+|^[.-]+")
 
 
 class Ledger:
@@ -87,7 +84,7 @@ class Ledger:
         """
         if self.folder is not None:
             return self.folder / name
-        return Path.cwd() / f"{_UNSAFE.sub('_', str(self.plan()['suite']))}-{name}"
+        return Path.cwd() / f"{file_name(str(self.plan()['suite']))}-{name}"
 
     # --- the plan -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,12 @@ DAMAGED = "damaged"
 DUPLICATES = "duplicates.jsonl"
 
 _IDENTITY = re.compile(r"[0-9a-f]{20}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+|^[.-]+")
+
+
+def file_name(text: str) -> str:
+    """Return a text as part of a file's name: it leads nowhere, and every file system takes it."""
+    return _UNSAFE.sub("_", text)
 
 
 def is_identity(text: str) -> bool:

@@ -1,9 +1,11 @@
 """MLflow as a projection of the ledger: one writer, idempotent, rebuildable. Training never waits for it.
 
     projection.py   records → what MLflow is to hold of them; pure, without mlflow
+    transcript.py   what of that serves to read a leaderboard back; pure, both ways
     feed.py         a ledger on its way there: once, or for as long as its sweep runs
     mirror.py       bringing the runs of a server to that state
     runs.py         which runs it holds
+    reading.py      the way back: what was written to a server
     connection.py   reaching the server, or saying soon and clearly that it cannot be reached
     patience.py     asking again a server that failed, without making anything twice
     database.py     stores without a server: set up whole or not at all
@@ -15,5 +17,7 @@ They import mlflow inside functions only.
 from harness.tracking.connection import AddressError, BusyError, TrackingError
 from harness.tracking.feed import SyncReport, default_uri, sync, watch
 from harness.tracking.patience import Patience
+from harness.tracking.reading import ReadBack, read_back
 
-__all__ = ["AddressError", "BusyError", "Patience", "SyncReport", "TrackingError", "default_uri", "sync", "watch"]
+__all__ = ["AddressError", "BusyError", "Patience", "ReadBack", "SyncReport", "TrackingError", "default_uri",
+           "read_back", "sync", "watch"]  # fmt: skip

@@ -74,6 +74,12 @@ def release(uri: str) -> None:
         _tracking_store_registry._get_store_with_resolved_uri.cache_clear()
 
 
+def absent_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store that is not there, or None. To open it would make it."""
+    path = _file(uri)
+    return path if path is not None and not path.exists() else None
+
+
 def analyze(uri: str) -> None:
     """Let SQLite learn how large its tables are. Without, runs that are sorted by a metric are found in quadratic time.
 

@@ -37,6 +37,7 @@ class SyncReport:
         uri: The tracking URI, without a password.
         experiment: The experiment's name.
         trials_created: Runs of trials that were created, completed, or replaced because the ledger's trial has changed.
+        trials_updated: Runs of trials that an earlier version of ganbench wrote, and that got what they lacked.
         trials_unchanged: Runs of trials that were complete.
         cells_created: Runs of cells that were created or completed.
         cells_updated: Runs of cells whose trials have changed.
@@ -52,6 +53,7 @@ class SyncReport:
     uri: str
     experiment: str
     trials_created: int = 0
+    trials_updated: int = 0
     trials_unchanged: int = 0
     cells_created: int = 0
     cells_updated: int = 0
@@ -232,7 +234,7 @@ class Feed:
                 mirror.bring_trial(
                     record.trial_id,
                     record.sha256,
-                    partial(project_trial, record, self._plan, self._cells[record.cell_id]),
+                    partial(project_trial, record, self._plan, self._cells[record.cell_id], committed),
                 )
                 self._tallies.setdefault(record.cell_id, Tally()).add(record)
                 self._done += record.seed < int(self._plan["seeds"])

@@ -4,7 +4,7 @@ One experiment per suite version, one run per trial, one run per cell. Runs are 
 get when they are created, so there is no moment at which a run exists and is not recognized. A run is complete when it
 is FINISHED; one that a killed sync left RUNNING is completed, never created again. A run that contradicts the ledger
 (its checksum differs, or it is a second one of the same trial) is deleted, which MLflow can undo. Runs of trials that
-the ledger does not hold are left alone.
+the ledger does not hold are left alone. One that an earlier version of ganbench wrote gets what it lacks.
 
 A trial that was found unstable is FINISHED as well, and so is a method error: both are results.
 """
@@ -19,6 +19,10 @@ from typing import Any
 from harness.tracking.patience import Patience
 from harness.tracking.projection import SHA256, TRIALS, Projection
 from harness.tracking.runs import FINISHED, Run, Runs, find, known_runs
+from harness.tracking.transcript import FORMAT, FORMAT_TAG, plan_tags
+
+TAGS = 100
+"""In one request, at most."""
 
 
 @dataclass
@@ -58,10 +62,16 @@ class Mirror:
         if run is not None and run.sha256 != sha256:
             self._remove(run)
             run = None
-        if run is not None and run.finished:
+        if run is not None and run.finished and run.format == FORMAT:
             self.counts["trials_unchanged"] += 1
             return
-        self._write(project(), run)
+        projection = project()
+        if run is not None and run.format != FORMAT:
+            self._tag(projection, run)
+        if run is not None and run.finished:
+            self.counts["trials_updated"] += 1
+            return
+        self._write(projection, run)
         self.counts["trials_created"] += 1
 
     def bring_cell(self, projection: Projection) -> None:
@@ -105,6 +115,17 @@ class Mirror:
 
         return self.patience.ask(create, done=lambda: find(client, experiment, projection.kind, projection.id))
 
+    def _tag(self, projection: Projection, run: Run) -> None:
+        """Give a run the tags that one of an earlier version lacks. The format comes last, and says that all are there."""
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(key, value) for key, value in projection.tags.items() if key != FORMAT_TAG]
+        for begin in range(0, len(tags), TAGS):
+            batch = tags[begin : begin + TAGS]
+            self.patience.ask(lambda batch=batch: self.client.log_batch(run.id, tags=batch, synchronous=True))  # type: ignore[misc]
+        last = [RunTag(FORMAT_TAG, FORMAT)]
+        self.patience.ask(lambda: self.client.log_batch(run.id, tags=last, synchronous=True))
+
     def _extend(self, projection: Projection, run: Run) -> None:
         from mlflow.entities import RunTag
 
@@ -145,7 +166,7 @@ def experiment_of(client: Any, patience: Patience, plan: Mapping[str, Any], arti
 
     name = experiment_name(plan)
     tags = {"suite": plan["suite"], "version": str(plan["version"]), "hash": plan["hash"]}
-    tags = {f"ganbench.{key}": value for key, value in tags.items()}
+    tags = {f"ganbench.{key}": value for key, value in tags.items()} | plan_tags(plan)
 
     def look() -> Any:
         return client.get_experiment_by_name(name)

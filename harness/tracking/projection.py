@@ -29,12 +29,11 @@ from harness.cell import canonical_json, digest, even_points
 from harness.intervals import rate_interval
 from harness.ledger import Record
 from harness.trace import Column, Trace
+from harness.tracking import transcript
+from harness.tracking.transcript import CURVE_POINTS, VALUE_LENGTH
 
-CURVE_POINTS = 25
 MESSAGE_LENGTH = 500
 NAME_LENGTH = 200
-VALUE_LENGTH = 5000
-"""Of a parameter or a tag; MLflow refuses more than 6,000 and 8,000 characters, or cuts them and says so at length."""
 
 TRIAL, CELL = "trial", "cell"
 KIND, SHA256, TRIALS = "ganbench.kind", "ganbench.sha256", "ganbench.trials"
@@ -84,20 +83,23 @@ class Projection:
 # --- a trial ----------------------------------------------------------------------------------------------------------
 
 
-def project_trial(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any]) -> Projection:
+def project_trial(
+    record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any], committed: Record | None = None
+) -> Projection:
     """Return what MLflow is to hold of a trial.
 
     Args:
-        record: The trial.
+        record: The trial, with the verdict by the plan's definition.
         plan: The ledger's plan.
         cell: The plan's entry for the trial's cell.
+        committed: The trial as the ledger holds it, where its verdict is by another definition.
     """
     start, end = record_times(record)
     return Projection(
         kind=TRIAL,
         id=record.trial_id,
         name=f"{_title(cell)} · seed {record.seed}"[:NAME_LENGTH],
-        tags=trial_tags(record, plan, cell),
+        tags=trial_tags(record, plan, cell) | transcript.trial_tags(record, plan, cell, committed or record),
         params=spec_params(record.spec["cell"]) | {"seed": str(record.seed), "suite_seed": str(plan["seed"])},
         points=trial_points(record),
         start=start,

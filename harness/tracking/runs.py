@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from harness.tracking.patience import Patience
 from harness.tracking.projection import CELL, KIND, SHA256, TRIAL, TRIALS
+from harness.tracking.transcript import FORMAT_TAG
 
 PAGE = 1000
 """Runs in an answer. MLflow would give 50,000, in so many seconds that a request may time out."""
@@ -28,6 +29,7 @@ class Run(NamedTuple):
         cell: Identity of its cell.
         failed: Of a trial.
         rules: By which definition and suite seed a trial was run and judged.
+        format: Of what a trial's run carries for whoever reads it back; empty where it carries nothing.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Run(NamedTuple):
     cell: str
     failed: bool
     rules: tuple[str, str]
+    format: str
 
 
 @dataclass
@@ -77,6 +80,18 @@ def known_runs(client: Any, patience: Patience, experiment: str, cell: str | Non
             identity = tags.get(f"ganbench.{kind}", "")
             runs.add(kind, identity, _slim(run, rules))
     return runs
+
+
+def tags_of_trials(client: Any, patience: Patience, experiment: str) -> dict[str, dict[str, str]]:
+    """Return the tags of complete runs of trials, by the trial's identity; of several runs of one those that syncs keep."""
+    runs, tags = Runs(), dict[str, dict[str, str]]()
+    for run in _search(client, patience, experiment, f"tags.`{KIND}` = '{TRIAL}'"):
+        identity = run.data.tags.get("ganbench.trial", "")
+        if SHA256 in run.data.tags and run.info.status == FINISHED:
+            runs.add(TRIAL, identity, _slim(run, _Same()))
+            if runs.trials[identity][0].id == run.info.run_id:
+                tags[identity] = run.data.tags
+    return tags
 
 
 def find(client: Any, experiment: str, kind: str, identity: str) -> str | None:
@@ -134,4 +149,5 @@ def _slim(run: Any, same: _Same) -> Run:
         cell=same[tags.get("ganbench.cell", "")],
         failed=tags.get("ganbench.outcome", "stable") != "stable",
         rules=same[tags.get("ganbench.definition", ""), run.data.params.get("suite_seed", "")],
+        format=same[tags.get(FORMAT_TAG, "")],
     )

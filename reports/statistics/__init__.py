@@ -20,7 +20,7 @@ from reports.statistics.constants import ALPHA
 from reports.statistics.multiplicity import holm, least_discordant
 from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, risk_difference
 from reports.statistics.permutation import sign_flip, sign_flip_many
-from reports.statistics.power import discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics.power import detectable_rate, discordant_chances, mcnemar_power, seeds_needed
 from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
 from reports.statistics.ranks import rank_intervals, tiers
 from reports.statistics.rates import blocked_rate, mean_rate
@@ -34,6 +34,7 @@ __all__ = [
     "blocked_rate",
     "boschloo",
     "claim_p",
+    "detectable_rate",
     "discordant_chances",
     "holm",
     "kaplan_meier",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -94,6 +95,27 @@ def seeds_needed(
     if first == second:
         return None
     return _fewest(lambda seeds: mcnemar_power(seeds * cells, *chances, alpha) >= power, MOST // cells)
+
+
+def detectable_rate(
+    rate: float, pairs: int, *, nested: bool, alpha: float = ALPHA, power: float = POWER
+) -> float | None:
+    """Return the highest failure rate that is told apart from a higher one with some power.
+
+    Args:
+        rate: Failure rate of the less stable normalizer, in [0, 1].
+        pairs: Independent pairs of trials.
+        nested: As in :func:`discordant_chances`.
+        alpha: Level of the one comparison, after any correction.
+        power: Chance of telling the two apart, in (0, 1).
+
+    Returns:
+        In whole per cents, rounded down; None where not even a normalizer that never fails is told apart.
+    """
+    for per_cent in range(math.floor(100 * rate), -1, -1):
+        if mcnemar_power(pairs, *discordant_chances(rate, per_cent / 100, nested=nested), alpha) >= power:
+            return per_cent / 100
+    return None
 
 
 def _fewest(enough: Callable[[int], bool], most: int) -> int | None:

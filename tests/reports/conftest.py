@@ -46,6 +46,7 @@ class Ledgers:
         backwards: bool = False,
         points: int = 20,
         quality: Callable[[str, int, int], float] | None = None,
+        seconds: Callable[[str, int], float] | None = None,
         change: Callable[[Record], Record | None] = lambda record: record,
     ) -> Ledger:
         self.made += 1
@@ -64,7 +65,10 @@ class Ledgers:
                 for seed, letter in enumerate(texts[place]):
                     if letter != " ":
                         final = None if quality is None else quality(label, place, seed)
-                        records.append(_record(cell, seed, letter, kind, host, reason, points, final))
+                        made = _record(cell, seed, letter, kind, host, reason, points, final)
+                        if seconds is not None:
+                            made.provenance["step_seconds"] = seconds(label, seed)
+                        records.append(made)
         for record in reversed(records) if backwards else records:
             changed = change(record)
             if changed is not None:

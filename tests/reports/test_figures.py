@@ -49,7 +49,7 @@ def drawings(page):
         *draw(page.evidence, page.board),
         curves.draw(page.evidence),
         weights.draw(page.evidence, page.board),
-        grids.draw(page.evidence, page.board, lambda trial: samples_of(page.ledger, trial)),
+        grids.draw(page.evidence, page.board, lambda trial: samples_of(page.ledgers[0], trial)),
     ]
 
 

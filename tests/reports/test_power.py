@@ -10,7 +10,7 @@ from scipy.stats import binom, binomtest
 
 from harness.errors import InputError
 from reports.power import seeds_in_words
-from reports.statistics import claim_p, discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics import claim_p, detectable_rate, discordant_chances, mcnemar_power, seeds_needed
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,18 @@ def test_words_count_the_comparisons():
             seeds_in_words(0.5, 0.2, **wrong)
     with pytest.raises(InputError, match="no number of seeds"):
         seeds_in_words(0.2, 0.2)
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_the_detectable_rate_is_the_highest_that_is_told_apart(nested):
+    found = detectable_rate(0.5, 40, nested=nested, alpha=0.005)
+
+    def power(rate):
+        return mcnemar_power(40, *discordant_chances(0.5, rate, nested=nested), 0.005)
+
+    assert power(found) >= 0.8 > power(found + 0.01)
+
+
+def test_with_too_few_pairs_no_rate_is_told_apart():
+    assert detectable_rate(0.5, 8, nested=False) is None
+    assert detectable_rate(0.0, 1000, nested=True) is None

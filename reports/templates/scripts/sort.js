@@ -21,5 +21,3 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
-// Paper has no fold.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((item) => (item.open = true)));

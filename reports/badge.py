@@ -1,0 +1,165 @@
+"""A badge for a README: a label and a value in one small SVG, with text as text."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+from html import escape
+
+from harness.errors import UnknownNameError
+from reports.board import Board, Row
+from reports.comparisons import Pair
+from reports.evidence import Evidence
+from reports.formatting import count, plain, rank, rate, short
+
+HEIGHT = 20
+PADDING = 6
+LONGEST = 60
+"""Characters of the label. A name can be a paragraph; a badge cannot."""
+
+LABEL = "#444444"
+COLOURS = {
+    "better": "#1a7037",
+    "worse": "#b3261e",
+    "open": "#57606a",
+    "provisional": "#7d4e00",
+    "neutral": "#0b5cad",
+}
+"""Of the value's ground, by what the data support. White text on each has a contrast of at least 4.5, and the value says in
+words what its colour means."""
+
+_NARROW, _WIDE = frozenset(" !'(),.:;Iijl|·[]ft/"), frozenset("%@MWmw–—&")
+_NORMAL, _CAPITAL, _THIN, _FULL = 6.6, 7.6, 3.6, 11.0
+_INVISIBLE = ("Mn", "Me", "Cf")
+
+
+@dataclass(frozen=True)
+class Badge:
+    """What a badge says.
+
+    Attributes:
+        label: Its left half.
+        value: Its right half.
+        colour: Key of :data:`COLOURS`.
+        title: The same and more in a sentence, for who cannot see it.
+    """
+
+    label: str
+    value: str
+    colour: str
+    title: str
+
+
+def badge(evidence: Evidence, board: Board, normalizer: str | None = None) -> str:
+    """Return a badge as SVG; the same ledger gives the same bytes.
+
+    Args:
+        evidence: The trials.
+        board: The numbers from them.
+        normalizer: A label; the badge of the whole suite when absent.
+
+    Raises:
+        UnknownNameError: The plan has no such normalizer.
+    """
+    return draw(suite_badge(evidence) if normalizer is None else normalizer_badge(evidence, board, normalizer))
+
+
+def suite_badge(evidence: Evidence) -> Badge:
+    """Say how much was measured."""
+    label = f"stability on {evidence.plan['suite']}"
+    done, planned = evidence.committed, evidence.planned
+    trials = count(done, "trial") if done == planned else f"{done} of {count(planned, 'trial')}, provisional"
+    value = f"{count(len(evidence.normalizers), 'normalizer')} · {trials}"
+    return Badge(label, value, "neutral" if done == planned else "provisional", f"{label}: {value}")
+
+
+def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge:
+    """Say how often a normalizer fails, its rank, and how it stands to the declared baseline.
+
+    Raises:
+        UnknownNameError: The plan has no such normalizer.
+    """
+    rows = {row.normalizer: row for row in board.rows}
+    if normalizer not in rows:
+        raise UnknownNameError("normalizer", normalizer, rows)
+    row, label = rows[normalizer], f"{normalizer} on {evidence.plan['suite']}"
+    if not row.count.trials:
+        return Badge(label, "no trial yet", "provisional", f"{label}: no trial has been committed yet")
+    standing = f"rank {rank(row.rank)} of {len(rows)}"
+    colour, words, sentence = _standing(board, row, rows.get(evidence.plan.get("baseline") or ""))
+    value = " · ".join(part for part in (f"unstable {rate(row.count)}", standing, words) if part)
+    title = f"{label}: {rate(row.count)} of {count(row.count.trials, 'training')} failed, {standing}{sentence}"
+    return Badge(label, value, colour, title)
+
+
+def _standing(board: Board, row: Row, baseline: Row | None) -> tuple[str, str, str]:
+    """Return colour, words and sentence for what the data support."""
+    missing = row.count.missing + (baseline.count.missing if baseline else 0)
+    if missing:
+        who = "it and of its baseline" if baseline not in (None, row) else "it"
+        return "provisional", "provisional", f"; provisional: {count(missing, 'trial')} of {who} still to come"
+    if baseline is None:
+        return "neutral", "", ""
+    if baseline == row:
+        return "neutral", "baseline", "; the others are compared with it"
+    pair = next(pair for pair in board.pairs if {pair.first, pair.second} == {row.normalizer, baseline.normalizer})
+    if not _separated(pair):
+        return "open", "not separated from baseline", f"; not enough seeds to separate it from {baseline.normalizer}"
+    if pair.better == row.normalizer:
+        return "better", "better than baseline", f"; fails significantly less often than {baseline.normalizer}"
+    return "worse", "worse than baseline", f"; fails significantly more often than {baseline.normalizer}"
+
+
+def _separated(pair: Pair) -> bool:
+    return pair.significant or pair.significant_to_baseline
+
+
+def draw(said: Badge) -> str:
+    """Return a badge as SVG.
+
+    Text is fitted to the estimated width wherever it is shown, so that it never leaves its ground.
+    """
+    label, value = short(_printable(said.label), LONGEST), _printable(said.value)
+    left, right = text_width(label), text_width(value)
+    width = left + right + 4 * PADDING
+    edge = left + 2 * PADDING
+    title = escape(_printable(said.title))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}" viewBox="0 0 {width} {HEIGHT}"'
+        f' role="img" aria-label="{title}">'
+        f"<title>{title}</title>"
+        f'<rect width="{width}" height="{HEIGHT}" rx="3" fill="{COLOURS[said.colour]}"/>'
+        f'<path d="M{edge} 0v{HEIGHT}H3a3 3 0 0 1-3-3V3a3 3 0 0 1 3-3z" fill="{LABEL}"/>'
+        '<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11" aria-hidden="true">'
+        f"{_text(PADDING, left, label)}{_text(edge + PADDING, right, value)}</g></svg>\n"
+    )
+
+
+def _text(start: int, width: int, text: str) -> str:
+    # The middle is the same in every direction of writing; where a line starts is not.
+    middle = start + width / 2
+    return (
+        f'<text x="{middle:g}" y="14" text-anchor="middle" textLength="{width}" lengthAdjust="spacingAndGlyphs"'
+        f' unicode-bidi="plaintext">{escape(text)}</text>'
+    )
+
+
+def text_width(text: str) -> int:
+    """Return about how many pixels a text takes in 11 px Verdana, the same on every machine; at least 1."""
+    return max(1, math.ceil(sum(_character(character) for character in text)))
+
+
+def _character(character: str) -> float:
+    if unicodedata.category(character) in _INVISIBLE:
+        return 0.0
+    if character in _NARROW:
+        return _THIN
+    if character in _WIDE or unicodedata.east_asian_width(character) in "WF":
+        return _FULL
+    return _CAPITAL if character.isupper() else _NORMAL
+
+
+def _printable(text: str) -> str:
+    """Return a text that XML can hold: plain, and without the two code points that are no characters."""
+    return plain(text).replace("\ufffe", "").replace("\uffff", "")

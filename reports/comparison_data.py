@@ -1,0 +1,58 @@
+"""What the page needs to compare any two normalizers: outcomes seed by seed, and the sentences on pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reports import formatting as f
+from reports.board import Board
+from reports.comparisons import Pair
+from reports.evidence import Evidence, Group
+from reports.wording import conclusion
+
+SENTENCES = 1000
+"""Pairs that are spoken of in full, the surest first. Of more, the page says the counts and whether they are separated."""
+
+FAILED, STABLE, MISSING, ABSENT = "x", ".", " ", ""
+
+
+def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
+    """Return JSON values: names in the order of the table, settings, and by setting and normalizer what became of seeds.
+
+    ``outcomes[setting][normalizer]`` has a letter for each seed: ``x`` failed, ``.`` stable, a blank missing; it is empty
+    where the plan has no such cell. ``rates[setting][normalizer]`` and ``quality[protocol][normalizer]`` hold the words
+    that stand everywhere else.
+    """
+    names = [row.normalizer for row in board.rows]
+    place = {name: index for index, name in enumerate(names)}
+    cells = {(cell.group.title, cell.normalizer): cell for cell in board.cells}
+    shown = [[cells.get((group.title, name)) for name in names] for group in evidence.groups]
+    return {
+        "names": [f.plain(name) for name in names],
+        "settings": [f.plain(group.title) for group in evidence.groups],
+        "outcomes": [[_letters(evidence, group, name) for name in names] for group in evidence.groups],
+        "rates": [[f.rate(cell.count) if cell else "" for cell in row] for row in shown],
+        "protocols": [f.plain(f.quality_title(item.title, item.better)) for item in evidence.protocols],
+        "quality": [[f.quality(row.quality[item].all) for row in board.rows] for item in evidence.protocols],
+        "sentences": {_key(pair, place): f.html(conclusion(pair)) for pair in _spoken_of(evidence, board.pairs)},
+        "separated": [_key(pair, place) for pair in board.pairs if pair.significant],
+    }
+
+
+def _spoken_of(evidence: Evidence, pairs: Sequence[Pair]) -> list[Pair]:
+    baseline = evidence.plan.get("baseline")
+    return [pair for index, pair in enumerate(pairs) if index < SENTENCES or baseline in (pair.first, pair.second)]
+
+
+def _key(pair: Pair, place: dict[str, int]) -> str:
+    return "-".join(str(index) for index in sorted((place[pair.first], place[pair.second])))
+
+
+def _letters(evidence: Evidence, group: Group, normalizer: str) -> str:
+    if normalizer not in group.cells:
+        return ABSENT
+    outcomes = {result.seed: result.verdict.failed for result in evidence.of(group, normalizer)}
+    return "".join(
+        MISSING if seed not in outcomes else FAILED if outcomes[seed] else STABLE for seed in range(evidence.seeds)
+    )

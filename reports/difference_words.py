@@ -1,0 +1,365 @@
+"""What may be said of two leaderboards, in sentences: first the answer, then its grounds. A and B are the two ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.stability import METHOD_ERROR, Verdict
+from reports.difference import Difference, Flip
+from reports.formatting import (
+    NOTHING,
+    count,
+    listing,
+    mode,
+    of,
+    p_value,
+    percent,
+    plain,
+    points,
+    quality,
+    rank,
+    rate,
+)
+from reports.plan_changes import Change
+from reports.rate_changes import PAIRED, Comparison, NormalizerChange, Standing
+from reports.wording import first_failure
+
+LINES = 20
+"""Of a list that has no end."""
+
+
+def answer(difference: Difference) -> str:
+    """Say in a few sentences whether anything changed, and whether it is more than noise."""
+    return " ".join(text for text in (_changed(difference), _definitions(difference)) if text)
+
+
+def _definitions(difference: Difference) -> str:
+    """Say so where the two have different words for "unstable"; nothing is judged by another definition silently."""
+    judging = difference.judging
+    if judging.first == judging.second:
+        return ""
+    side, other, moved = ("A", judging.first, judging.moved_first)
+    if judging.first == judging.used:
+        side, other, moved = ("B", judging.second, judging.moved_second)
+    return (
+        f"Both are judged by definition {judging.used} here; {side} has its own, {other}, by which"
+        f" {count(moved, 'verdict')} {'is' if moved == 1 else 'are'} another."
+    )
+
+
+def _changed(difference: Difference) -> str:
+    compared = difference.comparisons
+    shared = difference.shared
+    if not compared:
+        return "Nothing can be compared: the two have no cell in common in which both have trials."
+    moved = [item for item in compared if item.significant]
+    if all(item.identical for item in compared):
+        return _same(difference)
+    told = {item.normalizer for item in moved}
+    open_ = [item for item in compared if not item.identical and item.normalizer not in told]
+    parts = []
+    if moved:
+        parts.append(f"More than noise: {'; '.join(_moved(item, difference) for item in moved)}.")
+        if open_:
+            parts.append(f"For {_names(open_)} there are not enough seeds to say that anything changed.")
+    else:
+        parts.append(f"Nothing here is more than noise: there are not enough seeds to see a change in {_names(open_)}.")
+    if shared.trials:
+        parts.append(
+            f"Of {count(shared.trials, 'trial')} that both have, {_equal(difference)},"
+            f" and {count(len(shared.flips), 'verdict')} flipped."
+        )
+    return " ".join(parts)
+
+
+def _same(difference: Difference) -> str:
+    shared = difference.shared
+    if not shared.trials:
+        return "Nothing changed that was measured: every pair of trials is the same training, bit for bit."
+    more = shared.only_first + shared.only_second
+    text = f"The same: all {count(shared.trials, 'trial')} that both have are equal bit for bit"
+    if shared.judged:
+        text += f" in what was trained, {shared.judged} with a verdict that another definition reached"
+    return text + (f"; {count(more, 'trial')} only one of them has." if more else ".")
+
+
+def _equal(difference: Difference) -> str:
+    shared = difference.shared
+    text = f"{shared.equal} {'is' if shared.equal == 1 else 'are'} equal bit for bit"
+    return text + (f", {shared.judged} more in what was trained" if shared.judged else "")
+
+
+def _moved(item: Comparison, difference: Difference) -> str:
+    several = sum(other.normalizer == item.normalizer for other in difference.comparisons) > 1
+    return (
+        f"{name(item.normalizer)} fails {_direction(item)} often in B than in A, {percent(item.second.rate)} instead of"
+        f" {percent(item.first.rate)}{f' in {_cells_of(item)}' if several else ''} (Holm {p_value(item.holm_p)})"
+    )
+
+
+def _direction(item: Comparison) -> str:
+    return "more" if item.change.value > 0 else "less"
+
+
+def _cells_of(item: Comparison) -> str:
+    return count(item.cells, "cell")
+
+
+def _names(items: Sequence[Comparison]) -> str:
+    return listing([name(item) for item in dict.fromkeys(item.normalizer for item in items)])
+
+
+def name(label: str) -> str:
+    """Return a normalizer's label in quotes: "none" is a normalizer, not a word."""
+    return f"'{plain(label)}'"
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+COLUMNS = ("normalizer", "rank A → B", "unstable in A", "in B", "change", "more than noise?")
+
+
+def rows(difference: Difference) -> list[tuple[str, ...]]:
+    """Return the table's rows, a text for each of :data:`COLUMNS`; a normalizer has two where two tests apply."""
+    return [row for change in difference.normalizers for row in _rows(change)]
+
+
+def _rows(change: NormalizerChange) -> list[tuple[str, ...]]:
+    label = plain(change.normalizer)
+    ranks = f"{_rank(change.before)} → {_rank(change.after)}"
+    if not change.comparisons:
+        texts = [rate(item.count) if item else NOTHING for item in (change.before, change.after)]
+        return [(label, ranks, *texts, NOTHING, _alone(change))]
+    return [
+        (
+            label if not index else f"  {'pairs' if item.test == PAIRED else 'unpaired'}",
+            ranks if not index else "",
+            rate(item.first),
+            rate(item.second),
+            _points(item),
+            meaning(item),
+        )
+        for index, item in enumerate(change.comparisons)
+    ]
+
+
+def _rank(standing: Standing | None) -> str:
+    return NOTHING if standing is None else f"{rank(standing.rank)} of {standing.among}"
+
+
+def _alone(change: NormalizerChange) -> str:
+    if change.before is None:
+        return "new in B"
+    return "gone from B" if change.after is None else "no cell in which both have trials"
+
+
+def _points(item: Comparison) -> str:
+    if item.identical:
+        return points(0)
+    low, high = points(item.change.low), points(item.change.high)
+    return f"{points(item.change.value)} pp ({low} to {high})"
+
+
+def meaning(item: Comparison) -> str:
+    """Say in a few words what a comparison supports; never that there is no difference."""
+    if item.identical:
+        return "equal bit for bit"
+    return f"yes: {_direction(item)} often in B" if item.significant else "not enough seeds"
+
+
+def grounds(item: Comparison) -> str:
+    """Say what a comparison rests on, and where it shows nothing how many seeds it would take."""
+    pairs = item.test == PAIRED
+    text = f"{plain(item.normalizer)}, {_cells_of(item)}: "
+    if item.identical:
+        return text + f"{count(item.first.trials, 'pair')}, all equal bit for bit"
+    if pairs:
+        text += (
+            f"of {count(item.first.trials, 'pair')}, {item.equal} equal bit for bit, {item.only_first} failed in A only and"
+            f" {item.only_second} in B only"
+        )
+    else:
+        text += f"{of(item.first)} failed in A and {of(item.second)} in B"
+    text += f" (Holm {p_value(item.holm_p)}, {item.test})"
+    if item.significant:
+        return text
+    least = f"at least {item.needed} are needed, all one way; " if pairs else ""
+    return f"{text}; {least}{_needed(item)}"
+
+
+def _needed(item: Comparison) -> str:
+    low, high = item.seeds
+    first, second = item.supposed
+    rates = f"{percent(first)} from {percent(second)}"
+    if low is None or high is None:
+        return f"to tell {rates} takes more seeds than any sweep has"
+    many = f"{low} to {high}" if low < high else f"about {high}"
+    return f"{many} seeds per cell would tell {rates}"
+
+
+# --- the details ------------------------------------------------------------------------------------------------------
+
+
+def details(difference: Difference) -> list[tuple[str, list[str]]]:
+    """Return what stands below the table: for each heading its lines; headings without lines are left out."""
+    found = [
+        ("Grounds", [grounds(item) for item in difference.comparisons]),
+        ("Rates of the whole leaderboards, where they are of more trials than the table's", _whole(difference)),
+        ("Judged by", _judged(difference)),
+        ("Plans", [_change(item) for item in difference.plan]),
+        ("Cells", _cells(difference)),
+        ("Trials", _trials(difference)),
+        ("Verdicts that flipped", _most([_flip(item) for item in difference.shared.flips])),
+        ("Software and devices", _software(difference)),
+        ("Plugins whose source differs under one version", _most([_change(item) for item in difference.sources])),
+        ("Data sets whose content differs", _most([_change(item) for item in difference.data])),
+        ("Quality, median over all trials with failures worst; not tested", _quality(difference)),
+        ("How sure", _method(difference)),
+        ("Ledgers", [f"{side}: {words} sha256 {digest}" for side, words, digest in _ledgers(difference)]),
+    ]
+    return [(title, lines) for title, lines in found if lines]
+
+
+def _whole(difference: Difference) -> list[str]:
+    """Return the leaderboards' own rates of the normalizers of which the table compares a part."""
+    return [
+        f"{plain(change.normalizer)}: {rate(change.before.count)} of {count(change.before.count.trials, 'trial')} in A,"
+        f" {rate(change.after.count)} of {count(change.after.count.trials, 'trial')} in B"
+        for change in difference.normalizers
+        if change.before and change.after and change.comparisons
+        if [change.before.count.trials, change.after.count.trials] != _compared(change)
+    ]
+
+
+def _compared(change: NormalizerChange) -> list[int]:
+    """Return how many trials of A and of B are in the row of the table, or 0 where there are two rows."""
+    if len(change.comparisons) != 1:
+        return [0, 0]
+    return [change.comparisons[0].first.trials, change.comparisons[0].second.trials]
+
+
+def _judged(difference: Difference) -> list[str]:
+    judging = difference.judging
+    if judging.first == judging.second:
+        return []
+    lines = [
+        f"A's readers judge by definition {judging.first}, B's by definition {judging.second}. Here both are judged by"
+        f" definition {judging.used}, from the stored traces: that alone changes the verdict of {judging.moved_first} of"
+        f" A's trials and {judging.moved_second} of B's."
+    ]
+    lines += [
+        f"  {item.side}, {plain(item.normalizer)}: {item.own} of {count(item.trials, 'trial')} failed by its own"
+        f" definition, {item.used} by definition {judging.used}"
+        for item in judging.rates
+    ]
+    if judging.kept:
+        lines.append(f"{count(judging.kept, 'method error')} without a trace could not be judged anew.")
+    return lines
+
+
+def _change(item: Change) -> str:
+    return f"{plain(item.key)}: {plain(item.before)} → {plain(item.after)}"
+
+
+def _cells(difference: Difference) -> list[str]:
+    cells = difference.cells
+    lines = [f"{count(cells.same, 'cell')} in both, the same in everything."]
+    for item in cells.changed:
+        changes = "; ".join(_change(change) for change in item.changes)
+        more = "" if len(item.cells) == 1 else f" and {len(item.cells) - 1} more"
+        lines.append(
+            f"{count(len(item.cells), 'cell')} with another identity: {changes} ({plain(item.cells[0])}{more})"
+        )
+    for side, only in (("A", cells.only_first), ("B", cells.only_second)):
+        if only:
+            lines += [f"{count(len(only), 'cell')} only in {side}, left out of the table:"]
+            lines += [f"  {line}" for line in _most([plain(title) for title in only])]
+    return lines
+
+
+def _trials(difference: Difference) -> list[str]:
+    shared = difference.shared
+    lines = [
+        f"{side}: {done} committed of {planned} planned."
+        for side, (done, planned) in zip("AB", difference.committed, strict=True)
+    ]
+    if not shared.trials:
+        return [*lines, "No trial is in both."]
+    lines.append(
+        f"{count(shared.trials, 'trial')} in both: {_equal(difference)}; {shared.different} with another result;"
+        f" {len(shared.flips)} of another verdict, {shared.otherwise} that failed in both, in other ways or at other steps."
+    )
+    if shared.undeclared:
+        lines.append(
+            f"{count(shared.undeclared, 'trial')} of the same training have another verdict by a definition of the same"
+            " number: its detectors or thresholds are not the same."
+        )
+    if shared.only_first or shared.only_second:
+        lines.append(f"{shared.only_first} only in A, {shared.only_second} only in B.")
+    return lines
+
+
+def _flip(item: Flip) -> str:
+    return f"{plain(item.cell)}, seed {item.seed}: {verdict_words(item.before)} → {verdict_words(item.after)}"
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Return ``stable``, or the failure modes with their steps."""
+    if verdict.outcome == METHOD_ERROR:
+        return mode(METHOD_ERROR)
+    found = [f"{mode(item.mode)} ({first_failure(item.step)})" for item in verdict.findings]
+    return ", ".join(found) or verdict.outcome
+
+
+def _software(difference: Difference) -> list[str]:
+    return [
+        f"only {side}: {plain(words)} ({count(trials, 'trial')})"
+        for side, found in zip("AB", difference.software, strict=True)
+        for words, trials in found
+    ]
+
+
+def _quality(difference: Difference) -> list[str]:
+    texts = [(item, quality(item.before), quality(item.after)) for item in difference.quality]
+    moved = [
+        f"{plain(item.protocol)} ({item.better} is better), {plain(item.normalizer)}: {before} → {after}"
+        for item, before, after in texts
+        if before != after
+    ]
+    same = len(texts) - len(moved)
+    return [
+        *moved,
+        *([f"the same in {count(same, 'other median')}" if moved else f"all {same} the same"] if same else []),
+    ]
+
+
+def _method(difference: Difference) -> list[str]:
+    tests = {item.test for item in difference.comparisons}
+    if not tests:
+        return []
+    lines = [f"Two-sided exact tests, corrected by Holm over {count(len(difference.comparisons), 'comparison')}."]
+    if PAIRED in tests:
+        lines.append(
+            "McNemar's on pairs that share the suite's seed, the seed and all but the normalizer's own specification:"
+            " trials that only one of the two has are not in it."
+        )
+    if tests - {PAIRED}:
+        lines.append("Boschloo's, or with many trials Fisher's, on trials that share nothing.")
+    if difference.sequential:
+        lines.append(
+            "Seeds were added by what came before, which these tests do not allow for: read them as approximate."
+        )
+    return lines
+
+
+def _ledgers(difference: Difference) -> list[tuple[str, str, str]]:
+    same = difference.hashes[0] == difference.hashes[1]
+    return [
+        (side, plain(where) + (", the same results as the other," if same else ","), digest)
+        for side, where, digest in zip("AB", (difference.first, difference.second), difference.hashes, strict=True)
+    ]
+
+
+def _most(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - LINES
+    return [*lines[:LINES], *([f"and {more} more"] if more > 0 else [])]

@@ -1,0 +1,89 @@
+"""A leaderboard from what ``ganbench sync`` wrote to MLflow: the ledger's own numbers, without samples and layers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.cell import canonical_json
+from harness.stability import load_definition
+from reports.combining import changed_sources
+from reports.evidence import Curves, Evidence, Result
+from reports.gathering import software_words, wanted_seeds
+from reports.grouping import group_cells
+
+if TYPE_CHECKING:
+    from harness.tracking import ReadBack
+    from harness.tracking.transcript import Transcript
+
+
+def evidence_of(read: ReadBack) -> Evidence:
+    """Return what was read back as evidence, equal to that of the ledger but for what MLflow does not hold.
+
+    Raises:
+        InputError: The plan's definition of instability is not known here.
+    """
+    plan = read.plan
+    groups = group_cells(plan["cells"])
+    specs = {cell["id"]: cell["spec"] for cell in plan["cells"]}
+    measures = {cell: group.protocol.measure for group in groups for cell in group.cells.values()}
+    results: dict[str, dict[int, Result]] = {cell: {} for cell in measures}
+    failed: dict[str, dict[int, bool]] = {}
+    for trial in read.trials:
+        results[trial.cell_id][trial.seed] = _result(trial, measures[trial.cell_id])
+        failed.setdefault(trial.cell_id, {})[trial.seed] = trial.deciding
+    software = Counter(software_words(trial.provenance) for trial in read.trials)
+    plugins = sorted({item for trial in read.trials for item in _plugins(trial, specs[trial.cell_id])})
+    contents = {
+        (canonical_json(specs[trial.cell_id].get("dataset")), str(trial.provenance["data"]))
+        for trial in read.trials
+        if trial.provenance.get("data")
+    }
+    return Evidence(
+        plan=plan,
+        definition=load_definition(plan["definition"]),
+        normalizers=tuple(dict.fromkeys(cell["normalizer"] for cell in plan["cells"])),
+        groups=tuple(groups),
+        protocols=tuple(dict.fromkeys(group.protocol for group in groups)),
+        results=results,
+        software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
+        sources=tuple(sorted(changed_sources(plugins))),
+        relabelled=sum(trial.relabelled for trial in read.trials),
+        wanted=wanted_seeds(plan, groups, failed),
+        plugins=tuple(plugins),
+        contents=tuple(sorted(contents)),
+    )
+
+
+def _result(trial: Transcript, measure: str) -> Result:
+    curves = Curves(quality=trial.quality, gradient=trial.gradient, weights={}, bounds={})
+    return Result(
+        trial_id=trial.trial_id,
+        seed=trial.seed,
+        verdict=trial.verdict,
+        lasted=_lasted(trial),
+        quality=trial.measured.get(measure, math.nan),
+        measured=trial.measured,
+        step_seconds=float(trial.provenance.get("step_seconds") or math.nan),
+        curves=None if trial.budget is None else curves,
+        sha256=trial.sha256,
+    )
+
+
+def _lasted(trial: Transcript) -> float:
+    if not trial.verdict.failed:
+        return 1.0
+    if trial.budget is None or trial.verdict.failed_at is None:
+        return 0.0
+    return min(1.0, trial.verdict.failed_at / trial.budget)
+
+
+def _plugins(trial: Transcript, spec: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:
+    """Return whose source made a trial: (kind, name, version, source)."""
+    found = set()
+    for kind, source in (trial.provenance.get("sources") or {}).items():
+        plugin = spec.get(kind) or {}
+        found.add((kind, str(plugin.get("name", "?")), str(plugin.get("version", "")), str(source)))
+    return found

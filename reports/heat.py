@@ -1,0 +1,62 @@
+"""The map of failures: a row for every setting, a column for every normalizer, as the page shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reports import formatting as f
+from reports.board import Board, CellRow
+from reports.evidence import Evidence, Group
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One cell of the map.
+
+    Attributes:
+        cell: The numbers.
+        id: Identity of the cell.
+        words: Rate, interval and failure modes, for whoever points at it or hears it.
+        modes: How often each failure mode was found, those that were: ``"mode_collapse:3 diverged:1"``.
+    """
+
+    cell: CellRow
+    id: str
+    words: str
+    modes: str
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """One setting.
+
+    Attributes:
+        group: The setting.
+        rate: Mean rate of its normalizers: how hard it is. Nan without trials.
+        cells: In the order of the leaderboard; None where the plan has no such cell.
+    """
+
+    group: Group
+    rate: float
+    cells: tuple[HeatCell | None, ...]
+
+
+def heat(evidence: Evidence, board: Board) -> list[HeatRow]:
+    """Return the map, settings in the plan's order and normalizers in that of the leaderboard."""
+    known = {(cell.group.title, cell.normalizer): cell for cell in board.cells}
+    return [_row(group, [known.get((group.title, row.normalizer)) for row in board.rows]) for group in evidence.groups]
+
+
+def _row(group: Group, cells: list[CellRow | None]) -> HeatRow:
+    rates = [cell.count.rate for cell in cells if cell is not None and cell.count.trials]
+    mean = sum(rates) / len(rates) if rates else float("nan")
+    return HeatRow(group, mean, tuple(None if cell is None else _cell(cell) for cell in cells))
+
+
+def _cell(cell: CellRow) -> HeatCell:
+    found = {mode: times for mode, times in cell.count.modes.items() if times}
+    words = f.rate(cell.count) if cell.count.trials else "missing"
+    words += f"; {f.modes(found)}" if found else ""
+    return HeatCell(
+        cell, cell.group.cells[cell.normalizer], words, " ".join(f"{mode}:{times}" for mode, times in found.items())
+    )

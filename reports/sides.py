@@ -1,0 +1,123 @@
+"""One side of a comparison of two leaderboards: a ledger's evidence, and what tells one training from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cell import digest
+from harness.ledger import Ledger, Record
+from harness.stability import Definition, Verdict, load_definition
+from reports.board import Board, build
+from reports.evidence import Evidence, Result
+from reports.gathering import gather
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is compared of one trial.
+
+    Attributes:
+        sha256: Of the record's result, verdict and all.
+        training: Hash of what the training logged, or of what a method error said; whatever the verdict on it.
+        own: The verdict by the definition that the ledger's readers use.
+        traced: Whether there is a trace that another definition can judge.
+    """
+
+    sha256: str
+    training: str
+    own: Verdict
+    traced: bool
+
+
+@dataclass(frozen=True)
+class Side:
+    """A ledger, read once.
+
+    Attributes:
+        name: As the user gave it.
+        plan: Its plan, with the definition that its own readers use.
+        evidence: Its trials, judged by the definition that both sides are compared by.
+        board: The numbers from that.
+        trainings: What is compared of its trials, by identity.
+    """
+
+    name: str
+    plan: dict[str, Any]
+    evidence: Evidence
+    board: Board
+    trainings: dict[str, Training]
+
+    def results_of(self, cell: Mapping[str, Any]) -> dict[int, Result]:
+        """Return the committed trials of one of the plan's cells, by seed."""
+        return self.evidence.results.get(cell["id"], {})
+
+    def training_of(self, result: Result) -> Training:
+        """Return what is compared of a trial."""
+        return self.trainings[result.trial_id]
+
+    @property
+    def definition(self) -> int:
+        """Version of the definition that its own readers use."""
+        return int(self.plan["definition"])
+
+
+def how(verdict: Verdict) -> tuple[Any, ...]:
+    """Return what a verdict says, without its figures: the outcome, and each failure mode with its step."""
+    return verdict.outcome, tuple((item.mode, item.step) for item in verdict.findings)
+
+
+def alike(first: tuple[Side, Result], second: tuple[Side, Result]) -> bool:
+    """Say whether two trials are one training, bit for bit, with one verdict."""
+    (side, result), (other, after) = first, second
+    same = side.training_of(result).training == other.training_of(after).training
+    return same and how(result.verdict) == how(after.verdict)
+
+
+class _Observed(Ledger):
+    """A ledger whose readers judge by a definition of our choice; what is compared is noted as it is read."""
+
+    def __init__(self, ledger: Ledger, definition: int) -> None:
+        super().__init__(ledger.storage)
+        self.chosen = definition
+        self.own = load_definition(ledger.plan()["definition"])
+        self.trainings: dict[str, Training] = {}
+
+    def plan(self) -> dict[str, Any]:
+        return super().plan() | {"definition": self.chosen}
+
+    def records(self) -> Iterator[Record]:
+        for record in super().records():
+            self.trainings[record.trial_id] = _training(record, self.own)
+            yield record
+
+
+def _training(record: Record, own: Definition) -> Training:
+    return Training(
+        sha256=record.sha256,
+        training=digest([record.trace_json, record.verdict.message], digits=64),
+        own=record.judged_by(own),
+        traced=record.trace_json is not None,
+    )
+
+
+def read_sides(first: tuple[str, Ledger], second: tuple[str, Ledger]) -> tuple[Side, Side]:
+    """Read two ledgers, each once, and judge both by the newer of their definitions.
+
+    Args:
+        first: Name and ledger of the one.
+        second: Of the other.
+
+    Raises:
+        LedgerError: A ledger cannot be read, or a record is damaged.
+        InputError: A definition of instability is not known here.
+    """
+    newest = max(int(ledger.plan()["definition"]) for _, ledger in (first, second))
+    return _side(*first, newest), _side(*second, newest)
+
+
+def _side(name: str, ledger: Ledger, definition: int) -> Side:
+    observed = _Observed(ledger, definition)
+    evidence = gather(observed)
+    return Side(name, ledger.plan(), evidence, build(evidence), observed.trainings)

@@ -1,0 +1,123 @@
+"""Page, markdown, LaTeX, CSV and Parquet say the same."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+from pages import Page, latex_rows, markdown_tables
+
+from reports import formatting as f
+from reports import leaderboard
+from reports.columns import columns
+from reports.latex import LEFT_OUT
+
+
+@pytest.fixture(scope="module")
+def board(shared):
+    return leaderboard(
+        shared(
+            {"a": ("........", "........"), "b": ("cccccccc", "..b....."), "c": ("c...e...", ".... n..")},
+            baseline="b",
+            seconds=lambda label, seed: {"a": 0.002, "b": 0.001, "c": 0.003}[label] * (1 + seed / 100),
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def files(board):
+    return board.files()
+
+
+def _lines(cell):
+    text, _, more = cell.strip().partition("|")
+    return text.strip(), more.strip()
+
+
+def test_every_number_of_the_main_table_is_the_same_in_html_markdown_and_latex(board, files):
+    shown = columns(board.evidence, board.board)
+    in_html = Page(files["leaderboard.html"].decode()).tables["leaderboard"][1:]
+    in_markdown = markdown_tables(files["leaderboard.md"].decode())[0][1:]
+    in_latex = latex_rows(files["leaderboard.tex"].decode())
+    short = [column for column in shown if column.key not in LEFT_OUT]
+    assert len(in_html) == len(in_markdown) == len(in_latex) == 3
+    for row, html, markdown, latex in zip(board.board.rows, in_html, in_markdown, in_latex, strict=True):
+        said = [(column.text(row), column.more(row)) for column in shown]
+        assert [_lines(cell) for cell in html] == said
+        assert markdown == [f.both_lines(*lines) for lines in said]
+        assert latex == [f.latex(column.text(row)) for column in short]
+
+
+def test_the_csv_has_the_numbers_that_the_words_are_made_of(board, files):
+    table = pd.read_csv(io.BytesIO(files["leaderboard.csv"]))
+    for row, line in zip(board.board.rows, table.to_dict("records"), strict=True):
+        count = row.count
+        assert (line["normalizer"], line["trials"], line["unstable"]) == (row.normalizer, count.trials, count.unstable)
+        assert f.rank((line["rank_low"], line["rank_high"])) == f.rank(row.rank)
+        assert line["instability_rate"] == pytest.approx(count.rate, abs=1e-15)
+        assert (line["ci_low"], line["ci_high"]) == pytest.approx((count.low, count.high), abs=1e-15)
+        assert {mode: line[mode] for mode in count.modes} == count.modes
+        assert line["tier"] == f.tier(row.tiers)
+        assert line["stable_share_of_steps"] == pytest.approx(row.lasted)
+        assert line["step_time_factor"] == pytest.approx(row.cost)
+        if row.change is None:
+            assert line["normalizer"] == "b"
+            assert pd.isna(line["change"]) and pd.isna(line["wins"])
+        else:
+            assert line["change"] == pytest.approx(row.change.difference)
+            assert (line["wins"], line["ties"], line["losses"]) == (row.change.wins, row.change.ties, row.change.losses)
+        for protocol, quality in row.quality.items():
+            assert line[protocol.title] == pytest.approx(quality.all)
+            assert line[f"{protocol.title} (stable trials)"] == quality.trials
+
+
+def test_parquet_and_csv_hold_the_same_table(board, files):
+    parquet = pd.read_parquet(io.BytesIO(files["leaderboard.parquet"]))
+    csv = pd.read_csv(io.BytesIO(files["leaderboard.csv"]))
+    pd.testing.assert_frame_equal(parquet, csv, check_dtype=False, check_exact=True)
+
+
+def test_the_parquet_file_names_the_ledger_that_it_was_made_from(board, files):
+    from pyarrow import parquet
+
+    metadata = parquet.read_schema(io.BytesIO(files["leaderboard.parquet"])).metadata
+    assert metadata[b"ganbench.ledger"].decode() == board.evidence.hash()
+
+
+def test_cells_csv_has_every_cell_and_a_column_of_quality_for_each_protocol(board, files):
+    table = pd.read_csv(io.BytesIO(files["cells.csv"]))
+    assert len(table) == len(board.board.cells) == 6
+    titles = [protocol.title for protocol in board.evidence.protocols]
+    assert list(table.columns[-2:]) == titles
+    for cell, line in zip(board.board.cells, table.to_dict("records"), strict=True):
+        own = cell.group.protocol.title
+        assert line[own] == pytest.approx(cell.quality)
+        assert all(pd.isna(line[title]) for title in titles if title != own)
+        assert (line["unstable"], line["trials"], line["missing"]) == (
+            *(cell.count.unstable, cell.count.trials, cell.count.missing),
+        )
+
+
+def test_no_table_of_the_markdown_mixes_protocols_in_a_column(board, files):
+    tables = markdown_tables(files["leaderboard.md"].decode())
+    with_cells = [table for table in tables if table[0][0] == "setting" and table[0][-1] != "how"]
+    assert [table[0][-1] for table in with_cells] == [
+        f.quality_title(protocol.title, protocol.better) for protocol in board.evidence.protocols
+    ]
+    for protocol, table in zip(board.evidence.protocols, with_cells, strict=True):
+        titles = {group.title for group in board.evidence.groups if group.protocol == protocol}
+        assert {row[0] for row in table[1:]} == titles
+
+
+def test_none_of_sixteen_reads_as_at_most_nineteen_per_cent_everywhere(files):
+    assert "0 % (at most 19 %)" in Page(files["leaderboard.html"].decode()).text
+    assert "0 % (at most 19 %)" in files["leaderboard.md"].decode()
+    assert r"0 \% (at most 19 \%)" in files["leaderboard.tex"].decode()
+
+
+def test_normalizers_that_are_not_separated_share_rank_and_tier(ledgers):
+    board = leaderboard(ledgers({"a": ("........",), "b": (".......c",), "c": ("cccccccc",)})).board
+    one, other, last = board.rows
+    assert (one.rank, one.tiers) == (other.rank, other.tiers) == ((1, 2), (0,))
+    assert (last.rank, last.tiers) == ((3, 3), (1,))

@@ -1,0 +1,183 @@
+"""The badge: what it says, in which colour, and that anything can be named in it."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from tiny import write_tiny
+from typer.testing import CliRunner
+
+from harness import run
+from harness.cli import app
+from harness.errors import UnknownNameError
+from reports import leaderboard
+from reports.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
+
+SVG = "{http://www.w3.org/2000/svg}"
+NASTY = [
+    "<script>alert(1)</script>",
+    "\"quoted\" 'twice'",
+    "a&b|c`d`",
+    "שלום עולם",
+    "名前",
+    "x" * 500,
+    "\x00\x1b[2J\ufffe",
+]
+OUTCOMES = {
+    "better": ("." * 24,),
+    "base": ("c" * 10 + "." * 14,),
+    "near": ("c" * 9 + "." * 15,),
+    "worse": ("c" * 24,),
+}
+
+
+def made(ledger, normalizer=None):
+    found = leaderboard(ledger)
+    return ElementTree.fromstring(badge(found.evidence, found.board, normalizer))
+
+
+def texts(svg):
+    return [item.text for item in svg.iter(f"{SVG}text")]
+
+
+def ground(svg):
+    return next(svg.iter(f"{SVG}rect")).get("fill")
+
+
+def title(svg):
+    return svg.find(f"{SVG}title").text
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "colour", "words", "said"),
+    [
+        ("better", "better", "better than baseline", "fails significantly less often than base"),
+        ("worse", "worse", "worse than baseline", "fails significantly more often than base"),
+        ("near", "open", "not separated from baseline", "not enough seeds to separate it from base"),
+        ("base", "neutral", "baseline", "the others are compared with it"),
+    ],
+)
+def test_the_colour_is_what_the_data_support_and_is_said_in_words_too(ledgers, normalizer, colour, words, said):
+    svg = made(ledgers(OUTCOMES, baseline="base"), normalizer)
+    assert ground(svg) == COLOURS[colour]
+    assert texts(svg)[0] == f"{normalizer} on tiny"
+    assert texts(svg)[1].endswith(f" · {words}")
+    assert said in title(svg)
+
+
+def test_the_comparisons_with_the_baseline_are_a_family_of_their_own(ledgers):
+    fails = ("c" * 8 + "." * 16,)
+    ledger = ledgers({"good": ("." * 24,), **dict.fromkeys(("base", "x", "y", "z"), fails)}, baseline="base")
+    (pair,) = (pair for pair in leaderboard(ledger).board.pairs if {pair.first, pair.second} == {"good", "base"})
+    assert pair.significant_to_baseline
+    assert not pair.significant
+    assert ground(made(ledger, "good")) == COLOURS["better"]
+
+
+def test_a_rate_has_its_interval_and_the_rank_is_one(ledgers):
+    ledger = ledgers(OUTCOMES, baseline="base")
+    assert texts(made(ledger, "near"))[1] == "unstable 38 % (21–57 %) · rank 2–3 of 4 · not separated from baseline"
+    assert texts(made(ledger, "better"))[1].startswith("unstable 0 % (at most 14 %) · rank 1 of 4")
+
+
+def test_without_a_declared_baseline_nothing_is_better_or_worse(ledgers):
+    svg = made(ledgers(OUTCOMES), "better")
+    assert ground(svg) == COLOURS["neutral"]
+    assert texts(svg)[1] == "unstable 0 % (at most 14 %) · rank 1 of 4"
+
+
+@pytest.mark.parametrize("lacking", ["better", "base"])
+def test_missing_trials_of_it_or_of_its_baseline_make_it_provisional(ledgers, lacking):
+    outcomes = OUTCOMES | {lacking: (OUTCOMES[lacking][0][:-1] + " ",)}
+    svg = made(ledgers(outcomes, baseline="base"), "better")
+    assert ground(svg) == COLOURS["provisional"]
+    assert texts(svg)[1].endswith(" · provisional")
+    assert "1 trial of it and of its baseline still to come" in title(svg)
+
+
+def test_a_normalizer_without_trials_has_a_badge(ledgers):
+    svg = made(ledgers({"a": ("  ",), "b": ("..",)}, baseline="b"), "a")
+    assert texts(svg) == ["a on tiny", "no trial yet"]
+
+
+def test_the_suites_badge_counts(ledgers):
+    assert texts(made(ledgers(OUTCOMES))) == ["stability on tiny", "4 normalizers · 96 trials"]
+    assert texts(made(ledgers({"a": (". ",)}))) == ["stability on tiny", "1 normalizer · 1 of 2 trials, provisional"]
+
+
+def luminance(colour):
+    parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("colour", [LABEL, *COLOURS.values()])
+def test_white_text_has_contrast(colour):
+    assert 1.05 / (luminance(colour) + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_name_is_text_and_the_badge_holds_its_form(ledgers, name):
+    svg = made(ledgers({name: ("..",), "b": ("..",)}, suite=name, baseline=name), name)
+    assert {item.tag for item in svg.iter()} <= {SVG + tag for tag in ("svg", "title", "g", "path", "rect", "text")}
+    assert len(texts(svg)[0]) <= LONGEST
+    assert svg.get("height") == str(HEIGHT)
+    assert int(svg.get("width")) < 1200
+    assert svg.get("aria-label") == title(svg)
+
+
+def test_text_stays_on_its_ground(ledgers):
+    svg = made(ledgers(OUTCOMES, baseline="base"), "near")
+    edge = int(re.match(r"M(\d+) ", svg.find(f"{SVG}path").get("d"))[1])
+    (left, right), width = [
+        (float(item.get("x")), int(item.get("textLength"))) for item in svg.iter(f"{SVG}text")
+    ], int(svg.get("width"))  # fmt: skip
+    assert 0 < left[0] - left[1] / 2 < left[0] + left[1] / 2 < edge
+    assert edge < right[0] - right[1] / 2 < right[0] + right[1] / 2 < width
+
+
+@pytest.mark.parametrize(
+    ("text", "measured"),  # by Chromium in DejaVu Sans of 11 px
+    [
+        ("batch_norm on quick", 115.4),
+        ("unstable 10 % (4–23 %) · rank 1 of 5 · better than baseline", 323.9),
+        ("5 normalizers · 200 trials", 137.3),
+        ("bssn(scale=1.2) on quick", 139.2),
+    ],
+)
+def test_the_estimated_width_is_near_the_real_one(text, measured):
+    assert text_width(text) == pytest.approx(measured, rel=0.08)
+
+
+def test_the_same_ledger_gives_the_same_bytes(ledgers):
+    straight, turned = (leaderboard(ledgers(OUTCOMES, baseline="base", backwards=way)) for way in (False, True))
+    assert badge(straight.evidence, straight.board, "near") == badge(turned.evidence, turned.board, "near")
+
+
+def test_a_normalizer_that_is_not_there_is_named_with_the_nearest(ledgers):
+    with pytest.raises(UnknownNameError, match="unknown normalizer 'bettr'; did you mean 'better'"):
+        made(ledgers(OUTCOMES), "bettr")
+
+
+def test_the_command_writes_a_file_or_prints(tmp_path, ganbench):
+    run(write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=10), tmp_path / "out", address="inline")
+    written = ganbench("badge", "out", "none", "--out", "badges/none.svg")
+    assert (written.returncode, written.stdout.strip()) == (0, "badges/none.svg")
+    text = (tmp_path / "badges" / "none.svg").read_text()
+    assert texts(ElementTree.fromstring(text))[0] == "none on tiny"
+    printed = CliRunner().invoke(app, ["badge", str(tmp_path / "out"), "none"])
+    assert printed.stdout == text
+    suite = CliRunner().invoke(app, ["badge", str(tmp_path / "out")])
+    assert texts(ElementTree.fromstring(suite.stdout)) == ["stability on tiny", "2 normalizers · 6 trials"]
+
+
+def test_the_command_says_what_is_wrong(ledgers, ganbench, tmp_path):
+    root = ledgers(OUTCOMES).root
+    unknown = ganbench("badge", root, "bettr")
+    assert (unknown.returncode, unknown.stderr) == (2, "error: unknown normalizer 'bettr'; did you mean 'better'?\n")
+    (tmp_path / "file").write_text("")
+    blocked = ganbench("badge", root, "near", "--out", "file/x.svg")
+    assert blocked.returncode == 2
+    assert "--out file/x.svg: cannot be written" in blocked.stderr
