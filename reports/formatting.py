@@ -177,6 +177,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
 
 
+def tick(value: float) -> str:
+    """Return a round number of an axis: ``0.5``, ``200``, ``1e+06``."""
+    return f"{value:.6g}".replace("-", "−", 1) if value < 0 else f"{value:.6g}"
+
+
 EVERY_MEASURE = (
     "Last evaluation, its median over all trials, failed ones with what they reached. What could not be measured because a"
     " training diverged or could not run is worse than any number."

@@ -76,7 +76,7 @@ def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str
         columns=columns(evidence, board),
         conclusions=claims(evidence, board) if board.pairs else None,
         data=_embedded(comparison_data(evidence, board)),
-        drawings=[drawing for drawing in drawings if drawing.parts],
+        drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
         evidence=evidence,
         f=formatting,
         facts=facts(evidence, board),

@@ -57,7 +57,7 @@ class Leaderboard:
         from reports.figures import draw
         from reports.html import render
 
-        return render(self.evidence, self.board, draw(self.evidence, self.board, self._samples))
+        return render(self.evidence, self.board, draw(self.evidence, self.board))
 
     def latex(self) -> str:
         """Return ``leaderboard.tex``: the first table, for a paper."""

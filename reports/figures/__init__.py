@@ -1,33 +1,36 @@
-"""The figures of a page, as SVG strings."""
+"""The figures: as SVG elements for the page, and as files for a paper."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from numpy.typing import NDArray
-
 from reports.board import Board
 from reports.evidence import Evidence
-from reports.figures.drawing import Drawing, Part
+from reports.figures.drawing import Drawing, Part, Picture
 
-__all__ = ["Drawing", "Part", "draw"]
+__all__ = ["Drawing", "Part", "Picture", "draw", "files"]
 
 
-def draw(evidence: Evidence, board: Board, samples: Callable[[str], NDArray[Any] | None]) -> list[Drawing]:
-    """Draw every figure for which there are data.
+def draw(evidence: Evidence, board: Board) -> list[Drawing]:
+    """Return every figure for which there are data. A picture is painted when its SVG or its files are asked for.
 
     Args:
         evidence: What the ledger holds.
         board: The numbers.
-        samples: Returns a trial's samples by its identity.
     """
-    from reports.figures import curves, grids, heatmap, weights
+    from reports.figures import forest, heatmap, profile, survival
 
-    drawings = [
-        heatmap.draw(evidence, board),
-        curves.draw(evidence),
-        weights.draw(evidence, board),
-        grids.draw(evidence, board, samples),
-    ]
+    drawings = [module.draw(evidence, board) for module in (forest, profile, survival, heatmap)]
     return [drawing for drawing in drawings if drawing.parts]
+
+
+def files(evidence: Evidence, board: Board) -> dict[str, bytes]:
+    """Return every picture as files for a paper: ``figures/NAME.svg`` and ``figures/NAME.pdf``.
+
+    Args:
+        evidence: What the ledger holds.
+        board: The numbers.
+
+    Returns:
+        The files by path. The same ledger gives the same bytes.
+    """
+    pictures = [part for drawing in draw(evidence, board) for part in drawing.parts if isinstance(part, Picture)]
+    return {f"figures/{name}": data for picture in pictures for name, data in picture.files().items()}

@@ -1,4 +1,7 @@
-"""From matplotlib to an SVG that fits the page: same data, same bytes; its colours follow the page's light or dark."""
+"""From matplotlib to a page and to a paper: same data, same bytes.
+
+On the page a figure's colours follow the page's light or dark; in a paper they are fixed, on nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import math
 import re
 import warnings
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
 # Okabe & Ito's colours, which people of all kinds of colour vision can tell apart; for dark backgrounds, lighter ones.
 PALETTE = (
@@ -28,26 +33,28 @@ PALETTE = (
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1, 1.5)))
 """Line styles; the next one begins when the palette has been used up."""
 
-# Matplotlib wants fixed colours. These stand for colours that the page's style sheet decides on.
-INK, SOFT, GRID, FAIL = "#010203", "#010204", "#010205", "#010206"
-_STANDS_FOR = {
-    INK: "currentColor",
-    SOFT: "var(--soft, #777777)",
-    GRID: "var(--line, #dddddd)",
-    FAIL: "var(--fail, #b3261e)",
-}
+# Colours are named by their place in matplotlib's cycle, which is another one on the page and in a paper.
+INK, SOFT, GRID, FAIL, PAPER = (f"C{len(PALETTE) + place}" for place in range(5))
+_MEANING = (
+    ("currentColor", "#1b1d21"),
+    ("var(--soft, #777777)", "#62666d"),
+    ("var(--line, #dddddd)", "#e3e5e8"),
+    ("var(--fail, #b3261e)", "#b3261e"),
+    ("var(--paper, #ffffff)", "#ffffff"),
+)
+"""What ink, soft, grid, fail and paper are on the page, and in a paper."""
 
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "ganbench",
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "pdf.compression": 9,
     "image.composite_image": False,
     "text.usetex": False,
     "path.simplify": False,
     "font.family": "sans-serif",
-    "font.size": 9.0,
+    "font.sans-serif": ["DejaVu Sans"],
     "text.color": INK,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 9.0,
     "axes.labelcolor": INK,
     "axes.facecolor": "none",
     "axes.edgecolor": SOFT,
@@ -60,8 +67,6 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.5,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
-    "xtick.labelsize": 8.0,
-    "ytick.labelsize": 8.0,
     "xtick.major.size": 2.5,
     "ytick.major.size": 2.5,
     "xtick.major.width": 0.6,
@@ -69,12 +74,35 @@ _STYLE: dict[str, Any] = {
     "ytick.minor.size": 0.0,
     "axes.formatter.limits": (-4, 5),
 }
+_PAGE_TYPE = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5.5,
+}
+_PAPER_TYPE = {
+    "font.size": 7.0,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.0,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.2,
+}
+_PAGE_FONT, _PAPER_FONT = "system-ui, sans-serif", "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+
+COLUMN, TEXT = 3.3, 6.9
+"""Widths in a paper of two columns, in inches: of a column, and of the text."""
 
 _DOCUMENT = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _PATH = re.compile(r' d="([^"]*)"')
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
-_CURVE = re.compile(r"[CQz]")
+_STRAIGHT = re.compile(r"[MLz\d\s.-]+")
+_TOKEN = re.compile(r"([MLz])|(-?[\d.]+)")
 _ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(url\(#|href="#)([^")]*)')
 _FONT = re.compile(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px)[^;\"]*")
@@ -82,7 +110,7 @@ _FONT = re.compile(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px)[^;\"]*")
 
 def colour(index: int) -> str:
     """Return the colour of a normalizer, by its place in the plan; the page decides what it looks like."""
-    return f"#0102{0x10 + index % len(PALETTE):02x}"
+    return f"C{index % len(PALETTE)}"
 
 
 def dashes(index: int) -> Any:
@@ -100,16 +128,68 @@ def render(name: str, title: str, width: float, height: float, paint: Callable[[
         height: Likewise.
         paint: Draws into the figure.
     """
+    # Matplotlib wants fixed colours; these stand for what the page's style sheet decides on.
+    stand_ins = [f"#0102{place:02x}" for place in range(1, 1 + len(PALETTE) + len(_MEANING))]
+    svg = _save("svg", width, height, paint, _PAGE_TYPE, stand_ins).decode()
+    svg = _fit(name, title, svg, _PAGE_FONT)
+    meanings = [f"var(--n{index}, {light})" for index, (light, _) in enumerate(PALETTE)]
+    for stand_in, meaning in zip(stand_ins, [*meanings, *(page for page, _ in _MEANING)], strict=True):
+        svg = svg.replace(stand_in, meaning)
+    return svg
+
+
+def print_svg(name: str, title: str, width: float, height: float, paint: Callable[[Figure], None]) -> bytes:
+    """Draw a figure for a paper, as an SVG file whose texts are texts.
+
+    Args:
+        name: As of :func:`render`.
+        title: Likewise.
+        width: In inches, as it is to be printed.
+        height: Likewise.
+        paint: Draws into the figure.
+    """
+    svg = _save("svg", width, height, paint, _PAPER_TYPE, _printed()).decode()
+    return ('<?xml version="1.0" encoding="utf-8"?>\n' + _fit(name, title, svg, _PAPER_FONT) + "\n").encode()
+
+
+def print_pdf(title: str, width: float, height: float, paint: Callable[[Figure], None]) -> bytes:
+    """Draw a figure for a paper, as a PDF that brings its letters with it (TrueType, as journals want them).
+
+    Args:
+        title: As of :func:`render`.
+        width: In inches, as it is to be printed.
+        height: Likewise.
+        paint: Draws into the figure.
+    """
+    return _save("pdf", width, height, paint, _PAPER_TYPE, _printed(), Title=title)
+
+
+def _save(
+    kind: str,
+    width: float,
+    height: float,
+    paint: Callable[[Figure], None],
+    letters: dict[str, Any],
+    colours: list[str],
+    **said: str,
+) -> bytes:
+    from cycler import cycler
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    text = io.StringIO()
-    # A name in a script that the font lacks is drawn by the reader's browser, not by matplotlib.
-    with style.context(["default", _STYLE]), warnings.catch_warnings(action="ignore"):
+    nobody = {"svg": ("Date", "Creator"), "pdf": ("CreationDate", "Creator", "Producer")}[kind]
+    file = io.BytesIO()
+    own = {**_STYLE, **letters, "axes.prop_cycle": cycler(color=colours)}
+    # A name in a script that the font lacks is drawn by the reader's browser, not by matplotlib; in a PDF, as boxes.
+    with style.context(["default", own]), warnings.catch_warnings(action="ignore"):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
         paint(figure)
-        figure.savefig(text, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
-    return _fit(name, title, text.getvalue())
+        figure.savefig(file, format=kind, facecolor="none", metadata={**dict.fromkeys(nobody), **said})
+    return file.getvalue()
+
+
+def _printed() -> list[str]:
+    return [light for light, _ in PALETTE] + [paper for _, paper in _MEANING]
 
 
 def label(axes: Axes, **texts: str) -> None:
@@ -121,6 +201,19 @@ def label(axes: Axes, **texts: str) -> None:
     """
     for kind, value in texts.items():
         getattr(axes, f"set_{kind}")(value, parse_math=False)
+
+
+def beside(axes: Axes) -> Transform:
+    """Return where things stand to the right of some axes: points from their edge, and their own vertical scale.
+
+    Their layout then does not depend on the axes' width, which depends on it.
+    """
+    from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    edge = Affine2D().scale(1 / 72) + figure.dpi_scale_trans + ScaledTranslation(1, 0, axes.transAxes)  # type: ignore[arg-type]  # it is affine
+    return blended_transform_factory(edge, axes.transData)
 
 
 def decades(axes: Axes) -> None:
@@ -141,30 +234,51 @@ def decades(axes: Axes) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _fit(name: str, title: str, svg: str) -> str:
-    from html import escape
-
+def _fit(name: str, title: str, svg: str, font: str) -> str:
     svg = _METADATA.sub("", _DOCUMENT.sub("", svg))
     svg = _PATH.sub(lambda path: f' d="{_compact(path[1])}"', svg)
     wanted = {match[2] for match in _REFERENCE.finditer(svg)}
     svg = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in wanted else "", svg)
     svg = _REFERENCE.sub(lambda match: f"{match[1]}{name}-{match[2]}", svg)
-    svg = _FONT.sub(lambda match: f"font: {match[1]}{match[2]} system-ui, sans-serif", svg)
-    for sentinel, meaning in _stands_for().items():
-        svg = svg.replace(sentinel, meaning)
+    svg = _FONT.sub(lambda match: f"font: {match[1]}{match[2]} {font}", svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg).strip()
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
 
 
 def _compact(path: str) -> str:
-    path = " ".join(_NUMBER.sub(_rounded, path).split())
-    # Points after a move are lines without saying so; after a curve they would be curves.
-    return path if _CURVE.search(path) else path.replace(" L ", " ")
+    """Return a path in fewer letters: numbers of one decimal, and lines relative to where they start."""
+    if not _STRAIGHT.fullmatch(path):
+        return " ".join(_NUMBER.sub(lambda match: _tenths(_rounded(match[0])), path).split())
+    found: list[str] = []
+    numbers: list[int] = []
+    command, before, start = "M", (0, 0), (0, 0)
+    for letter, digits in _TOKEN.findall(path):
+        if letter:
+            command = letter
+            if letter == "z":
+                found.append("z")
+                before = start
+            continue
+        numbers.append(_rounded(digits))
+        if len(numbers) == 2:
+            x, y = numbers
+            found.append(f"M{_tenths(x)} {_tenths(y)}" if command == "M" else _line(x - before[0], y - before[1]))
+            before, start = (x, y), (x, y) if command == "M" else start
+            command = "L"  # points after a move are lines without saying so
+            numbers.clear()
+    return "".join(found)
 
 
-def _rounded(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.1f}".removesuffix(".0")
+def _line(across: int, down: int) -> str:
+    """Return a piece of a path. Its ends are differences of rounded numbers, so that errors do not add up."""
+    if not down:
+        return f"h{_tenths(across)}"
+    return f"v{_tenths(down)}" if not across else f"l{_tenths(across)} {_tenths(down)}"
 
 
-def _stands_for() -> dict[str, str]:
-    return _STANDS_FOR | {colour(index): f"var(--n{index}, {light})" for index, (light, _) in enumerate(PALETTE)}
+def _rounded(number: str) -> int:
+    return round(10 * float(number))
+
+
+def _tenths(number: int) -> str:
+    return f"{number / 10:.1f}".removesuffix(".0")

@@ -1,34 +1,67 @@
-"""The figures."""
+"""The figures: what holds for all of them, the heat map, and the files for papers."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from reports import leaderboard
-from reports.figures import draw
+from reports import Leaderboard, leaderboard
+from reports.figures import canvas, curves, draw, files, grids, heatmap, weights
 from reports.figures.curves import middle
+from reports.figures.drawing import file_name
 from reports.figures.grids import mosaic
 from reports.gathering import samples_of
 
+HOSTILE = (
+    *("$x$ <i>", "a|b`c`", "\u05e9\u05dc\u05d5\u05dd", "\u6b63\u898f\u5316", "x" * 120, "\u202etxt"),
+    *("tab\tline\n", "../../up", "\"quote'&amp;", "\U0001f389", ""),
+)
+
+
+OUTCOMES = {"a": ("..c.", "...."), "$x$ <i>": ("cdb.", "ne..")}
+
+
+def hashes(page: Leaderboard) -> dict[str, str]:
+    """Return the hash of every file and of every element of the page."""
+    found = files(page.evidence, page.board)
+    found |= {part.name: part.svg.encode() for item in draw(page.evidence, page.board) for part in item.parts}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
+
 
 @pytest.fixture(scope="module")
-def drawings(shared):
-    page = leaderboard(shared({"a": ("..c.", "...."), "$x$ <i>": ("cdb.", "ne..")}))
-    return draw(page.evidence, page.board, lambda trial: samples_of(page.ledgers[0], trial))
+def page(shared):
+    return leaderboard(shared(OUTCOMES, baseline="a"))
 
 
-def test_the_papers_figures_are_all_there(drawings):
-    assert [(drawing.name, len(drawing.parts)) for drawing in drawings] == [
-        ("heat", 1),
-        ("curves", 2),
-        ("weights", 2),
-        ("samples", 2),
+@pytest.fixture(scope="module")
+def drawings(page):
+    """All figures, those of the traces among them."""
+    return [
+        *draw(page.evidence, page.board),
+        curves.draw(page.evidence),
+        weights.draw(page.evidence, page.board),
+        grids.draw(page.evidence, page.board, lambda trial: samples_of(page.ledgers[0], trial)),
     ]
-    assert all(drawing.caption for drawing in drawings)
+
+
+def test_every_figure_is_there_and_says_what_to_look_at(page):
+    drawings = draw(page.evidence, page.board)
+    assert [(drawing.name, len(drawing.parts), drawing.on_page) for drawing in drawings] == [
+        ("forest", 1, True),
+        ("profile", 2, True),
+        ("survival", 1, True),
+        ("heat", 1, False),
+    ]
+    assert all(len(drawing.caption) > 50 for drawing in drawings)
 
 
 def test_every_figure_is_well_formed(drawings):
@@ -55,19 +88,117 @@ def test_colours_follow_the_page(drawings):
 
 
 def test_a_normalizer_has_one_colour_everywhere(drawings):
-    curves = next(drawing for drawing in drawings if drawing.name == "curves")
-    for part in curves.parts:
-        assert {"var(--n0", "var(--n1"} <= set(re.findall(r"var\(--n\d", part.svg)) < {f"var(--n{i}" for i in range(8)}
+    for drawing in drawings:
+        for part in drawing.parts if drawing.name in ("curves", "profile", "survival") else ():
+            found = set(re.findall(r"var\(--n\d", part.svg))
+            assert found == {"var(--n0", "var(--n1"}
 
 
 def test_dollar_signs_in_a_name_make_no_formula(drawings):
-    for drawing in (drawings[0], drawings[-1]):
-        for part in drawing.parts:
+    for drawing in drawings:
+        for part in drawing.parts if drawing.name in ("forest", "profile", "survival", "heat", "samples") else ():
             assert ">$x$ &lt;i&gt;</text>" in part.svg
 
 
-def test_the_heat_map_counts_every_cell(drawings):
-    assert re.findall(r">(\d/\d)<", drawings[0].parts[0].svg) == ["1/4", "3/4", "0/4", "2/4"]
+def test_the_heat_map_counts_every_cell(page):
+    (part,) = heatmap.draw(page.evidence, page.board).parts
+    assert re.findall(r">(\d/\d)<", part.svg) == ["1/4", "3/4", "0/4", "2/4"]
+
+
+def test_the_heat_map_of_many_normalizers_says_which_it_shows(shared, monkeypatch):
+    monkeypatch.setattr(heatmap, "MOST_COLUMNS", 10)
+    names = [f"n{index}" for index in range(15)]
+    page = leaderboard(
+        shared({name: ("." * 3 + "c" * (index % 4),) for index, name in enumerate(names)}, baseline="n7")
+    )
+    columns = heatmap.shown_columns(page.evidence, page.board)
+    ranked = [row.normalizer for row in page.board.rows]
+    assert columns[:5] == ranked[:5] and columns[-5:] == ranked[-5:]
+    assert "n7" in columns and len(columns) <= 11
+    drawing = heatmap.draw(page.evidence, page.board)
+    assert "Of 15 normalizers" in drawing.caption
+    (part,) = drawing.parts
+    assert re.findall(r">(n\d+)<", part.svg) == columns
+
+
+def test_there_are_files_of_every_picture_for_a_paper(page):
+    found = files(page.evidence, page.board)
+    names = ["forest", "profile-1-ring-share", "profile-2-digits-fid", "survival", "heat"]
+    assert list(found) == [f"figures/{name}.{kind}" for name in names for kind in ("svg", "pdf")]
+    for path, data in found.items():
+        if path.endswith(".pdf"):
+            assert data.startswith(b"%PDF")
+            assert b"/CreationDate" not in data
+            assert b"/FontFile2" in data and b"/Type3" not in data  # TrueType, embedded
+        else:
+            svg = ElementTree.fromstring(data)
+            assert float(svg.attrib["width"].removesuffix("pt")) / 72 <= 6.9 + 1e-6  # the width of a text
+            assert b"var(--" not in data and b"currentColor" not in data
+
+
+def test_the_files_have_the_same_bytes_in_another_process(page, tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from conftest import Ledgers; from reports import leaderboard;"
+        "from test_figures import OUTCOMES, hashes;"
+        "print(hashes(leaderboard(Ledgers(Path(sys.argv[1]))(OUTCOMES, baseline='a'))))"
+    )
+    places = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": places}
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert other.stdout == f"{hashes(page)}\n"
+    assert not other.stderr
+
+
+def test_hostile_names_are_drawn_without_a_warning(shared, capfd):
+    page = leaderboard(shared(dict.fromkeys(HOSTILE, ("..c.", ".e.d")), baseline=HOSTILE[0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = files(page.evidence, page.board)
+        svgs = [part.svg for drawing in draw(page.evidence, page.board) for part in drawing.parts]
+    for svg in [*svgs, *(data for path, data in found.items() if path.endswith(".svg"))]:
+        ElementTree.fromstring(svg)
+    assert all(re.fullmatch(r"figures/[a-z0-9-]+\.(svg|pdf)", path) for path in found)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("title", ["../../etc", "", "\u6b63", "a/b\\c", "x" * 300])
+def test_no_title_leads_a_file_out_of_its_folder(title):
+    assert re.fullmatch(r"profile-3(-[a-z0-9-]{1,40})?", file_name("profile", 2, title))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "names"),
+    [
+        ({"a": ("    ",), "b": ("    ",)}, []),
+        ({"a": (".   ",), "b": ("    ",)}, ["profile", "survival", "heat"]),
+        ({"a": ("cdcd",), "b": ("bbcn",)}, ["forest", "survival", "heat"]),
+        ({"a": ("eeee",), "b": ("eeee",)}, ["forest", "survival", "heat"]),
+        ({"a": ("....",)}, ["profile", "survival", "heat"]),
+        ({"a": ("....",), "b": ("....",)}, ["forest", "profile", "survival", "heat"]),
+        ({"a": ("..  ",), "b": ("  ..",)}, ["profile", "survival", "heat"]),
+    ],
+    ids=["nothing", "one trial", "all failed", "no method runs", "one normalizer", "all stable", "no shared trial"],
+)
+def test_a_figure_without_data_is_left_out(ledgers, outcomes, names):
+    page = leaderboard(ledgers(outcomes, baseline="a"))
+    assert [drawing.name for drawing in draw(page.evidence, page.board)] == names
+    assert len(files(page.evidence, page.board)) == 2 * len(names)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0])
+def test_no_number_of_quality_stops_a_figure(ledgers, value):
+    page = leaderboard(ledgers({"a": ("..c.", "...."), "b": ("....", "....")}, quality=lambda *_: value))
+    names = [drawing.name for drawing in draw(page.evidence, page.board)]
+    assert ("profile" in names) == np.isfinite(value)
+    for data in files(page.evidence, page.board).values():
+        assert data
+
+
+def test_paths_keep_their_corners_when_they_are_written_shorter():
+    shorter = canvas._compact("M 1.04 2.06 \nL 3.08 2.06 \nL 3.08 5.02 \nM 7 8 \nL 7 8 \nL 9.5 -1.25 \nz")
+    assert shorter == "M1 2.1h2.1v2.9M7 8h0l2.5-9.2z".replace("l2.5-9.2", "l2.5 -9.2")
+    assert canvas._compact("M 1.234 2 \nC 1.26 2.22 3 4 5 6 \nz") == "M 1.2 2 C 1.3 2.2 3 4 5 6 z"
 
 
 def test_the_median_line_ends_where_half_of_the_seeds_have_ended():

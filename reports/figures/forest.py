@@ -1,0 +1,168 @@
+"""Every normalizer against the declared baseline: how much more or less often it fails, over all and setting by setting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.board import Board, Change
+from reports.comparisons import outcomes
+from reports.evidence import Evidence
+from reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
+from reports.figures.drawing import Drawing, Picture
+from reports.formatting import change, percent, plain, points, short
+from reports.statistics import ALPHA, risk_difference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 40
+"""Of more normalizers, those with the lowest and those with the highest difference are drawn."""
+ROW = 0.32
+"""Height of a normalizer, in inches on the page."""
+_MARK, _FLOOR, _TALLEST, _LEAST = -0.2, 0.42, 0.42, 0.18
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One normalizer against the baseline.
+
+    Attributes:
+        normalizer: Its label.
+        change: Over all settings.
+        settings: The difference of the rates in each setting in which the two share trials, in the plan's order.
+    """
+
+    normalizer: str
+    change: Change
+    settings: tuple[float, ...]
+
+
+def draw(evidence: Evidence, board: Board) -> Drawing:
+    """Draw a row for each normalizer that shares trials with the baseline."""
+    baseline = evidence.plan.get("baseline")
+    found = entries(evidence, board)
+    shown = found if len(found) <= MOST else found[: MOST // 2] + found[-MOST // 2 :]
+    name = short(str(baseline), 40)
+    title = f"Against {name}"
+    cut = f" Of {len(found)} normalizers, the {MOST // 2} with the lowest and the {MOST // 2} with the highest difference."
+    decided = evidence.sequential is not None and evidence.sequential.test is not None
+    test = "the test of sequential seeds" if decided else "the test, corrected for all comparisons with the baseline,"
+    height = 1.0 + ROW * len(shown)
+
+    def paint(figure: Figure) -> None:
+        _paint(figure.subplots(), shown, name, gap=len(shown) < len(found))
+
+    picture = Picture(
+        "forest", "", title, (9.4, height), (TEXT, 0.75 + (0.24 if len(shown) <= 20 else 0.2) * len(shown)), paint
+    )
+    return Drawing(
+        name="forest",
+        title=title,
+        caption=f"Instability rate less that of {plain(str(baseline))} on the trials that they share: left of the line, a"
+        f" normalizer fails less often. The diamond is all settings together with its {percent(1 - ALPHA)} interval, which"
+        f" is for one comparison at a time; it is filled and bold where {test} separates the two."
+        " The thin marks below are single settings, taller where several have the same"
+        " difference: far apart, they say that the answer depends on the setting." + cut * (len(shown) < len(found)),
+        parts=(picture,) if shown else (),
+    )
+
+
+def entries(evidence: Evidence, board: Board) -> list[Entry]:
+    """Return every normalizer that shares trials with the baseline, the lowest difference first."""
+    baseline = evidence.plan.get("baseline")
+    changes = [(row.normalizer, row.change) for row in board.rows if row.change is not None]
+    compared = sorted(
+        ((name, found) for name, found in changes if np.isfinite(found.difference)), key=lambda item: item[1].difference
+    )
+    if not compared or baseline is None:
+        return []
+    base, *others = outcomes(evidence, [baseline, *(name for name, _ in compared)])
+    return [
+        Entry(name, found, tuple(_differences(own, base))) for (name, found), own in zip(compared, others, strict=True)
+    ]
+
+
+def _differences(own: NDArray[np.float64], base: NDArray[np.float64]) -> list[float]:
+    """Return the difference of the rates in each group, for outcomes [groups, seeds]."""
+    shared = np.isfinite(own) & np.isfinite(base)
+    tables = (
+        (shared & (own == first) & (base == second)).sum(axis=1) for first, second in ((1, 1), (1, 0), (0, 1), (0, 0))
+    )
+    return [risk_difference(*(int(number) for number in counts)).value
+            for counts in zip(*tables, strict=True) if sum(counts)]  # fmt: skip
+
+
+def _paint(axes: Axes, shown: Sequence[Entry], baseline: str, *, gap: bool) -> None:
+    import matplotlib as mpl
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    half = len(shown) // 2
+    rows = [place + (gap and place >= half) for place in range(len(shown))]
+    bottom = rows[-1] + 0.62
+    axes.axvline(0, color=SOFT, lw=0.8)
+    for row in range(rows[-1] + 1):
+        axes.axhline(row + 0.5, color=SOFT, lw=0.3, alpha=0.35)
+    _settings(axes, shown, rows)
+    mark = float(mpl.rcParams["lines.markersize"])
+    for row, entry in zip(rows, shown, strict=True):
+        found, sure = entry.change, entry.change.significant
+        interval = [found.low, found.high], [row + _MARK] * 2
+        axes.plot(*interval, color=INK, lw=0.4 * mark if sure else 0.16 * mark, solid_capstyle="butt")
+        face = INK if sure else PAPER
+        axes.plot(
+            [found.difference],
+            [row + _MARK],
+            "D",
+            ms=mark if sure else 0.87 * mark,
+            mec=INK,
+            mfc=face,
+            mew=0.9,
+            zorder=4,
+        )
+    size = float(mpl.rcParams["font.size"]) - 0.5
+    across = 12 + 15.5 * size  # room for the longest change in bold
+    right = beside(axes)
+    for row, entry in zip(rows, shown, strict=True):
+        found = entry.change
+        weight = "bold" if found.significant else "normal"
+        axes.text(12, row, change(found), transform=right, va="center", fontsize=size, color=INK, weight=weight)
+        counts = f"{found.wins} / {found.ties} / {found.losses}"
+        axes.text(across, row, counts, transform=right, va="center", fontsize=size, color=INK)
+    for place, words in ((12, f"all settings ({percent(1 - ALPHA)} interval)"), (across, "wins / ties / losses")):
+        axes.text(place, -0.75, words, transform=right, va="center", fontsize=size, color=SOFT)
+    for side, step, words in (("right", -8, "← fails less often"), ("left", 8, "fails more often →")):
+        axes.annotate(words, (0, -0.75), (step, 0), textcoords="offset points", ha=side, va="center", fontsize=size,
+                      color=SOFT)  # fmt: skip
+    if gap:
+        axes.text(12, half, "…", transform=right, va="center", fontsize=size, color=SOFT)
+    reach = max(abs(value) for entry in shown for value in (entry.change.low, entry.change.high, *entry.settings))
+    reach = 1.04 * max(0.1, reach)
+    axes.set(xlim=(-reach, reach), ylim=(bottom, -1.1))
+    axes.set_yticks(rows, [short(entry.normalizer, 26) for entry in shown], parse_math=False, color=INK)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10], symmetric=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: points(value)))
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+    label(axes, xlabel=f"instability rate less that of {baseline}, percentage points")
+
+
+def _settings(axes: Axes, shown: Sequence[Entry], rows: Sequence[int]) -> None:
+    """Draw the settings' differences, equal ones as one mark whose height grows with their number."""
+    tallies = [Counter(round(value, 3) for value in entry.settings) for entry in shown]
+    most = max((number for tally in tallies for number in tally.values()), default=1)
+    x: list[float] = []
+    y: list[float] = []
+    for row, tally in zip(rows, tallies, strict=True):
+        for value, number in sorted(tally.items()):
+            height = _LEAST + (_TALLEST - _LEAST) * (number - 1) / max(1, most - 1)
+            x += [value, value, np.nan]
+            y += [row + _FLOOR, row + _FLOOR - height, np.nan]
+    axes.plot(x, y, color=INK, lw=1.2, alpha=0.6, solid_capstyle="butt")
