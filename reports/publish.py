@@ -71,6 +71,7 @@ class Leaderboard:
 
     def files(self) -> dict[str, bytes]:
         """Return what :meth:`write` writes, by name."""
+        from reports.figures import files as figures
         from reports.table import as_parquet, cell_table
 
         cells = cell_table(self.evidence, self.board)
@@ -82,7 +83,8 @@ class Leaderboard:
             "cells.csv": cells.to_csv(index=False, lineterminator="\n"),
         }
         found = {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
-        return found | {"leaderboard.parquet": as_parquet(self.table, self.evidence.hash())}
+        found["leaderboard.parquet"] = as_parquet(self.table, self.evidence.hash())
+        return found | figures(self.evidence, self.board)
 
     def write(self, out: str | Path) -> list[Path]:
         """Write the page, its tables, and the figures. The same ledger gives the same bytes.
@@ -184,31 +186,6 @@ def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[s
     beside = [ledger.folder / CHECKS for ledger in ledgers if ledger.folder is not None]
     files = [Path(checks)] if checks is not None else [path for path in beside if path.exists()]
     return {name: found for path in files for name, found in load_conformance(path).items()}
-
-
-def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:
-    """Read an experiment back and compute its leaderboard.
-
-    Tables and statistics equal those of the ledger. Curves have at most 25 points; samples, and what was measured of
-    layers, are in the ledger only, and so in no figure here.
-
-    Args:
-        uri: The tracking URI.
-        experiment: The experiment's name, as ``quick v1``.
-        baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
-
-    Raises:
-        InputError: There is no such experiment, it lacks what a leaderboard needs, its definition of instability is not
-            known here, or there is no such baseline.
-        TrackingError: The server cannot be reached or refuses a request.
-    """
-    from harness.tracking import read_back
-    from reports.board import build
-    from reports.combining import combine
-    from reports.from_mlflow import evidence_of
-
-    evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
-    return Leaderboard((), evidence, build(evidence))
 
 
 def _name(ledger: Ledger | str | Path) -> str:
