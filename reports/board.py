@@ -180,16 +180,21 @@ def build(evidence: Evidence) -> Board:
     return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells)
 
 
-def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
-    """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
-    results = evidence.of(group, normalizer)
-    sign = 1 if group.protocol.better == "lower" else -1
+def ranked(results: list[Result], protocol: Protocol) -> list[Result]:
+    """Return a cell's trials from the best final quality to the worst, failures being worst."""
+    sign = 1 if protocol.better == "lower" else -1
 
     def badness(result: Result) -> tuple[bool, bool, float, int]:
         unknown = not math.isfinite(result.quality)
         return result.verdict.failed, unknown, 0.0 if unknown else sign * result.quality, result.seed
 
-    return sorted(results, key=badness)[(len(results) - 1) // 2] if results else None
+    return sorted(results, key=badness)
+
+
+def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
+    """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
+    results = ranked(evidence.of(group, normalizer), group.protocol)
+    return results[(len(results) - 1) // 2] if results else None
 
 
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:

@@ -72,12 +72,14 @@ class Layout:
         steps: Of each series.
         places: Where the values of each series stand among a trial's numbers.
         bounds: 1 / max(m, n) of each layer, in the order of the network.
+        budget: Planned steps.
     """
 
     key: tuple[Any, ...]
     steps: dict[Series, NDArray[np.float32]]
     places: dict[Series, slice]
     bounds: dict[str, float]
+    budget: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +154,7 @@ class Evidence:
         sources: Plugins whose source changed under an unchanged version: (kind, name).
         relabelled: How many verdicts were reached anew because the record's was by another definition.
         wanted: How many trials each cell should have.
+        plugins: What the trials were made with: kind, name, version and hash of the source of each plugin; sorted.
     """
 
     plan: dict[str, Any]
@@ -164,6 +167,7 @@ class Evidence:
     sources: tuple[tuple[str, str], ...]
     relabelled: int
     wanted: dict[str, int]
+    plugins: tuple[tuple[str, str, str, str], ...] = ()
 
     @property
     def seeds(self) -> int:

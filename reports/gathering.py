@@ -64,6 +64,7 @@ def gather(ledger: Ledger) -> Evidence:
         sources=tuple(sorted(_changed(sources))),
         relabelled=relabelled,
         wanted=_wanted(plan, groups, failed),
+        plugins=tuple(sorted(sources)),
     )
 
 

@@ -78,7 +78,7 @@ def _layout(
         kept.append(before + chosen)
         before, place = before + len(own), place + len(chosen)
     bounds = {name: 1.0 / max(layer["matrix_shape"]) for name, layer in trace["layers"].items()}
-    return Layout(key, steps, places, bounds), np.concatenate(kept)
+    return Layout(key, steps, places, bounds, trace["budget"]), np.concatenate(kept)
 
 
 def thinned(steps: NDArray[np.float64], budget: float) -> NDArray[np.intp]:
