@@ -1,8 +1,8 @@
-"""Reading the parts of a large ledger in several processes: the same results, in the same order, sooner.
+"""Work on a large ledger shared out to several processes: the same results, in the same order, sooner.
 
-A child is a plain interpreter that is told the ledger's folder, its parts and what to do with each; a script that calls
-the reports needs no guard for it, and nothing is forked from a process with threads. Should a child be lost, or meet an
-error, its parts are done here, so that errors are those of a single process.
+A child is a plain interpreter that is handed a task in a file and answers in another: a script that calls the reports needs
+no guard for it, and nothing is forked from a process with threads. Should a child be lost, or meet an error, its task is
+done here, so that errors are those of a single process.
 """
 
 from __future__ import annotations
@@ -14,18 +14,71 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import IO, Any
+from dataclasses import dataclass
+from typing import IO, Any, TypeVar
 
 from harness.ledger import Ledger
+
+T = TypeVar("T")
+
+PAYS = 4000
+"""Trials that one process reads, or writes about, sooner than another one starts."""
+
+MOST = 4
+"""More processes than this wait for the disk, and for the one that puts things together."""
+
+
+def processes(trials: int) -> int:
+    """Return how many processes work on so many trials; results do not depend on it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST, cores, trials // PAYS))
+
+
+def shares(sizes: Sequence[int], count: int) -> list[list[int]]:
+    """Deal things out, the largest first, always to whoever has least.
+
+    Args:
+        sizes: Of the things.
+        count: How many shares; fewer where there are fewer things.
+
+    Returns:
+        The indices of the things in each share, rising.
+    """
+    dealt: list[list[int]] = [[] for _ in range(max(1, min(count, len(sizes))))]
+    loads = [0] * len(dealt)
+    for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
+        least = loads.index(min(loads))
+        dealt[least].append(index)
+        loads[least] += sizes[index]
+    return [sorted(share) for share in dealt]
+
+
+def run(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Do tasks, the first one here and each of the others in a process of its own, and return their results.
+
+    Args:
+        tasks: At least one. They can be pickled, and so can the results; doing one again does no harm.
+    """
+    with ExitStack() as stack:
+        children = [stack.enter_context(_Child(task)) for task in tasks[1:]]
+        return [tasks[0](), *(child.result() for child in children)]
+
 
 Task = Callable[[Ledger, str], Any]
 """From a ledger and the name of one of its parts to a result; it can be pickled, and so can the result."""
 
-PAYS = 4000
-"""Records that one process reads sooner than another one starts."""
 
-MOST = 4
-"""More processes than this wait for the disk, and for the one that puts things together."""
+@dataclass(frozen=True)
+class _Parts:
+    """A task for some parts of a ledger."""
+
+    where: str
+    names: tuple[str, ...]
+    task: Task
+
+    def __call__(self) -> list[Any]:
+        ledger = Ledger(self.where)
+        return [self.task(ledger, name) for name in self.names]
 
 
 def each_part(ledger: Ledger, task: Task) -> Iterator[Any]:
@@ -36,72 +89,58 @@ def each_part(ledger: Ledger, task: Task) -> Iterator[Any]:
     """
     sizes = ledger.parts.sizes()
     names = list(sizes)
-    share = _share(names, sizes, 1 if ledger.folder is None else min(MOST, _cores(), sum(sizes.values()) // PAYS))
-    with ExitStack() as stack:
-        children = [stack.enter_context(_Child(ledger, theirs, task)) for theirs in share[1:]]
-        found = {name: task(ledger, name) for name in share[0]}
-        for child in children:
-            found |= child.results()
-    for name in names:
-        yield found.pop(name)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _share(names: Sequence[str], sizes: dict[str, int], processes: int) -> list[list[str]]:
-    """Deal parts out, the largest first, always to whoever has least."""
-    shares: list[list[str]] = [[] for _ in range(max(1, min(processes, len(names))))]
-    loads = [0] * len(shares)
-    for name in sorted(names, key=lambda name: (-sizes[name], name)):
-        least = loads.index(min(loads))
-        shares[least].append(name)
-        loads[least] += sizes[name]
-    return shares
+    # Who talks to an object store may do so with what only this process knows.
+    count = 1 if ledger.folder is None else processes(sum(sizes.values()))
+    if count == 1:
+        yield from (task(ledger, name) for name in names)
+        return
+    share = shares(list(sizes.values()), count)
+    done = run([_Parts(ledger.where, tuple(names[index] for index in some), task) for some in share])
+    found = {index: result for some, results in zip(share, done, strict=True) for index, result in zip(some, results, strict=True)}
+    for index in range(len(names)):
+        yield found.pop(index)
 
 
 class _Child:
-    """Another interpreter that does a task for some parts."""
+    """Another interpreter that does a task."""
 
-    def __init__(self, ledger: Ledger, names: Sequence[str], task: Task) -> None:
-        self._ledger, self._names, self._task = ledger, names, task
+    def __init__(self, task: Callable[[], Any]) -> None:
+        self._task = task
         self._process: subprocess.Popen[bytes] | None = None
-        self._answers: IO[bytes] = tempfile.TemporaryFile()
+        self._asked: IO[bytes] = tempfile.TemporaryFile()
+        self._answer: IO[bytes] = tempfile.TemporaryFile()
 
     def __enter__(self) -> _Child:
         try:
+            pickle.dump(self._task, self._asked, protocol=pickle.HIGHEST_PROTOCOL)
+            self._asked.seek(0)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "reports.processes"],
-                stdin=subprocess.PIPE, stdout=self._answers, stderr=subprocess.DEVNULL,
+                stdin=self._asked, stdout=self._answer, stderr=subprocess.DEVNULL,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )  # fmt: skip
-            assert self._process.stdin is not None
-            with self._process.stdin as pipe:
-                pickle.dump((self._ledger.where, self._names, self._task), pipe)
         except OSError:
-            pass  # then its parts are done here
+            pass  # then it is done here
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._answers.close()
+        self._asked.close()
+        self._answer.close()
 
-    def results(self) -> dict[str, Any]:
-        """Wait for the results, by part."""
+    def result(self) -> Any:
+        """Wait for the result."""
         if self._process is not None and self._process.wait() == 0:
-            self._answers.seek(0)
-            return {name: pickle.load(self._answers) for name in self._names}  # noqa: S301  our own child wrote it
-        return {name: self._task(self._ledger, name) for name in self._names}
+            self._answer.seek(0)
+            return pickle.load(self._answer)  # noqa: S301  our own child wrote it
+        return self._task()
 
 
 def _main() -> None:
-    where, names, task = pickle.load(sys.stdin.buffer)  # noqa: S301  from the process that started this one
-    ledger = Ledger(where)
-    for name in names:
-        pickle.dump(task(ledger, name), sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    task = pickle.load(sys.stdin.buffer)  # noqa: S301  from the process that started this one
+    pickle.dump(task(), sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 if __name__ == "__main__":

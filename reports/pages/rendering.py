@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import formatting
-from reports.board import Board, Row
+from reports.board import Row
 from reports.evidence import Evidence, Group, Result
 from reports.failures import how
 from reports.figures.canvas import PALETTE
 from reports.formatting import mode, number
 from reports.pages import panels
 from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
+from reports.pages.panels import Drawn
 from reports.pages.view import Cell, Item, outcome, specification
 from reports.wording import first_failure
 
@@ -51,9 +54,9 @@ class Renderer:
     shown: Mapping[str, str]
     environment: Environment
 
-    def cell(self, cell: Cell) -> str:
+    def cell(self, cell: Cell, drawn: Drawn) -> str:
         """Return the page of a cell."""
-        charts = panels.seeds(cell)
+        charts = drawn.panels
         return self._render(
             "cell",
             cell=cell,
@@ -65,14 +68,19 @@ class Renderer:
             samples=[self._example(role, result) for role, result in cell.examples],
             sigmas=charts.sigmas,
             specification=specification(cell.spec),
-            trials=[_trial(result) for result in cell.trials],
+            trials="\n".join(map(_row, cell.trials)),
             variances=charts.variances,
         )
 
-    def setting(self, group: Group) -> str:
-        """Return the page of a group of cells."""
+    def setting(self, group: Group, drawn: Mapping[str, Drawn]) -> str:
+        """Return the page of a group of cells.
+
+        Args:
+            group: The group.
+            drawn: What is drawn of its cells, by identity.
+        """
         cells = [self.cells[group.cells[name]] for name in self.rows if name in group.cells]
-        charts = panels.medians(group, cells)
+        charts = panels.medians(group, cells, drawn)
         spec = cells[0].spec if cells else {}
         return self._render(
             "setting",
@@ -101,8 +109,13 @@ class Renderer:
             variances=charts.variances,
         )
 
-    def normalizer(self, name: str) -> str:
-        """Return the page of a normalizer."""
+    def normalizer(self, name: str, sparks: Mapping[str, str]) -> str:
+        """Return the page of a normalizer.
+
+        Args:
+            name: Its label.
+            sparks: Small charts of all cells, by identity.
+        """
         cells = [self.cells[group.cells[name]] for group in self.evidence.groups if name in group.cells]
         failed = [(cell, result) for cell in cells for result in cell.trials if result.verdict.failed]
         return self._render(
@@ -116,7 +129,7 @@ class Renderer:
                     "quality": cell.row.quality,
                     "measure": cell.group.protocol.measure,
                     "better": cell.group.protocol.better,
-                    "svg": panels.spark(cell),
+                    "svg": sparks[cell.identity],
                 }
                 for cell in cells
             ],
@@ -162,13 +175,13 @@ class Renderer:
 
 
 def renderer(
-    evidence: Evidence, board: Board, cells: Mapping[str, Cell], shown: Mapping[str, str]
+    evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell], shown: Mapping[str, str]
 ) -> Renderer:
     """Return what renders the pages of a leaderboard.
 
     Args:
         evidence: What the ledger holds.
-        board: The numbers.
+        rows: The leaderboard's.
         cells: Of :func:`reports.pages.view.cells_of`.
         shown: Addresses of the pictures of samples, by trial.
     """
@@ -177,6 +190,7 @@ def renderer(
 
     breaks = {ord("_"): "_<wbr>", ord("/"): "/<wbr>", ord("="): "=<wbr>"}
 
+    @lru_cache(maxsize=10_000)
     def breakable(text: str) -> Markup:
         return Markup(str(escape(formatting.plain(text))).translate(breaks))  # noqa: S704  escaped; see below
 
@@ -196,7 +210,7 @@ def renderer(
         "style": _style(),
         "suite": {"suite": evidence.plan["suite"], "version": evidence.plan["version"]},
     }
-    return Renderer(evidence, {row.normalizer: row for row in board.rows}, cells, shown, environment)
+    return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, environment)
 
 
 def _style() -> str:
@@ -217,18 +231,14 @@ def _pins(marks: Sequence[str]) -> str:
     return f"{lines} {{ --width: 2.75; --seen: 1; }}\n{rows} {{ background: var(--tint); }}\n"
 
 
-def _trial(result: Result) -> dict[str, Any]:
-    failed = result.verdict.failed
-    return {
-        "seed": result.seed,
-        "failed": failed,
-        "outcome": ", ".join(mode(name) for name in result.verdict.modes) if failed else "stable",
-        "since": first_failure(result.verdict.failed_at) if failed else "",
-        "how": _reasons(result) if failed else "",
-        "quality": number(result.quality),
-        "identity": result.trial_id,
-    }
-
-
-def _reasons(result: Result) -> str:
-    return how(result)
+def _row(result: Result) -> str:
+    """Return a trial's row of the table; written here because there are a hundred thousand of them."""
+    failed, seed = result.verdict.failed, result.seed
+    words = ", ".join(mode(name) for name in result.verdict.modes) if failed else "stable"
+    since = first_failure(result.verdict.failed_at) if failed else ""
+    return (
+        f'<tr id="s{seed}" class="s{seed}{" f" if failed else ""}"><td><a href="#s{seed}">{seed}</a></td>'
+        f'<td class="outcome">{escape(words)}</td><td class="number">{since}</td>'
+        f'<td class="words">{escape(how(result)) if failed else ""}</td><td class="number">{number(result.quality)}</td>'
+        f"<td><code>{escape(result.trial_id)}</code></td></tr>"
+    )

@@ -99,8 +99,9 @@ class Cell:
         return [
             Line(
                 f"seed {result.seed}: {outcome(result)}",
-                f"s{result.seed}{' f' if result.verdict.failed else ''}",
+                f"s{result.seed}",
                 result.verdict.failed_at if result.verdict.failed else None,
+                failed=result.verdict.failed,
             )
             for result in self.traced
         ]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from harness.errors import InputError
-from reports.board import Board
-from reports.evidence import Evidence
+from reports.board import Board, Row
+from reports.evidence import Evidence, Group
 from reports.figures.pictures import few, mosaic, png, reach, scatter
 from reports.pages.names import (
     CELLS,
@@ -22,8 +23,10 @@ from reports.pages.names import (
     samples_href,
     setting_href,
 )
+from reports.pages.panels import seeds
 from reports.pages.rendering import renderer
 from reports.pages.view import Cell, cells_of
+from reports.processes import processes, run, shares
 
 ReadSamples = Callable[[Collection[str]], Iterator[tuple[str, NDArray[Any]]]]
 """From trials to their samples, in any order; trials without samples are left out."""
@@ -49,42 +52,81 @@ def write_pages(evidence: Evidence, board: Board, samples: ReadSamples, out: str
     """
     folder = Path(out)
     cells = cells_of(evidence, board)
+    pictures = _pictures(cells, samples)
+    shown = {trial: samples_href(trial, "png" if values.ndim == 4 else "svg") for trial, values in pictures.items()}
+    limits = _limits(cells, pictures)
+    material = replace(evidence, results={})  # the cells have them
+    sizes = [sum(len(cells[identity].trials) for identity in group.cells.values()) for group in evidence.groups]
+    tasks = []
+    for some in shares(sizes, processes(sum(sizes))):
+        groups = [evidence.groups[index] for index in some]
+        own = {identity: cells[identity] for group in groups for identity in group.cells.values()}
+        seen = {result.trial_id: pictures[result.trial_id] for cell in own.values() for _, result in cell.examples
+                if result.trial_id in pictures}  # fmt: skip
+        tasks.append(_Groups(folder, material, board.rows, tuple(groups), own, seen, limits, shown))
     try:
         for name in (CELLS, SETTINGS, NORMALIZERS, SAMPLES):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        shown = _write_samples(cells, samples, folder)
-        found = renderer(evidence, board, cells, shown)
-        written = [folder / address for address in sorted(shown.values())]
-        pages: list[tuple[str, Callable[[], str]]] = [
-            *((normalizer_href(name), lambda name=name: found.normalizer(name)) for name in found.rows),  # type: ignore[misc]
-            *((setting_href(group), lambda group=group: found.setting(group)) for group in evidence.groups),  # type: ignore[misc]
-            *((cell_href(cell.identity), lambda cell=cell: found.cell(cell)) for cell in cells.values()),  # type: ignore[misc]
-        ]
-        for address, page in pages:
-            (folder / address).write_bytes(page().encode("utf-8", errors="replace"))
-            written.append(folder / address)
+        sparks = {identity: svg for some in run(tasks) for identity, svg in some.items()}
+        found = renderer(evidence, board.rows, cells, shown)
+        for name in found.rows:
+            _write(folder, normalizer_href(name), found.normalizer(name, sparks))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error})") from error
-    return written
+    addresses = [*map(normalizer_href, found.rows), *map(setting_href, evidence.groups), *map(cell_href, cells)]
+    return [folder / address for address in [*addresses, *sorted(shown.values())]]
 
 
-def _write_samples(cells: Mapping[str, Cell], samples: ReadSamples, folder: Path) -> dict[str, str]:
-    """Write the pictures that the pages show, and return their addresses by trial."""
-    of = {result.trial_id: cell for cell in cells.values() for _, result in cell.examples}
-    shown: dict[str, str] = {}
-    points: dict[str, dict[str, NDArray[Any]]] = {}
-    for trial, values in samples(of.keys()):
-        if not len(values) or values.ndim not in (2, 4):
-            continue
-        kept = few(values)
-        if values.ndim == 4:
-            shown[trial] = samples_href(trial, "png")
-            (folder / shown[trial]).write_bytes(png(mosaic(kept)))
-        else:
-            points.setdefault(of[trial].group.dataset, {})[trial] = kept
-    for those in points.values():  # of one data set all have the same axes
-        limit = reach(those[trial] for trial in sorted(those))
-        for trial, values in those.items():
-            shown[trial] = samples_href(trial, "svg")
-            (folder / shown[trial]).write_text(scatter(values, limit), encoding="utf-8")
-    return shown
+@dataclass(frozen=True)
+class _Groups:
+    """Writes the pages of some groups, of their cells, and the pictures on them."""
+
+    folder: Path
+    evidence: Evidence
+    rows: Sequence[Row]
+    groups: Sequence[Group]
+    cells: Mapping[str, Cell]
+    pictures: Mapping[str, NDArray[Any]]
+    limits: Mapping[str, float]
+    shown: Mapping[str, str]
+
+    def __call__(self) -> dict[str, str]:
+        """Write them, and return the small charts of the cells."""
+        found = renderer(self.evidence, self.rows, self.cells, self.shown)
+        sparks = {}
+        for group in self.groups:
+            drawn = {}
+            for identity in group.cells.values():
+                cell = self.cells[identity]
+                drawn[identity] = seeds(cell)
+                sparks[identity] = drawn[identity].spark
+                _write(self.folder, cell_href(identity), found.cell(cell, drawn[identity]))
+                for _, result in cell.examples:
+                    if result.trial_id in self.pictures:
+                        self._draw(result.trial_id, self.limits.get(group.dataset, 1.0))
+            _write(self.folder, setting_href(group), found.setting(group, drawn))
+        return sparks
+
+    def _draw(self, trial: str, limit: float) -> None:
+        values = self.pictures[trial]
+        _write(self.folder, self.shown[trial], png(mosaic(values)) if values.ndim == 4 else scatter(values, limit))
+
+
+def _write(folder: Path, address: str, content: str | bytes) -> None:
+    (folder / address).write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
+
+
+def _pictures(cells: Mapping[str, Cell], samples: ReadSamples) -> dict[str, NDArray[Any]]:
+    """Return the samples that the pages show, as many of each trial as a picture has."""
+    wanted = {result.trial_id for cell in cells.values() for _, result in cell.examples}
+    return {trial: few(values) for trial, values in samples(wanted) if len(values) and values.ndim in (2, 4)}
+
+
+def _limits(cells: Mapping[str, Cell], pictures: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    """Return where the axes of points are cut, by data set."""
+    of = {result.trial_id: cell.group.dataset for cell in cells.values() for _, result in cell.examples}
+    points: dict[str, list[NDArray[Any]]] = {}
+    for trial in sorted(pictures):
+        if pictures[trial].ndim == 2:
+            points.setdefault(of[trial], []).append(pictures[trial])
+    return {dataset: reach(those) for dataset, those in points.items()}
