@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from harness.stability import Definition, Verdict, load_definition
 from harness.trace import samples_from_json
 from reports.evidence import Evidence, Group, Result
 from reports.grouping import group_cells
+from reports.packing import Packed, pack, unpack
 from reports.processes import each_part
 from reports.thinning import Thinning
 
@@ -47,12 +49,12 @@ def gather(ledger: Ledger) -> Evidence:
     software: Counter[str] = Counter()
     sources: set[Source] = set()
     relabelled = 0
-    for taken in _all(ledger, sieve):
-        results[taken.cell][taken.result.seed] = taken.result
-        failed.setdefault(taken.cell, {})[taken.result.seed] = taken.failed
-        software[taken.software] += 1
-        sources.update(taken.sources)
-        relabelled += taken.relabelled
+    for result, (cell, fails, anew, software_of, sources_of) in _all(ledger, sieve):
+        results[cell][result.seed] = result
+        failed.setdefault(cell, {})[result.seed] = fails
+        software[software_of] += 1
+        sources.update(sources_of)
+        relabelled += anew
     return Evidence(
         plan=plan,
         definition=definition,
@@ -66,11 +68,6 @@ def gather(ledger: Ledger) -> Evidence:
         wanted=_wanted(plan, groups, failed),
         plugins=tuple(sorted(sources)),
     )
-
-
-def sampler(ledger: Ledger) -> Samples:
-    """Return what reads the samples of chosen trials of a ledger; see :class:`Samples`."""
-    return Samples(ledger)
 
 
 @dataclass(frozen=True)
@@ -118,25 +115,9 @@ class Chosen:
         return [item for _, record in ledger.parts.chosen(part, self.wanted) for item in _samples(record)]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a trial adds to the evidence.
-
-    Attributes:
-        cell: The identity of its cell.
-        result: What became of it.
-        failed: Whether it did, by the definition that decides who gets more seeds.
-        relabelled: Whether its verdict was reached anew.
-        software: With what it was made.
-        sources: The plugins that it was made with.
-    """
-
-    cell: str
-    result: Result
-    failed: bool
-    relabelled: bool
-    software: str
-    sources: tuple[Source, ...]
+Rest = tuple[str, bool, bool, str, tuple[Source, ...]]
+"""What a trial adds to the evidence beside its result: the identity of its cell; whether it failed, by the definition that
+decides who gets more seeds; whether its verdict was reached anew; with what software and with which plugins it was made."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +138,12 @@ class Sieve:
     definition: Definition
     decides: Definition
 
-    def __call__(self, ledger: Ledger, part: str) -> list[Taken]:
+    def __call__(self, ledger: Ledger, part: str) -> tuple[Packed, list[Rest]]:
         """Return what is taken from a part."""
-        return list(self.take(record for _, record in ledger.parts.records(part, AT_ONCE)))
+        found = list(self.take(record for _, record in ledger.parts.records(part, AT_ONCE)))
+        return pack([result for result, _ in found]), [rest for _, rest in found]
 
-    def take(self, records: Iterable[Record]) -> Iterator[Taken]:
+    def take(self, records: Iterable[Record]) -> Iterator[tuple[Result, Rest]]:
         """Yield what is taken from records of the plan; the others are passed over."""
         thinning = Thinning()
         same: dict[Any, Any] = {}  # equal objects are kept once: there are few of them, and many trials
@@ -172,10 +154,10 @@ class Sieve:
                 continue
             verdict = record.judged_by(self.definition)
             deciding = verdict if self.decides.version == self.definition.version else record.judged_by(self.decides)
-            software, sources, kept = _software(record.provenance), _sources(record), verdict
-            yield Taken(
+            software, sources = _software(record.provenance), _sources(record)
+            result = _result(record, same.setdefault(verdict, verdict), measure, thinning)
+            yield result, (
                 same.setdefault(record.cell_id, record.cell_id),
-                _result(record, same.setdefault(kept, kept), measure, thinning),
                 deciding.failed,
                 verdict is not record.verdict,
                 same.setdefault(software, software),
@@ -183,18 +165,16 @@ class Sieve:
             )
 
 
-def _all(ledger: Ledger, sieve: Sieve) -> Iterator[Taken]:
+def _all(ledger: Ledger, sieve: Sieve) -> Iterator[tuple[Result, Rest]]:
     """Yield what is taken from a ledger. Of equal trials, the one of the first part counts."""
     alone, _ = ledger.contents()
     seen: set[str] = set()
-    for some in each_part(ledger, sieve):
-        for taken in some:
-            if taken.result.trial_id not in seen:
-                seen.add(taken.result.trial_id)
-                yield taken
-    for taken in sieve.take(ledger.alone(alone)):
-        if taken.result.trial_id not in seen:  # it was moved into a part in between
-            yield taken
+    compacted = (zip(unpack(packed), rest, strict=True) for packed, rest in each_part(ledger, sieve))
+    # A single record may have been moved into a part in between.
+    for result, rest in chain(chain.from_iterable(compacted), sieve.take(ledger.alone(alone))):
+        if result.trial_id not in seen:
+            seen.add(result.trial_id)
+            yield result, rest
 
 
 def _wanted(

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
@@ -62,6 +62,21 @@ def run(tasks: Sequence[Callable[[], T]]) -> list[T]:
     with ExitStack() as stack:
         children = [stack.enter_context(_Child(task)) for task in tasks[1:]]
         return [tasks[0](), *(child.result() for child in children)]
+
+
+@contextmanager
+def started(tasks: Sequence[Callable[[], T]]) -> Iterator[Callable[[], list[T]]]:
+    """Have tasks done elsewhere while the body goes on; a single task is done here, when its result is wanted.
+
+    Args:
+        tasks: At least one, as for :func:`run`.
+
+    Yields:
+        What waits for the results and returns them.
+    """
+    with ExitStack() as stack:
+        children = [stack.enter_context(_Child(task)) for task in tasks] if len(tasks) > 1 else []
+        yield lambda: [child.result() for child in children] or [tasks[0]()]
 
 
 Task = Callable[[Ledger, str], Any]

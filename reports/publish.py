@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from harness.ledger import Ledger
     from reports.board import Board
@@ -51,17 +51,18 @@ class Leaderboard:
         from reports.figures import draw
         from reports.html import render
 
-        return render(self.evidence, self.board, draw(self.evidence, self.board, self._samples))
+        return render(self.evidence, self.board, draw(self.evidence, self.board))
 
     def csv(self) -> str:
         """Return ``leaderboard.csv``."""
         return self.table.to_csv(index=False, lineterminator="\n")
 
-    def write(self, out: str | Path) -> list[Path]:
+    def write(self, out: str | Path, *, pages: bool = True) -> list[Path]:
         """Write ``leaderboard.md``, ``leaderboard.html`` and ``leaderboard.csv``. The same ledger gives the same bytes.
 
         Args:
             out: The folder; made if it is absent.
+            pages: Whether to write a page for every cell, setting and normalizer beside them.
 
         Returns:
             The files.
@@ -70,21 +71,20 @@ class Leaderboard:
             InputError: The folder cannot be written.
         """
         from harness.errors import InputError
+        from reports.gathering import Samples
+        from reports.pages.writing import pages_beside
 
         folder = Path(out)
-        pages = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, text in pages.items():
-                (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [folder / name for name in pages]
-
-    def _samples(self, trial_id: str) -> NDArray[Any] | None:
-        from reports.gathering import samples_of
-
-        return samples_of(self.ledger, trial_id)
+        beside = pages_beside(self.evidence, self.board, Samples(self.ledger), folder) if pages else nullcontext([])
+        with beside as others:  # drawn by other processes meanwhile, where there are many
+            files = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                for name, text in files.items():
+                    (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
+            except OSError as error:
+                raise InputError(f"{folder}: cannot be written ({error})") from error
+        return [*(folder / name for name in files), *others]
 
 
 def leaderboard(ledger: Ledger | str | Path) -> Leaderboard:

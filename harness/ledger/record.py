@@ -129,7 +129,7 @@ def _as_written(text: str) -> Any:
     if hashlib.sha256(text[start:end].encode(errors="replace")).hexdigest() != text[-66:-2]:
         return None
     trace = text.find(',"trace":', start)  # in which no whole number is long
-    if _LONG.search(text, 0, trace if trace > 0 else end):
+    if _LONG.search(text, start, trace if trace > 0 else end):
         return None
     try:
         return orjson.loads(text)

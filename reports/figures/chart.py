@@ -272,17 +272,18 @@ def _crosses(
     """Return a cross for each line that failed, on it: at its last point where it ends before that."""
     found = {}
     own_steps, own_x = steps.tolist(), x.tolist()
+    every = list(range(len(own_steps)))
+    whole = finite.all(axis=1).tolist()
     for line, failed_at in marked:
-        kept = np.flatnonzero(finite[line]).tolist()
+        kept = every if whole[line] else finite[line].nonzero()[0].tolist()
         if not kept:
             continue
-        heights = y[line].tolist()
         after = min(bisect_left(kept, failed_at, key=own_steps.__getitem__), len(kept) - 1)
         second, first = kept[after], kept[max(after - 1, 0)]
         gap = own_steps[second] - own_steps[first]
         share = min(1.0, max(0.0, (failed_at - own_steps[first]) / gap)) if gap else 1.0
-        i = round(own_x[first] + share * (own_x[second] - own_x[first]))
-        j = round(heights[first] + share * (heights[second] - heights[first]))
+        low, high = int(y[line, first]), int(y[line, second])
+        i, j = round(own_x[first] + share * (own_x[second] - own_x[first])), round(low + share * (high - low))
         found[line] = f'<path class="cross" d="M{i - 6} {j - 6}l12 12m0-12l-12 12"/>'
     return found
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from harness.errors import InputError
 from reports.board import Board, Row
 from reports.evidence import Evidence, Group
 from reports.figures.pictures import few, mosaic, png, reach, scatter
+from reports.packing import Packed, pack, unpack
 from reports.pages.names import (
     CELLS,
     NORMALIZERS,
@@ -26,7 +29,7 @@ from reports.pages.names import (
 from reports.pages.panels import seeds
 from reports.pages.rendering import renderer
 from reports.pages.view import Cell, cells_of
-from reports.processes import processes, run, shares
+from reports.processes import processes, shares, started
 
 ReadSamples = Callable[[Collection[str]], Iterator[tuple[str, NDArray[Any]]]]
 """From trials to their samples, in any order; trials without samples are left out."""
@@ -50,31 +53,70 @@ def write_pages(evidence: Evidence, board: Board, samples: ReadSamples, out: str
         InputError: The folder cannot be written.
         LedgerError: Samples cannot be read.
     """
+    with pages_beside(evidence, board, samples, out) as written:
+        pass
+    return written
+
+
+@contextmanager
+def pages_beside(evidence: Evidence, board: Board, samples: ReadSamples, out: str | Path) -> Iterator[list[Path]]:
+    """Do what :func:`write_pages` does while the body does something else; all is written when it is left.
+
+    Yields:
+        The files.
+
+    Raises:
+        InputError: The folder cannot be written.
+        LedgerError: Samples cannot be read.
+    """
     folder = Path(out)
     cells = cells_of(evidence, board)
     pictures = _pictures(cells, samples)
     shown = {trial: samples_href(trial, "png" if values.ndim == 4 else "svg") for trial, values in pictures.items()}
+    tasks = _tasks(folder, evidence, board, cells, pictures, shown)
+    found = renderer(evidence, board.rows, cells, shown)
+    addresses = [*map(normalizer_href, found.rows), *map(setting_href, evidence.groups), *map(cell_href, cells)]
+    with _told(folder):
+        for name in (CELLS, SETTINGS, NORMALIZERS, SAMPLES):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    with started(tasks) as results:
+        yield [folder / address for address in [*addresses, *sorted(shown.values())]]
+        with _told(folder):
+            sparks = {identity: svg for some in results() for identity, svg in some.items()}
+            for name in found.rows:
+                _write(folder, normalizer_href(name), found.normalizer(name, sparks))
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say of a folder that it cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error})") from error
+
+
+def _tasks(
+    folder: Path,
+    evidence: Evidence,
+    board: Board,
+    cells: Mapping[str, Cell],
+    pictures: Mapping[str, NDArray[Any]],
+    shown: Mapping[str, str],
+) -> list[_Groups]:
+    """Return what writes the pages of cells and settings, in as many shares as there are to be processes."""
     limits = _limits(cells, pictures)
     material = replace(evidence, results={})  # the cells have them
     sizes = [sum(len(cells[identity].trials) for identity in group.cells.values()) for group in evidence.groups]
     tasks = []
     for some in shares(sizes, processes(sum(sizes))):
-        groups = [evidence.groups[index] for index in some]
+        groups = tuple(evidence.groups[index] for index in some)
         own = {identity: cells[identity] for group in groups for identity in group.cells.values()}
-        seen = {result.trial_id: pictures[result.trial_id] for cell in own.values() for _, result in cell.examples
-                if result.trial_id in pictures}  # fmt: skip
-        tasks.append(_Groups(folder, material, board.rows, tuple(groups), own, seen, limits, shown))
-    try:
-        for name in (CELLS, SETTINGS, NORMALIZERS, SAMPLES):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        sparks = {identity: svg for some in run(tasks) for identity, svg in some.items()}
-        found = renderer(evidence, board.rows, cells, shown)
-        for name in found.rows:
-            _write(folder, normalizer_href(name), found.normalizer(name, sparks))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error})") from error
-    addresses = [*map(normalizer_href, found.rows), *map(setting_href, evidence.groups), *map(cell_href, cells)]
-    return [folder / address for address in [*addresses, *sorted(shown.values())]]
+        wanted = [result.trial_id for cell in own.values() for _, result in cell.examples]
+        seen = {trial: pictures[trial] for trial in wanted if trial in pictures}
+        seen_at = {trial: shown[trial] for trial in seen}
+        tasks.append(_Groups(folder, material, board.rows, groups, own, seen, limits, seen_at))
+    return tasks
 
 
 @dataclass(frozen=True)
@@ -89,6 +131,14 @@ class _Groups:
     pictures: Mapping[str, NDArray[Any]]
     limits: Mapping[str, float]
     shown: Mapping[str, str]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process with the results as columns."""
+        bare = {identity: replace(cell, trials=()) for identity, cell in self.cells.items()}
+        results = pack([result for cell in self.cells.values() for result in cell.trials])
+        counts = [len(cell.trials) for cell in self.cells.values()]
+        rest = (self.pictures, self.limits, self.shown)
+        return _arrived, (self.folder, self.evidence, self.rows, self.groups, bare, rest, results, counts)
 
     def __call__(self) -> dict[str, str]:
         """Write them, and return the small charts of the cells."""
@@ -110,6 +160,17 @@ class _Groups:
     def _draw(self, trial: str, limit: float) -> None:
         values = self.pictures[trial]
         _write(self.folder, self.shown[trial], png(mosaic(values)) if values.ndim == 4 else scatter(values, limit))
+
+
+def _arrived(
+    folder: Path, evidence: Evidence, rows: Sequence[Row], groups: Sequence[Group], bare: Mapping[str, Cell], rest: Any,
+    results: Packed, counts: Sequence[int],
+) -> _Groups:  # fmt: skip
+    """Undo what :meth:`_Groups.__reduce__` does."""
+    trials = iter(unpack(results))
+    cells = {identity: replace(cell, trials=tuple(islice(trials, count)))
+             for (identity, cell), count in zip(bare.items(), counts, strict=True)}  # fmt: skip
+    return _Groups(folder, evidence, rows, groups, cells, *rest)
 
 
 def _write(folder: Path, address: str, content: str | bytes) -> None:
