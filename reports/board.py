@@ -17,9 +17,9 @@ from harness.stability.detectors import DETECTORS
 from reports.evidence import Evidence, Group, Protocol, Result
 from reports.statistics import (
     ALPHA,
-    claim_p,
     holm,
-    least_discordant,
+    least_discordant_each,
+    mcnemar_many,
     mean_rate,
     median_failures_worst,
     rank_intervals,
@@ -180,16 +180,21 @@ def build(evidence: Evidence) -> Board:
     return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells)
 
 
-def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
-    """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
-    results = evidence.of(group, normalizer)
-    sign = 1 if group.protocol.better == "lower" else -1
+def ranked(results: list[Result], protocol: Protocol) -> list[Result]:
+    """Return a cell's trials from the best final quality to the worst, failures being worst."""
+    sign = 1 if protocol.better == "lower" else -1
 
     def badness(result: Result) -> tuple[bool, bool, float, int]:
         unknown = not math.isfinite(result.quality)
         return result.verdict.failed, unknown, 0.0 if unknown else sign * result.quality, result.seed
 
-    return sorted(results, key=badness)[(len(results) - 1) // 2] if results else None
+    return sorted(results, key=badness)
+
+
+def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
+    """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
+    results = ranked(evidence.of(group, normalizer), group.protocol)
+    return results[(len(results) - 1) // 2] if results else None
 
 
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
@@ -243,19 +248,23 @@ def outcomes(evidence: Evidence, normalizers: list[str]) -> NDArray[np.float64]:
 def _pairs(evidence: Evidence, order: list[str]) -> list[Pair]:
     failed = dict(zip(order, outcomes(evidence, order), strict=True))
     names = list(combinations(order, 2))
-    raw = [claim_p(failed[first], failed[second]) for first, second in names]
+    counts = [_discordant(failed[first], failed[second]) for first, second in names]
+    raw = mcnemar_many(
+        [count["only_first"] for count in counts], [count["only_second"] for count in counts]
+    ).tolist()  # what claim_p returns for each
     family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
     to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
+    needed = least_discordant_each(raw)
     decided = _decided(evidence, order)
     return [
         Pair(
             first=first,
             second=second,
-            **_discordant(failed[first], failed[second]),
+            **counts[index],
             p=raw[index],
             holm_p=holm_p,
             baseline_p=to_baseline.get(index),
-            needed=least_discordant(raw, index),
+            needed=needed[index],
             test=None if decided is None or evidence.sequential is None else evidence.sequential.test,
             separated=None if decided is None else decided.get(frozenset((first, second))),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,17 +54,18 @@ class Leaderboard:
         from reports.figures import draw
         from reports.html import render
 
-        return render(self.evidence, self.board, draw(self.evidence, self.board, self._samples))
+        return render(self.evidence, self.board, draw(self.evidence, self.board))
 
     def csv(self) -> str:
         """Return ``leaderboard.csv``."""
         return self.table.to_csv(index=False, lineterminator="\n")
 
-    def write(self, out: str | Path) -> list[Path]:
+    def write(self, out: str | Path, *, pages: bool = True) -> list[Path]:
         """Write ``leaderboard.md``, ``leaderboard.html`` and ``leaderboard.csv``. The same ledger gives the same bytes.
 
         Args:
             out: The folder; made if it is absent.
+            pages: Whether to write a page for every cell, setting and normalizer beside them.
 
         Returns:
             The files.
@@ -71,16 +74,19 @@ class Leaderboard:
             InputError: The folder cannot be written.
         """
         from harness.errors import InputError
+        from reports.pages.writing import pages_beside
 
         folder = Path(out)
-        pages = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, text in pages.items():
-                (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [folder / name for name in pages]
+        beside = pages_beside(self.evidence, self.board, self._samples, folder) if pages else nullcontext([])
+        with beside as others:  # drawn by other processes meanwhile, where there are many
+            files = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                for name, text in files.items():
+                    (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
+            except OSError as error:
+                raise InputError(f"{folder}: cannot be written ({error})") from error
+        return [*(folder / name for name in files), *others]
 
     def place(self) -> Path:
         """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""
@@ -90,11 +96,15 @@ class Leaderboard:
             return self.ledgers[0].beside("leaderboard")
         return Path.cwd() / f"{file_name(str(self.evidence.plan['suite']))}-leaderboard"
 
-    def _samples(self, trial_id: str) -> NDArray[Any] | None:
-        from reports.gathering import samples_of
+    def _samples(self, trial_ids: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield trials and their samples, each from the first ledger that has them."""
+        from reports.gathering import Samples
 
-        holder = next((ledger for ledger in self.ledgers if ledger.holds(trial_id)), None)
-        return None if holder is None else samples_of(holder, trial_id)
+        wanted = set(trial_ids)
+        for ledger in self.ledgers:
+            for trial, values in Samples(ledger)(wanted):
+                wanted.discard(trial)
+                yield trial, values
 
 
 def leaderboard(*ledgers: Ledger | str | Path, baseline: str | None = None) -> Leaderboard:
