@@ -56,9 +56,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             *_thresholds(evidence),
         )),
         Fact("Statistics", (*_statistics(), *_looks(evidence))),
-        Fact("Software and devices", tuple(
-            f"{words} ({count(trials, 'trial')})" for words, trials in evidence.software
-        )),
+        Fact("Software and devices", _software(evidence)),
         Fact("Missing trials", _missing(board)),
         Fact("Detectors that had nothing to look at", _blind(evidence)),
         Fact("Warnings, which make no failure", _warnings(evidence)),
@@ -86,6 +84,12 @@ def _uneven(evidence: Evidence) -> tuple[str, ...]:
         "The mean rates of two normalizers speak of different settings where their settings differ; comparisons count"
     )
     return (*lines, f"{said} the settings that both have.") if lines else ()
+
+
+def _software(evidence: Evidence) -> tuple[str, ...]:
+    lines = [f"{words} ({count(trials, 'trial')})" for words, trials in evidence.software]
+    twice = sum(trials for _, trials in evidence.software) - evidence.committed
+    return (*lines, f"{count(twice, 'trial')} more than there are: several ledgers hold them") if twice else (*lines,)
 
 
 def _thresholds(evidence: Evidence) -> list[str]:
