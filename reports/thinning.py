@@ -90,8 +90,8 @@ def thinned(steps: NDArray[np.float64], budget: float) -> NDArray[np.intp]:
         steps: Rising.
         budget: Planned steps.
     """
-    if len(steps) <= CURVE_POINTS:
-        return np.arange(len(steps))
-    grid = np.linspace(min(steps[0], budget), max(steps[-1], budget), CURVE_POINTS)
+    if not len(steps):
+        return np.arange(0)
+    grid = np.linspace(steps[0], max(steps[-1], budget), CURVE_POINTS)
     places = np.searchsorted(steps, grid)
     return np.unique(np.append(places[places < len(steps)], len(steps) - 1))

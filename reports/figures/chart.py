@@ -168,10 +168,9 @@ def draw(charts: Sequence[Chart], lines: Sequence[Line], *, until: float) -> lis
     paths = iter(_paths(x, y, finite, widths))
     each = [[next(paths) for _ in charts] for _ in range(count + 1)]
     marked = [(index, line.failed_at) for index, line in enumerate(lines) if line.failed_at is not None]
-    svgs = []
+    svgs, known = [], dict[bytes, list[_Spot]]()
     for number, (chart, place, limit) in enumerate(zip(charts, places, limits, strict=True)):
-        some = marked if chart.axes else []
-        crosses = _crosses(some, chart.steps, x[place], y[:, place], finite[:, place])
+        crosses = _crosses(marked, chart.steps, x[place], y[:, place], finite[:, place], known) if chart.axes and widths[number] else {}
         svgs.append(_svg(chart, limit, until, lines, [own[number] for own in each], crosses))
     return svgs
 
@@ -267,25 +266,54 @@ def _log_ticks(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def _crosses(
-    marked: Sequence[tuple[int, float]], steps: Numbers, x: Places, y: Places, finite: NDArray[np.bool_]
+    marked: Sequence[tuple[int, float]],
+    steps: Numbers,
+    x: Places,
+    y: Places,
+    finite: NDArray[np.bool_],
+    known: dict[bytes, list[_Spot]],
 ) -> dict[int, str]:
-    """Return a cross for each line that failed, on it: at its last point where it ends before that."""
-    found = {}
-    own_steps, own_x = steps.tolist(), x.tolist()
-    every = list(range(len(own_steps)))
+    """Return a cross for each line that failed, on it: at its last point where it ends before that.
+
+    Args:
+        marked: Lines that failed, and when.
+        steps: [points] Rising.
+        x: [points]
+        y: [lines, points]
+        finite: [lines, points]
+        known: Where lines without gaps are crossed, by x; other charts of the same steps have it there too.
+    """
+    key = x.tobytes()
+    spots = known.get(key)
+    if spots is None:
+        every = list(range(len(x)))
+        spots = known[key] = [_spot(every, steps, x, failed_at) for _, failed_at in marked]
     whole = finite.all(axis=1).tolist()
-    for line, failed_at in marked:
-        kept = every if whole[line] else finite[line].nonzero()[0].tolist()
-        if not kept:
-            continue
-        after = min(bisect_left(kept, failed_at, key=own_steps.__getitem__), len(kept) - 1)
-        second, first = kept[after], kept[max(after - 1, 0)]
-        gap = own_steps[second] - own_steps[first]
-        share = min(1.0, max(0.0, (failed_at - own_steps[first]) / gap)) if gap else 1.0
-        low, high = int(y[line, first]), int(y[line, second])
-        i, j = round(own_x[first] + share * (own_x[second] - own_x[first])), round(low + share * (high - low))
-        found[line] = f'<path class="cross" d="M{i - 6} {j - 6}l12 12m0-12l-12 12"/>'
+    found = {}
+    for (line, failed_at), place in zip(marked, spots, strict=True):
+        spot = place
+        if not whole[line]:
+            kept = finite[line].nonzero()[0].tolist()
+            if not kept:
+                continue
+            spot = _spot(kept, steps, x, failed_at)
+        first, second, share, across = spot
+        low = int(y[line, first])
+        down = round(low + share * (int(y[line, second]) - low))
+        found[line] = f'<path class="cross" d="M{across} {down - 6}l12 12m0-12l-12 12"/>'
     return found
+
+
+_Spot = tuple[int, int, float, int]
+"""Between which two points, how far from the first to the second, and where a cross begins."""
+
+
+def _spot(kept: Sequence[int], steps: Numbers, x: Places, failed_at: float) -> _Spot:
+    after = min(bisect_left(kept, failed_at, key=steps.__getitem__), len(kept) - 1)
+    first, second = kept[max(after - 1, 0)], kept[after]
+    gap = float(steps[second] - steps[first])
+    share = min(1.0, max(0.0, (failed_at - float(steps[first])) / gap)) if gap else 1.0
+    return first, second, share, round(int(x[first]) + share * int(x[second] - x[first])) - 6
 
 
 def _paths(x: Places, y: Places, finite: NDArray[np.bool_], widths: Sequence[int]) -> list[str]:
@@ -319,6 +347,19 @@ def _paths(x: Places, y: Places, finite: NDArray[np.bool_], widths: Sequence[int
     texts[~finite] = b""
     flat = np.insert(texts.reshape(len(y), -1), 3 * first[1:], b"\n", axis=1)
     return flat.tobytes().translate(None, b"\0").decode().split("\n")[:-1]
+
+
+def dots(x: NDArray[np.integer[Any]], y: NDArray[np.integer[Any]]) -> str:
+    """Return the path of separate points.
+
+    Args:
+        x: [points] From 0 to :data:`LARGEST`, and so is y.
+        y: [points]
+    """
+    starts, _, downs = _texts()
+    texts = np.full((len(x), 3), b"h0", dtype=starts.dtype)
+    texts[:, 0], texts[:, 1] = starts[x], downs[y]
+    return texts.tobytes().translate(None, b"\0").decode()
 
 
 @cache

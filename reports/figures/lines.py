@@ -30,6 +30,8 @@ class Block:
 def aligned(blocks: Sequence[Block]) -> tuple[Numbers, Numbers]:
     """Return all steps of some lines, and a row of values for each line, nan where it has none or none that is finite.
 
+    Between two of its own steps a line is straight: at a step that only others have, it has the value in between.
+
     Args:
         blocks: Together they have every row once.
 
@@ -42,8 +44,13 @@ def aligned(blocks: Sequence[Block]) -> tuple[Numbers, Numbers]:
         steps = np.unique(np.concatenate([block.steps for block in blocks]))
     table = np.full((sum(len(block.rows) for block in blocks), len(steps)), np.nan)
     for block in blocks:
-        table[np.array(block.rows)[:, None], np.searchsorted(steps, block.steps)] = block.values
-    table[~np.isfinite(table)] = np.nan
+        values = np.where(np.isfinite(block.values), block.values, np.nan)
+        places = np.searchsorted(steps, block.steps)
+        if len(places) and places[-1] != len(places) - 1:
+            inside = steps[: places[-1] + 1]
+            for row, own in zip(block.rows, values, strict=True):
+                table[row, : len(inside)] = np.interp(inside, block.steps, own, left=np.nan)
+        table[np.array(block.rows)[:, None], places] = values
     return steps, table
 
 

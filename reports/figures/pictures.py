@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.figures.chart import dots
+
 Samples = NDArray[Any]
 
 IMAGES = 25
@@ -83,8 +85,8 @@ def scatter(points: Samples, limit: float) -> str:
     if points.shape[1] < 2:
         points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
     inside = points[np.isfinite(points).all(axis=1) & (np.abs(points) <= limit).all(axis=1)]
-    places = np.rint((inside / limit * (1, -1) + 1) * (_SIDE / 2)).astype(int).tolist()
-    return _SVG.format(side=_SIDE, path="".join(f"M{x} {y}h0" for x, y in places))
+    places = np.rint((inside / limit * (1, -1) + 1) * (_SIDE / 2)).astype(int)
+    return _SVG.format(side=_SIDE, path=dots(places[:, 0], places[:, 1]))
 
 
 def reach(samples: Iterable[Samples]) -> float:

@@ -154,13 +154,15 @@ class Renderer:
         return self.environment.get_template(f"pages/{template}.html.j2").render(values)
 
     def _example(self, role: str, result: Result) -> dict[str, Any]:
+        shown = self.shown.get(result.trial_id)
         return {
             "role": role,
             "seed": result.seed,
             "failed": result.verdict.failed,
             "quality": number(result.quality),
             "what": outcome(result),
-            "shown": self.shown.get(result.trial_id),
+            "shown": shown,
+            "points": shown is not None and shown.endswith(".svg"),
         }
 
     def _method(self, name: str, cells: Sequence[Cell]) -> list[Item]:
@@ -228,7 +230,7 @@ def _pins(marks: Sequence[str]) -> str:
         return ""
     lines = ", ".join(f"body:has(.{mark}:hover, #{mark}:target) .{mark} path" for mark in marks)
     rows = ", ".join(f"body:has(.{mark}:hover) tr.{mark}" for mark in marks)
-    return f"{lines} {{ --width: 2.75; --seen: 1; }}\n{rows} {{ background: var(--tint); }}\n"
+    return f"{lines} {{ --width: 2.75; --seen: 1; --still: var(--link); }}\n{rows} {{ background: var(--tint); }}\n"
 
 
 def _row(result: Result) -> str:

@@ -135,15 +135,19 @@ def cells_of(evidence: Evidence, board: Board) -> dict[str, Cell]:
 
 
 def outcome(result: Result) -> str:
-    """Return what became of a trial: ``stable``; ``mode collapse, never converged at step 300``."""
+    """Return what became of a trial: ``stable``; ``mode collapse at step 300``; ``diverged, mode collapse; first at step 5``."""
     if not result.verdict.failed:
         return "stable"
-    words = ", ".join(mode(name) for name in result.verdict.modes) or mode(result.verdict.outcome)
+    modes = [mode(name) for name in result.verdict.modes] or [mode(result.verdict.outcome)]
     step = result.verdict.failed_at
-    return words if step is None else f"{words}, {'' if step == 0 else 'at '}{first_failure(step)}"
+    if step is None:
+        return ", ".join(modes)
+    since = first_failure(step) if step == 0 else f"at {first_failure(step)}"
+    return f"{modes[0]} {since}" if len(modes) == 1 else f"{', '.join(modes)}; first {since}"
 
 
 _WORDS = {
+    "dataset": "data set",
     "lr_g": "learning rate of G",
     "lr_d": "learning rate of D",
     "n_dis": "D steps per G step",
