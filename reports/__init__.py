@@ -4,7 +4,6 @@ Pure functions of the ledger: no torch, no clock, nothing random. A leaderboard 
 ``harness.tracking`` for what was written there, when it is wanted.
 """
 
-from reports.from_mlflow import leaderboard_from_mlflow
-from reports.publish import Leaderboard, leaderboard
+from reports.publish import Leaderboard, leaderboard, leaderboard_from_mlflow
 
 __all__ = ["Leaderboard", "leaderboard", "leaderboard_from_mlflow"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cell import canonical_json
 from harness.stability import load_definition
-from reports.combining import changed_sources, combine
+from reports.combining import changed_sources
 from reports.evidence import Evidence, Result
 from reports.gathering import software_words, wanted_seeds
 from reports.grouping import group_cells
@@ -18,31 +18,6 @@ from reports.thinning import Thinning
 if TYPE_CHECKING:
     from harness.tracking import ReadBack
     from harness.tracking.transcript import Transcript
-    from reports.publish import Leaderboard
-
-
-def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:
-    """Read an experiment back and compute its leaderboard.
-
-    Tables and statistics equal those of the ledger. Curves have at most 25 points; samples, and what was measured of
-    layers, are in the ledger only, and so in no figure here.
-
-    Args:
-        uri: The tracking URI.
-        experiment: The experiment's name, as ``quick v1``.
-        baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
-
-    Raises:
-        InputError: There is no such experiment, it lacks what a leaderboard needs, its definition of instability is not
-            known here, or there is no such baseline.
-        TrackingError: The server cannot be reached or refuses a request.
-    """
-    from harness.tracking import read_back
-    from reports.board import build
-    from reports.publish import Leaderboard
-
-    evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
-    return Leaderboard((), evidence, build(evidence))
 
 
 def evidence_of(read: ReadBack) -> Evidence:

@@ -135,6 +135,31 @@ def leaderboard(*ledgers: Ledger | str | Path, baseline: str | None = None) -> L
     return Leaderboard(sources, evidence, build(evidence))
 
 
+def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:
+    """Read an experiment back and compute its leaderboard.
+
+    Tables and statistics equal those of the ledger. Curves have at most 25 points; samples, and what was measured of
+    layers, are in the ledger only, and so in no figure here.
+
+    Args:
+        uri: The tracking URI.
+        experiment: The experiment's name, as ``quick v1``.
+        baseline: The normalizer that the others are compared with, instead of the one that the suite declares.
+
+    Raises:
+        InputError: There is no such experiment, it lacks what a leaderboard needs, its definition of instability is not
+            known here, or there is no such baseline.
+        TrackingError: The server cannot be reached or refuses a request.
+    """
+    from harness.tracking import read_back
+    from reports.board import build
+    from reports.combining import combine
+    from reports.from_mlflow import evidence_of
+
+    evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
+    return Leaderboard((), evidence, build(evidence))
+
+
 def _name(ledger: Ledger | str | Path) -> str:
     """Return what whoever asked calls a ledger."""
     from harness.ledger import Ledger
