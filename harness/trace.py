@@ -153,7 +153,7 @@ class Trace:
             evaluation_steps=_decode(value["evaluation_steps"]),
             evaluations={key: _decode(value["evaluations"][key]) for key in measures},
             better=better,
-            samples=None if value["samples"] is None else Samples(_decode_array(value["samples"])),
+            samples=None if value["samples"] is None else Samples(samples_from_json(value["samples"])),
             probes={name: Probe(_decode(probe["values"]), probe["first"]) for name, probe in value["probes"].items()},
         )
 
@@ -182,6 +182,7 @@ def _encode_array(values: NDArray[Any]) -> dict[str, Any]:
     return {"dtype": str(values.dtype), "shape": list(values.shape), "data": data}
 
 
-def _decode_array(value: Mapping[str, Any]) -> NDArray[Any]:
+def samples_from_json(value: Mapping[str, Any]) -> NDArray[Any]:
+    """Return what the ``samples`` of :meth:`Trace.to_json` hold, for who needs no more of a trace."""
     flat = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
     return flat.reshape(value["shape"])

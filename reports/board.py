@@ -158,14 +158,9 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells, reference)
 
 
-def by_quality(results: Sequence[Result], better: str) -> list[Result]:
-    """Return trials sorted by final quality: the best first, failed ones last, and among equals by seed.
-
-    Args:
-        results: Of one cell.
-        better: ``"lower"`` or ``"higher"``.
-    """
-    sign = 1 if better == "lower" else -1
+def ranked(results: Sequence[Result], protocol: Protocol) -> list[Result]:
+    """Return a cell's trials from the best final quality to the worst: failed ones last, equals by their seed."""
+    sign = 1 if protocol.better == "lower" else -1
 
     def badness(result: Result) -> tuple[bool, bool, float, int]:
         unknown = not math.isfinite(result.quality)
@@ -176,7 +171,7 @@ def by_quality(results: Sequence[Result], better: str) -> list[Result]:
 
 def representative(evidence: Evidence, group: Group, normalizer: str) -> Result | None:
     """Return the trial of median final quality, failures being worst; the better one of two in the middle."""
-    results = by_quality(evidence.of(group, normalizer), group.protocol.better)
+    results = ranked(evidence.of(group, normalizer), group.protocol)
     return results[(len(results) - 1) // 2] if results else None
 
 

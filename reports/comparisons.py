@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.sequential import compare
 from reports.evidence import Evidence
-from reports.statistics import ALPHA, RiskDifference, claim_p, holm, least_discordant, risk_difference
+from reports.statistics import ALPHA, RiskDifference, holm, least_discordant_each, mcnemar_many, risk_difference
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,23 @@ def compare_all(evidence: Evidence, order: Sequence[str]) -> list[Pair]:
     """
     failed = dict(zip(order, outcomes(evidence, order), strict=True))
     names = list(combinations(order, 2))
-    raw = [claim_p(failed[first], failed[second]) for first, second in names]
+    counts = [_discordant(failed[first], failed[second]) for first, second in names]
+    raw = mcnemar_many(
+        [count["only_first"] for count in counts], [count["only_second"] for count in counts]
+    ).tolist()  # what claim_p returns for each
     family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
     to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
+    needed = least_discordant_each(raw)
     decided = _decided(evidence, order)
     return [
         Pair(
             first=first,
             second=second,
-            **_discordant(failed[first], failed[second]),
+            **counts[index],
             p=raw[index],
             holm_p=holm_p,
             baseline_p=to_baseline.get(index),
-            needed=least_discordant(raw, index),
+            needed=needed[index],
             test=None if decided is None or evidence.sequential is None else evidence.sequential.test,
             separated=None if decided is None else decided.get(frozenset((first, second))),
         )

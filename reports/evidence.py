@@ -6,9 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.seeding import Sequential
 from harness.stability import Definition, Verdict
-from harness.trace import Column
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,66 @@ class Group:
     cells: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Curves:
-    """A trace, thinned to what a figure can show.
+D_GRADIENT, G_GRADIENT = "d_grad_norm", "g_grad_norm"
+QUALITY, VARIANCE, SIGMA = "quality", "variance", "sigma"
+
+Series = tuple[str, str]
+"""One curve of a trial: what it is, one of the names above, and of which layer; "" where it is not of a layer."""
+
+Line = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Steps and values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """At which steps what was logged: one object for all trials that logged the same things at the same steps.
 
     Attributes:
-        quality: Steps and values of the protocol's measure.
-        gradient: Steps and values of the discriminator's gradient norm.
-        weights: Steps and variance of each layer's effective weights.
-        bounds: 1 / max(m, n) of each layer.
+        key: Equal for equal layouts.
+        steps: Of each series.
+        places: Where the values of each series stand among a trial's numbers.
+        bounds: 1 / max(m, n) of each layer, in the order of the network.
+        budget: Planned steps.
     """
 
-    quality: tuple[Column, Column]
-    gradient: tuple[Column, Column]
-    weights: dict[str, tuple[Column, Column]]
+    key: tuple[Any, ...]
+    steps: dict[Series, NDArray[np.float32]]
+    places: dict[Series, slice]
     bounds: dict[str, float]
+    budget: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """A trace, thinned to what a figure can show. A hundred thousand of these fit into memory.
+
+    Attributes:
+        layout: What the numbers are.
+        numbers: The values of all series, one after the other.
+    """
+
+    layout: Layout
+    numbers: NDArray[np.float32]
+
+    def line(self, kind: str, layer: str = "") -> Line:
+        """Return steps and values of a series; two empty arrays where it was not logged."""
+        place = self.layout.places.get((kind, layer))
+        if place is None:
+            return np.empty(0, np.float32), np.empty(0, np.float32)
+        return self.layout.steps[kind, layer], self.numbers[place]
+
+    @property
+    def quality(self) -> Line:
+        """Steps and values of the protocol's measure."""
+        return self.line(QUALITY)
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """1 / max(m, n) of each layer."""
+        return self.layout.bounds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """What became of one trial.
 
@@ -110,8 +154,8 @@ class Evidence:
         sources: Plugins whose source changed under an unchanged version: (kind, name).
         relabelled: How many verdicts were reached anew because the record's was by another definition.
         wanted: How many trials each cell should have.
-        plugins: Whose source made the trials: (kind, name, version, source).
-        contents: What the data were: a data set's canonical specification, and its content.
+        plugins: What the trials were made with: kind, name, version and hash of the source of each plugin; sorted.
+        contents: What the data were: a data set's canonical specification, and its content; sorted.
     """
 
     plan: dict[str, Any]

@@ -45,7 +45,7 @@ def failures(evidence: Evidence) -> list[Failure]:
             seed=result.seed,
             step=-1 if result.verdict.failed_at is None else result.verdict.failed_at,
             since=first_failure(result.verdict.failed_at),
-            how=_how(result),
+            how=how(result),
         )
         for group in evidence.groups
         for normalizer in group.cells
@@ -54,7 +54,8 @@ def failures(evidence: Evidence) -> list[Failure]:
     ]
 
 
-def _how(result: Result) -> str:
+def how(result: Result) -> str:
+    """Return the failure modes of a trial, with the reasons that the detectors gave; empty for a stable one."""
     if result.verdict.outcome == METHOD_ERROR:
         return f"{mode(METHOD_ERROR)}: {short(result.verdict.message, MESSAGE)}"
     return "; ".join(f"{mode(item.mode)}: {short(item.reason, MESSAGE)}" for item in result.verdict.findings)

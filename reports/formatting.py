@@ -177,9 +177,22 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
 
 
+def setting_value(value: object) -> str:
+    """Return a hyperparameter's value: ``0.001``, ``yes``, ``none``, ``fid, precision``."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return ", ".join(map(setting_value, value)) if isinstance(value, list | tuple) else plain(str(value))
+
+
 def tick(value: float) -> str:
-    """Return a round number of an axis: ``0.5``, ``200``, ``1e+06``."""
-    return f"{value:.6g}".replace("-", "−", 1) if value < 0 else f"{value:.6g}"
+    """Return a round number as the label of an axis: ``0.05``, ``−2``, ``1e-6``."""
+    sign = "−" if value < 0 else ""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{sign}{abs(value):.10g}"
+    mantissa, exponent = f"{abs(value):.2e}".split("e")
+    return f"{sign}{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 EVERY_MEASURE = (

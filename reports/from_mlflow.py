@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from harness.cell import canonical_json
 from harness.stability import load_definition
 from reports.combining import changed_sources
-from reports.evidence import Curves, Evidence, Result
+from reports.evidence import Evidence, Result
 from reports.gathering import software_words, wanted_seeds
 from reports.grouping import group_cells
+from reports.thinning import Thinning
 
 if TYPE_CHECKING:
     from harness.tracking import ReadBack
@@ -33,8 +32,9 @@ def evidence_of(read: ReadBack) -> Evidence:
     measures = {cell: group.protocol.measure for group in groups for cell in group.cells.values()}
     results: dict[str, dict[int, Result]] = {cell: {} for cell in measures}
     failed: dict[str, dict[int, bool]] = {}
+    thinning = Thinning()
     for trial in read.trials:
-        results[trial.cell_id][trial.seed] = _result(trial, measures[trial.cell_id])
+        results[trial.cell_id][trial.seed] = _result(trial, measures[trial.cell_id], thinning)
         failed.setdefault(trial.cell_id, {})[trial.seed] = trial.deciding
     software = Counter(software_words(trial.provenance) for trial in read.trials)
     plugins = sorted({item for trial in read.trials for item in _plugins(trial, specs[trial.cell_id])})
@@ -59,9 +59,21 @@ def evidence_of(read: ReadBack) -> Evidence:
     )
 
 
-def _result(trial: Transcript, measure: str) -> Result:
-    gradient = trial.scalars.get("d_grad_norm", (np.empty(0), np.empty(0)))
-    curves = Curves(quality=trial.quality, gradient=gradient, weights={}, bounds={})
+def _trace(trial: Transcript, budget: int, measure: str) -> dict[str, Any]:
+    """Return what a trial logged, as far as it is known, as a trace writes it. Both gradient norms have the same steps."""
+    steps = [steps for steps, _ in trial.scalars.values()]
+    return {
+        "budget": budget,
+        "steps": steps[0].tolist() if steps else [],
+        "scalars": {key: values.tolist() for key, (_, values) in trial.scalars.items()},
+        "probe_steps": (),
+        "layers": {},
+        "evaluation_steps": trial.quality[0].tolist(),
+        "evaluations": {measure: trial.quality[1].tolist()},
+    }
+
+
+def _result(trial: Transcript, measure: str, thinning: Thinning) -> Result:
     return Result(
         trial_id=trial.trial_id,
         seed=trial.seed,
@@ -70,7 +82,7 @@ def _result(trial: Transcript, measure: str) -> Result:
         quality=trial.measured.get(measure, math.nan),
         measured=trial.measured,
         step_seconds=float(trial.provenance.get("step_seconds") or math.nan),
-        curves=None if trial.budget is None else curves,
+        curves=None if trial.budget is None else thinning.curves(_trace(trial, trial.budget, measure), measure),
         sha256=trial.sha256,
     )
 

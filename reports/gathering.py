@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from harness.cell import canonical_json
 from harness.ledger import Ledger, Record
 from harness.seeding import Place, Sequential, seeds_wanted
-from harness.stability import Verdict, load_definition
-from harness.trace import Column, Trace
-from reports.evidence import Curves, Evidence, Group, Result
+from harness.stability import Definition, Verdict, load_definition
+from harness.trace import samples_from_json
+from reports.evidence import Evidence, Group, Result
 from reports.grouping import group_cells
+from reports.packing import Packed, pack, unpack
+from reports.processes import each_part
+from reports.thinning import Thinning
 
-CURVE_POINTS = 100
+AT_ONCE = 64
+"""Records of a part that are held while they are read."""
+
+Source = tuple[str, str, str, str]
+"""A plugin that a trial was made with: kind, name, version, hash of its source."""
 
 
 def gather(ledger: Ledger) -> Evidence:
@@ -32,27 +40,23 @@ def gather(ledger: Ledger) -> Evidence:
     definition = load_definition(plan["definition"])
     groups = group_cells(plan["cells"])
     measures = {identity: group.protocol.measure for group in groups for identity in group.cells.values()}
-    results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
-    software: Counter[str] = Counter()
-    sources: dict[tuple[str, str], set[tuple[str, str]]] = {}
-    contents: set[tuple[str, str]] = set()
-    relabelled = 0
     said = plan.get("sequential")
     decides = load_definition(said["definition"]) if said else definition
+    sieve = Sieve(plan["seeds"], plan["seed"], measures, definition, decides)
+
+    results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
     failed: dict[str, dict[int, bool]] = {}
-    for record in ledger.records():
-        planned = 0 <= record.seed < plan["seeds"] and record.spec.get("suite_seed") == plan["seed"]
-        if not planned or record.cell_id not in measures:
-            continue
-        verdict = record.judged_by(definition)
-        deciding = verdict if decides.version == definition.version else record.judged_by(decides)
-        failed.setdefault(record.cell_id, {})[record.seed] = deciding.failed
-        relabelled += verdict is not record.verdict
-        results[record.cell_id][record.seed] = _result(record, verdict, measures[record.cell_id])
-        software[software_words(record.provenance)] += 1
-        _note_sources(record, sources)
-        if record.provenance.get("data"):
-            contents.add((canonical_json(record.spec["cell"].get("dataset")), str(record.provenance["data"])))
+    software: Counter[str] = Counter()
+    sources: set[Source] = set()
+    relabelled = 0
+    contents: set[tuple[str, str]] = set()
+    for result, (cell, fails, anew, software_of, sources_of, content) in _all(ledger, sieve):
+        results[cell][result.seed] = result
+        failed.setdefault(cell, {})[result.seed] = fails
+        software[software_of] += 1
+        sources.update(sources_of)
+        relabelled += anew
+        contents.update(() if content is None else (content,))
     return Evidence(
         plan=plan,
         definition=definition,
@@ -61,12 +65,124 @@ def gather(ledger: Ledger) -> Evidence:
         protocols=tuple(dict.fromkeys(group.protocol for group in groups)),
         results=results,
         software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
-        sources=tuple(sorted({key[:2] for key in _changed(sources)})),
+        sources=tuple(sorted(_changed(sources))),
         relabelled=relabelled,
         wanted=wanted_seeds(plan, groups, failed),
-        plugins=tuple(sorted((*key, *item) for key, found in sources.items() for item in found)),
+        plugins=tuple(sorted(sources)),
         contents=tuple(sorted(contents)),
     )
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Reads samples when they are wanted, many at once: a page shows few of them, and they are large.
+
+    Attributes:
+        ledger: Where they are.
+    """
+
+    ledger: Ledger
+
+    def __call__(self, trial_ids: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield trials and their samples, in one pass over the ledger; those without samples are left out.
+
+        Raises:
+            LedgerError: A record is damaged.
+        """
+        wanted = frozenset(trial_ids)
+        if not wanted:
+            return
+        alone, _ = self.ledger.contents()
+        seen: set[str] = set()
+        for some in each_part(self.ledger, Chosen(wanted)):
+            for trial, values in some:
+                if trial not in seen:
+                    seen.add(trial)
+                    yield trial, values
+        for record in self.ledger.alone({trial: names for trial, names in alone.items() if trial in wanted}):
+            yield from _samples(record)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What reads the samples of some trials from a part.
+
+    Attributes:
+        wanted: The trials.
+    """
+
+    wanted: frozenset[str]
+
+    def __call__(self, ledger: Ledger, part: str) -> list[tuple[str, NDArray[Any]]]:
+        """Return trials with their samples."""
+        return [item for _, record in ledger.parts.chosen(part, self.wanted) for item in _samples(record)]
+
+
+Rest = tuple[str, bool, bool, str, tuple[Source, ...], tuple[str, str] | None]
+"""What a trial adds to the evidence beside its result: the identity of its cell; whether it failed, by the definition that
+decides who gets more seeds; whether its verdict was reached anew; with what software and with which plugins it was made;
+its data's specification and content."""
+
+
+@dataclass(frozen=True)
+class Sieve:
+    """Takes from records what the evidence needs.
+
+    Attributes:
+        seeds: Planned trials of a cell.
+        suite_seed: The suite's seed.
+        measures: What trials are ranked by, by cell; no other cell is taken.
+        definition: What judges.
+        decides: What decided who gets more seeds.
+    """
+
+    seeds: int
+    suite_seed: int
+    measures: Mapping[str, str]
+    definition: Definition
+    decides: Definition
+
+    def __call__(self, ledger: Ledger, part: str) -> tuple[Packed, list[Rest]]:
+        """Return what is taken from a part."""
+        found = list(self.take(record for _, record in ledger.parts.records(part, AT_ONCE)))
+        return pack([result for result, _ in found]), [rest for _, rest in found]
+
+    def take(self, records: Iterable[Record]) -> Iterator[tuple[Result, Rest]]:
+        """Yield what is taken from records of the plan; the others are passed over."""
+        thinning = Thinning()
+        same: dict[Any, Any] = {}  # equal objects are kept once: there are few of them, and many trials
+        for record in records:
+            planned = 0 <= record.seed < self.seeds and record.spec.get("suite_seed") == self.suite_seed
+            measure = self.measures.get(record.cell_id)
+            if not planned or measure is None:
+                continue
+            verdict = record.judged_by(self.definition)
+            deciding = verdict if self.decides.version == self.definition.version else record.judged_by(self.decides)
+            software, sources, content = software_words(record.provenance), _sources(record), _content(record)
+            result = _result(record, same.setdefault(verdict, verdict), measure, thinning)
+            yield (
+                result,
+                (
+                    same.setdefault(record.cell_id, record.cell_id),
+                    deciding.failed,
+                    verdict is not record.verdict,
+                    same.setdefault(software, software),
+                    same.setdefault(sources, sources),
+                    same.setdefault(content, content),
+                ),
+            )
+
+
+def _all(ledger: Ledger, sieve: Sieve) -> Iterator[tuple[Result, Rest]]:
+    """Yield what is taken from a ledger. Of equal trials, the one of the first part counts."""
+    alone, _ = ledger.contents()
+    seen: set[str] = set()
+    compacted = (zip(unpack(packed), rest, strict=True) for packed, rest in each_part(ledger, sieve))
+    # A single record may have been moved into a part in between.
+    for result, rest in chain(chain.from_iterable(compacted), sieve.take(ledger.alone(alone))):
+        if result.trial_id not in seen:
+            seen.add(result.trial_id)
+            yield result, rest
 
 
 def wanted_seeds(
@@ -84,9 +200,9 @@ def wanted_seeds(
     return seeds_wanted(places, sequential, failed)
 
 
-def _result(record: Record, verdict: Verdict, measure: str) -> Result:
-    trace = record.trace
-    evaluations = {} if trace is None else trace.evaluations
+def _result(record: Record, verdict: Verdict, measure: str, thinning: Thinning) -> Result:
+    trace = record.trace_json
+    evaluations = {} if trace is None else trace["evaluations"]
     measured = {key: float(column[-1]) for key, column in evaluations.items() if len(column)}
     return Result(
         trial_id=record.trial_id,
@@ -96,7 +212,7 @@ def _result(record: Record, verdict: Verdict, measure: str) -> Result:
         quality=measured.get(measure, math.nan),
         measured=measured,
         step_seconds=_step_seconds(record.provenance),
-        curves=None if trace is None else _curves(trace, measure),
+        curves=None if trace is None else thinning.curves(trace, measure),
         sha256=record.sha256,
     )
 
@@ -104,31 +220,13 @@ def _result(record: Record, verdict: Verdict, measure: str) -> Result:
 def _lasted(record: Record, verdict: Verdict) -> float:
     if not verdict.failed:
         return 1.0
-    if record.trace is None or verdict.failed_at is None:
+    if record.trace_json is None or verdict.failed_at is None:
         return 0.0
-    return min(1.0, verdict.failed_at / record.trace.budget)
+    return min(1.0, float(verdict.failed_at / record.trace_json["budget"]))
 
 
 def _step_seconds(provenance: Mapping[str, Any]) -> float:
     return float(provenance.get("step_seconds") or math.nan)
-
-
-def _curves(trace: Trace, measure: str) -> Curves:
-    return Curves(
-        quality=_thin(trace.evaluation_steps, trace.evaluations.get(measure)),
-        gradient=_thin(trace.steps, trace.scalars.get("d_grad_norm")),
-        weights={name: _thin(trace.steps_of(layer), layer.variance) for name, layer in trace.layers.items()},
-        bounds={name: layer.bound for name, layer in trace.layers.items()},
-    )
-
-
-def _thin(steps: Column, values: Column | None) -> tuple[Column, Column]:
-    """Keep at most :data:`CURVE_POINTS` points, evenly spaced, the first and the last among them."""
-    if values is None:
-        return np.empty(0), np.empty(0)
-    count = min(len(steps), len(values))
-    kept = np.unique(np.linspace(0, count - 1, min(count, CURVE_POINTS)).round().astype(int)) if count else slice(0)
-    return steps[kept], values[kept]
 
 
 def software_words(provenance: Mapping[str, Any]) -> str:
@@ -141,19 +239,29 @@ def software_words(provenance: Mapping[str, Any]) -> str:
     return ", ".join(parts) or "not recorded"
 
 
-def _note_sources(record: Record, sources: dict[tuple[str, str], set[tuple[str, str]]]) -> None:
+def _sources(record: Record) -> tuple[Source, ...]:
     cell = record.spec.get("cell", {})
-    for kind, source in (record.provenance.get("sources") or {}).items():
-        plugin = cell.get(kind) or {}
-        key = kind, str(plugin.get("name", "?"))
-        sources.setdefault(key, set()).add((str(plugin.get("version", "")), str(source)))
+    found = (record.provenance.get("sources") or {}).items()
+    plugins = ((kind, cell.get(kind) or {}, source) for kind, source in found)
+    return tuple(
+        (kind, str(plugin.get("name", "?")), str(plugin.get("version", "")), str(source))
+        for kind, plugin, source in plugins
+    )
 
 
-def _changed(sources: Mapping[tuple[str, str], set[tuple[str, str]]]) -> list[tuple[str, str]]:
-    return [key for key, found in sources.items() if len(found) > len({version for version, _ in found})]
+def _content(record: Record) -> tuple[str, str] | None:
+    """Return a trial's data, by their canonical specification, and what was in them."""
+    content = record.provenance.get("data")
+    return None if content is None else (canonical_json(record.spec.get("cell", {}).get("dataset")), str(content))
 
 
-def samples_of(ledger: Ledger, trial_id: str) -> NDArray[Any] | None:
-    """Return a trial's samples. They are read when wanted: a page shows few of them, and they are large."""
-    trace = ledger.read(trial_id).trace
-    return None if trace is None or trace.samples is None else trace.samples.values
+def _changed(sources: Iterable[Source]) -> set[tuple[str, str]]:
+    """Return the plugins that have several sources under one version."""
+    seen = Counter((kind, name, version) for kind, name, version, _ in sources)
+    return {(kind, name) for (kind, name, _), times in seen.items() if times > 1}
+
+
+def _samples(record: Record) -> Iterator[tuple[str, NDArray[Any]]]:
+    trace = record.trace_json
+    if trace is not None and trace.get("samples") is not None:
+        yield record.trial_id, samples_from_json(trace["samples"])

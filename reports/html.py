@@ -21,6 +21,7 @@ from reports.figures.drawing import Drawing
 from reports.heat import heat
 from reports.measured import facts
 from reports.measures import measure_tables
+from reports.pages.names import cell_href, normalizer_href, setting_href
 from reports.published import published
 from reports.published_words import APART, MATCHED, section
 from reports.wording import caution, claims, headline, intro
@@ -29,18 +30,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
 FAILURES = 300
 """A longer list is cut; the pages of the cells have the rest."""
-
-
-def cell_href(identity: str) -> str:  # until the pages are there
-    return f"cells/{identity}.html"
-
-
-def setting_href(group: object) -> str:
-    return "#"
-
-
-def normalizer_href(name: str) -> str:
-    return "#"
 
 
 def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str:

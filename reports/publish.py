@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,11 +87,12 @@ class Leaderboard:
         found["leaderboard.parquet"] = as_parquet(self.table, self.evidence.hash())
         return found | figures(self.evidence, self.board)
 
-    def write(self, out: str | Path) -> list[Path]:
+    def write(self, out: str | Path, *, pages: bool = True) -> list[Path]:
         """Write the page, its tables, and the figures. The same ledger gives the same bytes.
 
         Args:
             out: The folder; made if it is absent.
+            pages: Whether to write a page for every cell, setting and normalizer beside them.
 
         Returns:
             The files.
@@ -99,15 +101,19 @@ class Leaderboard:
             InputError: The folder cannot be written.
         """
         from harness.errors import InputError
+        from reports.pages.writing import pages_beside
 
-        folder, files = Path(out), self.files()
-        try:
-            for name, content in files.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [folder / name for name in files]
+        folder = Path(out)
+        beside = pages_beside(self.evidence, self.board, self._samples, folder) if pages else nullcontext([])
+        with beside as others:  # drawn by other processes meanwhile, where there are many
+            files = self.files()
+            try:
+                for name, content in files.items():
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / name).write_bytes(content)
+            except OSError as error:
+                raise InputError(f"{folder}: cannot be written ({error})") from error
+        return [*(folder / name for name in files), *others]
 
     def place(self) -> Path:
         """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""
@@ -117,11 +123,15 @@ class Leaderboard:
             return self.ledgers[0].beside("leaderboard")
         return Path.cwd() / f"{file_name(str(self.evidence.plan['suite']))}-leaderboard"
 
-    def _samples(self, trial_id: str) -> NDArray[Any] | None:
-        from reports.gathering import samples_of
+    def _samples(self, trial_ids: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield trials and their samples, each from the first ledger that has them."""
+        from reports.gathering import Samples
 
-        holder = next((ledger for ledger in self.ledgers if ledger.holds(trial_id)), None)
-        return None if holder is None else samples_of(holder, trial_id)
+        wanted = set(trial_ids)
+        for ledger in self.ledgers:
+            for trial, values in Samples(ledger)(wanted):
+                wanted.discard(trial)
+                yield trial, values
 
 
 def leaderboard(

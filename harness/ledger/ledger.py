@@ -35,7 +35,7 @@ from harness.ledger.names import CHECKPOINTS, DEFINITION, PLAN, file_name, ident
 from harness.ledger.parts import Parts, summary_of
 from harness.ledger.reading import damaged, parsed, reading
 from harness.ledger.record import Record
-from harness.ledger.singles import Singles
+from harness.ledger.singles import Candidates, Singles
 from harness.storage import Storage, open_storage
 from harness.storage.folder import FolderStorage
 
@@ -219,18 +219,39 @@ class Ledger:
         Raises:
             LedgerError: A record is damaged; the message names it.
         """
+        found, parts = self.contents()
+        compacted = (self.parts.records(name) for name in parts)
+        last = ""
+        # Of equal trials, the one of the first part comes first.
+        for trial, record in heapq.merge(*compacted, self._alone(sorted(found), found), key=lambda item: item[0]):
+            if trial != last:
+                yield record
+            last = trial
+
+    def contents(self) -> tuple[Candidates, list[str]]:
+        """Return the single records that are in no part, and the parts, the one that counts first.
+
+        Together they are all records, for readers that read several parts at once and want no order.
+
+        Raises:
+            LedgerError: The ledger cannot be read, or a part is damaged.
+        """
         with reading(self.storage.where):
             found = self.singles.all()
             parts = self.parts.names()
             inside = self.parts.trials()
-        alone = sorted(found.keys() - inside)
-        compacted = (self.parts.records(name) for name in parts)
-        last = ""
-        # Of equal trials, the one of the first part comes first.
-        for trial, record in heapq.merge(*compacted, self._alone(alone, found), key=lambda item: item[0]):
-            if trial != last:
-                yield record
-            last = trial
+        return {trial: names for trial, names in found.items() if trial not in inside}, parts
+
+    def alone(self, found: Candidates) -> Iterator[Record]:
+        """Yield single records, by trial.
+
+        Args:
+            found: Of :meth:`contents`.
+
+        Raises:
+            LedgerError: A record is damaged; the message names it.
+        """
+        return (record for _, record in self._alone(sorted(found), found))
 
     def summary(self) -> list[dict[str, Any]]:
         """Return outcome, time and place of every committed trial (``parts.SUMMARY``), without their traces.

@@ -8,7 +8,8 @@ several parts with one trial (two compactions at once), the one whose name sorts
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import LedgerError
@@ -106,6 +107,15 @@ class Parts:
         self._look(sound=sound)
         return {trial for index in self._index.values() for trial in index.astype(str).tolist()}
 
+    def sizes(self) -> dict[str, int]:
+        """Return how many records each part has.
+
+        Raises:
+            LedgerError: A part is damaged.
+        """
+        self._look()
+        return {name: len(index) for name, index in self._index.items()}
+
     def holds(self, trial_id: str) -> bool:
         """Say whether a part has a trial."""
         self._look()
@@ -126,16 +136,38 @@ class Parts:
             texts = file.read_row_group(row // ROWS, columns=["record"]).column(0)
             return str(texts[row % ROWS].as_py())
 
-    def records(self, name: str) -> Iterator[tuple[str, Record]]:
+    def records(self, name: str, batch: int = BATCH) -> Iterator[tuple[str, Record]]:
         """Yield the records of a part with their trials, sorted by trial.
+
+        Args:
+            name: The part.
+            batch: How many are held at once.
 
         Raises:
             LedgerError: The part, or a record in it, is damaged.
         """
         with readable(self._storage, name) as file:
-            for batch in file.iter_batches(BATCH, columns=["trial", "record"]):
-                for trial, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for some in file.iter_batches(batch, columns=["trial", "record"]):
+                for trial, text in zip(*(column.to_pylist() for column in some.columns), strict=True):
                     yield trial, _record(self._storage.at(name), trial, text)
+
+    def chosen(self, name: str, wanted: Collection[str]) -> Iterator[tuple[str, Record]]:
+        """Yield the records of some trials, as far as a part has them, sorted by trial, in one pass over the part.
+
+        Args:
+            name: The part.
+            wanted: The trials.
+
+        Raises:
+            LedgerError: The part, or one of the records, is damaged.
+        """
+        trials = self._identities(name).astype(str).tolist()
+        rows = [row for row, trial in enumerate(trials) if trial in wanted]
+        with readable(self._storage, name) as file:
+            for group, some in groupby(rows, lambda row: row // ROWS):
+                texts = file.read_row_group(group, columns=["record"]).column(0)
+                for row in some:
+                    yield trials[row], _record(self._storage.at(name), trials[row], texts[row % ROWS].as_py())
 
     def examined(self, name: str, content: bytes | None = None) -> Iterator[tuple[str, Record | LedgerError]]:
         """Yield every trial of a part with its record, or with what is wrong with it.

@@ -17,8 +17,8 @@ Pure functions of counts and of arrays of outcomes: 1 for a failed trial, 0 for 
 
 from reports.statistics.bootstrap import MacroBootstrap, macro_bootstrap, suite_generator
 from reports.statistics.constants import ALPHA
-from reports.statistics.multiplicity import holm, least_discordant
-from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, risk_difference
+from reports.statistics.multiplicity import holm, least_discordant, least_discordant_each
+from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, mcnemar_many, risk_difference
 from reports.statistics.permutation import sign_flip, sign_flip_many
 from reports.statistics.power import detectable_rate, discordant_chances, mcnemar_power, seeds_needed
 from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
@@ -39,9 +39,11 @@ __all__ = [
     "holm",
     "kaplan_meier",
     "least_discordant",
+    "least_discordant_each",
     "log_rank",
     "macro_bootstrap",
     "mcnemar",
+    "mcnemar_many",
     "mcnemar_power",
     "mean_rate",
     "median_failures_worst",

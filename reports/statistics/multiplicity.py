@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from reports.statistics.constants import ALPHA
 
 
@@ -36,3 +38,39 @@ def least_discordant(p_values: Sequence[float], index: int, alpha: float = ALPHA
         if holm(tried)[index] <= alpha:
             return pairs
         pairs += 1
+
+
+def least_discordant_each(p_values: Sequence[float], alpha: float = ALPHA) -> list[int]:
+    """Return :func:`least_discordant` for every comparison; for thousands of them, in a second.
+
+    A tried value passes if Holm's procedure gets to it, which takes all smaller values to pass, and passes it. Which place
+    it takes among the others, and how far the others pass without the one that is tried, is looked up for all at once.
+
+    Args:
+        p_values: Those of all comparisons.
+        alpha: Chance of a false claim.
+    """
+    values = np.asarray(p_values, dtype=float)
+    count = len(values)
+    order = np.argsort(values, kind="stable")
+    ordered, indices = values[order], np.arange(count)
+    place_of = np.empty(count, dtype=int)
+    place_of[order] = indices
+    # Where one is taken out, those before it keep their place and those behind it move up by one.
+    fails_before = np.append(0, np.cumsum((count - indices) * ordered > alpha))
+    fails_behind = np.append(0, np.cumsum((count - indices + 1) * ordered > alpha))
+    needed = np.zeros(count, dtype=int)
+    pairs = 1
+    while (needed == 0).any():
+        tried = 2.0 ** (1 - pairs)
+        low, high = np.searchsorted(ordered, tried, "left"), np.searchsorted(ordered, tried, "right")
+        # Equal values keep their order, and the one that is tried is not among the others.
+        equal = np.searchsorted(np.sort(order[low:high]), indices, "left")
+        places = low - (place_of < low) + equal
+        end = places + (place_of < places)  # behind the last of the others in front of it, in the full order
+        own = np.minimum(place_of, end)
+        failed = fails_before[own] + np.where(end > own, fails_behind[end] - fails_behind[np.minimum(own + 1, end)], 0)
+        passes = (failed == 0) & ((count - places) * tried <= alpha)
+        needed[(needed == 0) & passes] = pairs
+        pairs += 1
+    return needed.tolist()

@@ -12,7 +12,9 @@ from reports.formatting import percent, rate
 from reports.statistics import (
     holm,
     least_discordant,
+    least_discordant_each,
     mcnemar,
+    mcnemar_many,
     mean_rate,
     median_failures_worst,
     rank_intervals,
@@ -115,3 +117,20 @@ def test_failures_are_worse_than_any_number():
     assert median_failures_worst([1.0, 2.0], 2, "lower") == math.inf
     assert median_failures_worst([1.0, 2.0], 2, "higher") == -math.inf
     assert math.isnan(median_failures_worst([], 0, "lower"))
+
+
+def test_many_tests_at_once_give_the_numbers_of_each():
+    random = np.random.default_rng(3)
+    first, second = random.integers(0, 40, 300), random.integers(0, 40, 300)
+    first[:40], second[20:60] = 0, first[20:60]
+    expected = [mcnemar(int(one), int(other)) for one, other in zip(first, second, strict=True)]
+    assert mcnemar_many(first, second).tolist() == expected
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_every_comparison_needs_is_what_one_after_the_other_needs(seed):
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 14))
+    values = 2.0 ** -random.integers(0, 14, count)  # many are equal, and equal to what is tried
+    values = np.where(random.random(count) < 0.5, values, random.random(count) ** 6).tolist()
+    assert least_discordant_each(values) == [least_discordant(values, index) for index in range(count)]

@@ -1,0 +1,244 @@
+"""From the evidence to the text of a page. Everything from outside is escaped by the template engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import formatting
+from reports.board import Row
+from reports.evidence import Evidence, Group, Result
+from reports.failures import how
+from reports.figures.canvas import PALETTE
+from reports.formatting import mode, number
+from reports.pages import panels
+from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
+from reports.pages.panels import Drawn
+from reports.pages.view import Cell, Item, outcome, specification
+from reports.wording import first_failure
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+FAILURES = 200
+"""A longer list of failed trials is cut; the cells' pages have all of them."""
+
+PINNED = 256
+"""So many seeds, or normalizers, of a page stand out when they are pointed at."""
+
+_VARIABLES = re.compile(r"@media \(prefers-color-scheme: dark\)\s*\{\s*:root\s*\{[^}]*\}\s*\}|:root\s*\{[^}]*\}")
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Renders pages.
+
+    Attributes:
+        evidence: What they are about.
+        rows: The leaderboard's, by normalizer.
+        cells: All cells, by identity.
+        shown: Addresses of the pictures of samples, by trial.
+        environment: Of the templates.
+    """
+
+    evidence: Evidence
+    rows: Mapping[str, Row]
+    cells: Mapping[str, Cell]
+    shown: Mapping[str, str]
+    environment: Environment
+
+    def cell(self, cell: Cell, drawn: Drawn) -> str:
+        """Return the page of a cell."""
+        charts = drawn.panels
+        return self._render(
+            "cell",
+            cell=cell,
+            count=cell.row.count,
+            links={"setting": setting_href(cell.group), "normalizer": normalizer_href(cell.normalizer)},
+            main=charts.main,
+            pins=_pins([f"s{result.seed}" for result in cell.trials]),
+            protocol=cell.group.protocol,
+            samples=[self._example(role, result) for role, result in cell.examples],
+            sigmas=charts.sigmas,
+            specification=specification(cell.spec),
+            trials="\n".join(map(_row, cell.trials)),
+            variances=charts.variances,
+        )
+
+    def setting(self, group: Group, drawn: Mapping[str, Drawn]) -> str:
+        """Return the page of a group of cells.
+
+        Args:
+            group: The group.
+            drawn: What is drawn of its cells, by identity.
+        """
+        cells = [self.cells[group.cells[name]] for name in self.rows if name in group.cells]
+        charts = panels.medians(group, cells, drawn)
+        spec = cells[0].spec if cells else {}
+        return self._render(
+            "setting",
+            group=group,
+            main=charts.main,
+            pins=_pins([f"n{cell.place}" for cell in cells]),
+            protocol=group.protocol,
+            rows=[
+                {
+                    "normalizer": cell.normalizer,
+                    "place": cell.place,
+                    "cell": cell_href(cell.identity),
+                    "method": normalizer_href(cell.normalizer),
+                    "count": cell.row.count,
+                    "quality": cell.row.quality,
+                }
+                for cell in cells
+            ],
+            samples=[
+                {**self._example("", cell.typical), "normalizer": cell.normalizer, "cell": cell_href(cell.identity)}
+                for cell in cells
+                if cell.typical is not None
+            ],
+            sigmas=charts.sigmas,
+            specification=specification(spec, without=("normalizer",)),
+            variances=charts.variances,
+        )
+
+    def normalizer(self, name: str, sparks: Mapping[str, str]) -> str:
+        """Return the page of a normalizer.
+
+        Args:
+            name: Its label.
+            sparks: Small charts of all cells, by identity.
+        """
+        cells = [self.cells[group.cells[name]] for group in self.evidence.groups if name in group.cells]
+        failed = [(cell, result) for cell in cells for result in cell.trials if result.verdict.failed]
+        return self._render(
+            "normalizer",
+            baseline=name == self.evidence.plan.get("baseline"),
+            cells=[
+                {
+                    "title": cell.group.title,
+                    "href": cell_href(cell.identity),
+                    "count": cell.row.count,
+                    "quality": cell.row.quality,
+                    "measure": cell.group.protocol.measure,
+                    "better": cell.group.protocol.better,
+                    "svg": sparks[cell.identity],
+                }
+                for cell in cells
+            ],
+            failed=[
+                {
+                    "setting": cell.group.title,
+                    "seed": result.seed,
+                    "href": seed_href(cell.identity, result.seed),
+                    "since": first_failure(result.verdict.failed_at),
+                    "how": how(result),
+                }
+                for cell, result in failed[:FAILURES]
+            ],
+            more=max(0, len(failed) - FAILURES),
+            place=self.evidence.normalizers.index(name),
+            ranks=len(self.rows),
+            row=self.rows[name],
+            specification=self._method(name, cells),
+        )
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self.environment.get_template(f"pages/{template}.html.j2").render(values)
+
+    def _example(self, role: str, result: Result) -> dict[str, Any]:
+        shown = self.shown.get(result.trial_id)
+        return {
+            "role": role,
+            "seed": result.seed,
+            "failed": result.verdict.failed,
+            "quality": number(result.quality),
+            "what": outcome(result),
+            "shown": shown,
+            "points": shown is not None and shown.endswith(".svg"),
+        }
+
+    def _method(self, name: str, cells: Sequence[Cell]) -> list[Item]:
+        """Return what is known of a normalizer: its parameters, and the source that its trials were made with."""
+        spec = next((cell.spec["normalizer"] for cell in cells if "normalizer" in cell.spec), {})
+        items = [Item("name", str(spec.get("name", name)))]
+        items += [Item(item.term, item.value) for item in specification({key: value for key, value in spec.items()
+                                                                         if key != "name"})]  # fmt: skip
+        known = [source for kind, plugin, version, source in self.evidence.plugins
+                 if (kind, plugin, version) == ("normalizer", str(spec.get("name")), str(spec.get("version", "")))]  # fmt: skip
+        return items + [Item("source, hashed", source) for source in known]
+
+
+def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell], shown: Mapping[str, str]) -> Renderer:
+    """Return what renders the pages of a leaderboard.
+
+    Args:
+        evidence: What the ledger holds.
+        rows: The leaderboard's.
+        cells: Of :func:`reports.pages.view.cells_of`.
+        shown: Addresses of the pictures of samples, by trial.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup, escape
+
+    breaks = {ord("_"): "_<wbr>", ord("/"): "/<wbr>", ord("="): "=<wbr>"}
+
+    @lru_cache(maxsize=10_000)
+    def breakable(text: str) -> Markup:
+        return Markup(str(escape(formatting.plain(text))).translate(breaks))  # noqa: S704  escaped; see below
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["breakable"] = breakable
+    environment.globals |= {
+        "definition": evidence.definition.version,
+        "f": formatting,
+        "shade": panels.shade,
+        "style": _style(),
+        "suite": {"suite": evidence.plan["suite"], "version": evidence.plan["version"]},
+    }
+    return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, environment)
+
+
+def _style() -> str:
+    """Return the pages' style sheet: the variables are the leaderboard's."""
+    variables = _VARIABLES.findall((TEMPLATES / "leaderboard.css").read_text(encoding="utf-8"))
+    light, dark = ("".join(f"--n{place}: {pair[index]}; " for place, pair in enumerate(PALETTE)) for index in (0, 1))
+    colours = [f":root {{ {light}}}", f"@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}"]
+    return "\n".join([*variables, *colours, (TEMPLATES / "page.css").read_text(encoding="utf-8").strip()])
+
+
+def _pins(marks: Sequence[str]) -> str:
+    """Return the style that lets a seed, or a normalizer, stand out everywhere while it is pointed at in one place."""
+    marks = marks[:PINNED]
+    if not marks:
+        return ""
+    lines = ", ".join(f"body:has(.{mark}:hover, #{mark}:target) .{mark} path" for mark in marks)
+    rows = ", ".join(f"body:has(.{mark}:hover) tr.{mark}" for mark in marks)
+    return f"{lines} {{ --width: 2.75; --seen: 1; --still: var(--link); }}\n{rows} {{ background: var(--tint); }}\n"
+
+
+def _row(result: Result) -> str:
+    """Return a trial's row of the table; written here because there are a hundred thousand of them."""
+    failed, seed = result.verdict.failed, result.seed
+    words = ", ".join(mode(name) for name in result.verdict.modes) if failed else "stable"
+    since = first_failure(result.verdict.failed_at) if failed else ""
+    return (
+        f'<tr id="s{seed}" class="s{seed}{" f" if failed else ""}"><td><a href="#s{seed}">{seed}</a></td>'
+        f'<td class="outcome">{escape(words)}</td><td class="number">{since}</td>'
+        f'<td class="words">{escape(how(result)) if failed else ""}</td><td class="number">{number(result.quality)}</td>'
+        f"<td><code>{escape(result.trial_id)}</code></td></tr>"
+    )
