@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from harness.ledger import Ledger, Record
@@ -156,12 +155,15 @@ class Sieve:
             deciding = verdict if self.decides.version == self.definition.version else record.judged_by(self.decides)
             software, sources = _software(record.provenance), _sources(record)
             result = _result(record, same.setdefault(verdict, verdict), measure, thinning)
-            yield result, (
-                same.setdefault(record.cell_id, record.cell_id),
-                deciding.failed,
-                verdict is not record.verdict,
-                same.setdefault(software, software),
-                same.setdefault(sources, sources),
+            yield (
+                result,
+                (
+                    same.setdefault(record.cell_id, record.cell_id),
+                    deciding.failed,
+                    verdict is not record.verdict,
+                    same.setdefault(software, software),
+                    same.setdefault(sources, sources),
+                ),
             )
 
 

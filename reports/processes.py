@@ -111,7 +111,11 @@ def each_part(ledger: Ledger, task: Task) -> Iterator[Any]:
         return
     share = shares(list(sizes.values()), count)
     done = run([_Parts(ledger.where, tuple(names[index] for index in some), task) for some in share])
-    found = {index: result for some, results in zip(share, done, strict=True) for index, result in zip(some, results, strict=True)}
+    found = {
+        index: result
+        for some, results in zip(share, done, strict=True)
+        for index, result in zip(some, results, strict=True)
+    }
     for index in range(len(names)):
         yield found.pop(index)
 
@@ -122,8 +126,8 @@ class _Child:
     def __init__(self, task: Callable[[], Any]) -> None:
         self._task = task
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked: IO[bytes] = tempfile.TemporaryFile()
-        self._answer: IO[bytes] = tempfile.TemporaryFile()
+        self._asked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the child
+        self._answer: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the child
 
     def __enter__(self) -> _Child:
         try:

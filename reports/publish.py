@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,18 +65,20 @@ class Leaderboard:
             pages: Whether to write a page for every cell, setting and normalizer beside them.
 
         Returns:
-            The files.
+            Those three files.
 
         Raises:
             InputError: The folder cannot be written.
+            LedgerError: Samples for the pages cannot be read.
         """
         from harness.errors import InputError
         from reports.gathering import Samples
         from reports.pages.writing import pages_beside
 
         folder = Path(out)
-        beside = pages_beside(self.evidence, self.board, Samples(self.ledger), folder) if pages else nullcontext([])
-        with beside as others:  # drawn by other processes meanwhile, where there are many
+        with ExitStack() as stack:
+            if pages:  # where there are many, other processes draw them meanwhile
+                stack.enter_context(pages_beside(self.evidence, self.board, Samples(self.ledger), folder))
             files = {"leaderboard.md": self.markdown(), "leaderboard.html": self.html(), "leaderboard.csv": self.csv()}
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +86,7 @@ class Leaderboard:
                     (folder / name).write_bytes(text.encode("utf-8", errors="replace"))
             except OSError as error:
                 raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [*(folder / name for name in files), *others]
+        return [folder / name for name in files]
 
 
 def leaderboard(ledger: Ledger | str | Path) -> Leaderboard:

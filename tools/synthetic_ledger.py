@@ -125,8 +125,16 @@ def _cell(place: int, number: int, normalizer: str, dataset: str, architecture: 
         "metric": metric,
         "lr_g": 1e-3,
         "lr_d": round(1e-4 * 1.5 ** (place % 13), 8),
-        **{"n_dis": 1 + place % 3, "batch_size": 64, "steps": STEPS, "evaluations": EVALUATIONS, "log_points": LOGGED},
-        **{"simultaneous": False, "lr_decay_from": 1.0, "clip_norm": None, "penalty_every": 1, "ema": 0.0},
+        "n_dis": 1 + place % 3,
+        "batch_size": 64,
+        "steps": STEPS,
+        "evaluations": EVALUATIONS,
+        "log_points": LOGGED,
+        "simultaneous": False,
+        "lr_decay_from": 1.0,
+        "clip_norm": None,
+        "penalty_every": 1,
+        "ema": 0.0,
     }
     return {
         "id": digest(spec), "dataset": dataset, "architecture": architecture, "normalizer": normalizer, "setting": setting,
@@ -196,7 +204,12 @@ def _curves(
 
     blow = np.where(np.isin(modes, (0, 1))[:, None], np.exp(np.minimum(14 * after, 12)), 1)
     good = np.where(np.isin(modes, (2, 3))[:, None], np.exp(-6 * late), 1)
-    good = good * np.where((modes == 4)[:, None], 0.2, 1) * (1 - np.exp(-5 * probed)) * np.clip(noise(EVALUATIONS + 1), 0, 1.1)
+    good = (
+        good
+        * np.where((modes == 4)[:, None], 0.2, 1)
+        * (1 - np.exp(-5 * probed))
+        * np.clip(noise(EVALUATIONS + 1), 0, 1.1)
+    )
     found: dict[str, NDArray[Any]] = {
         "d_grad_norm": (0.5 + 2 * np.exp(-3 * logged)) * blow * noise(LOGGED + 1),
         "g_grad_norm": (0.3 + np.exp(-2 * logged)) * np.sqrt(blow) * noise(LOGGED + 1),
@@ -204,7 +217,9 @@ def _curves(
     for name, middle in (("d_accuracy", 0.6), ("d_fake", -0.3), ("d_loss", 1.2), ("d_real", 0.4), ("g_loss", 0.8)):
         found[name] = middle * noise(LOGGED + 1)
     for name, shape in LAYERS.items():
-        found[f"variance.{name}"] = (1 / max(shape)) * (1 + probed) * blow[:, :: LOGGED // EVALUATIONS][:, : EVALUATIONS + 1]
+        found[f"variance.{name}"] = (
+            (1 / max(shape)) * (1 + probed) * blow[:, :: LOGGED // EVALUATIONS][:, : EVALUATIONS + 1]
+        )
         found[f"variance.{name}"] = found[f"variance.{name}"] * noise(EVALUATIONS + 1)
         found[f"sigma.{name}"] = noise(EVALUATIONS + 1) * (1 + 0.3 * probed)
     for key, better in DATASETS[cell["dataset"]][1]:

@@ -135,7 +135,7 @@ def cells_of(evidence: Evidence, board: Board) -> dict[str, Cell]:
 
 
 def outcome(result: Result) -> str:
-    """Return what became of a trial: ``stable``; ``mode collapse at step 300``; ``diverged, mode collapse; first at step 5``."""
+    """Return what became of a trial: ``mode collapse at step 300``; ``diverged, mode collapse; first at step 5``."""
     if not result.verdict.failed:
         return "stable"
     modes = [mode(name) for name in result.verdict.modes] or [mode(result.verdict.outcome)]
@@ -178,7 +178,9 @@ def specification(spec: Mapping[str, Any], *, without: Sequence[str] = ()) -> li
 
 
 def _plugin(kind: str, spec: Mapping[str, Any]) -> Item:
-    details = [f"{_words(key)}: {setting_value(value)}" for key, value in spec.items() if key not in ("name", "version")]
+    details = [
+        f"{_words(key)}: {setting_value(value)}" for key, value in spec.items() if key not in ("name", "version")
+    ]
     version = [f"version {spec['version']}"] if "version" in spec else []
     return Item(_words(kind), str(spec.get("name", "")), (*version, *details))
 

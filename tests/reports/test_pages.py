@@ -242,7 +242,7 @@ def test_a_page_is_made_of_trials_without_trace_or_samples(ledgers):
 
     page = leaderboard(ledgers({"a": ("..c.", "...."), "b": ("cc..", "....")}, change=strip))
     assert page.evidence.committed == 16
-    assert Page(page.html()).count("svg") == 3  # the heat map and two figures of quality
+    assert Page(page.html()).count("svg") == 1  # the heat map
     assert page.board.rows[0].count.trials == 8
 
 
