@@ -1,4 +1,4 @@
-"""Results as columns, for the way from one process to another: object by object takes longer than what is done with them."""
+"""Results as columns, for the way from one process to another: one by one, they take longer than what is done with them."""
 
 from __future__ import annotations
 

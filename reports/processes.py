@@ -126,8 +126,8 @@ class _Child:
     def __init__(self, task: Callable[[], Any]) -> None:
         self._task = task
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked: IO[bytes] = tempfile.TemporaryFile()
-        self._answer: IO[bytes] = tempfile.TemporaryFile()
+        self._asked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the child
+        self._answer: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the child
 
     def __enter__(self) -> _Child:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,17 +95,19 @@ class Leaderboard:
             pages: Whether to write a page for every cell, setting and normalizer beside them.
 
         Returns:
-            The files.
+            Those three files.
 
         Raises:
             InputError: The folder cannot be written.
+            LedgerError: Samples for the pages cannot be read.
         """
         from harness.errors import InputError
         from reports.pages.writing import pages_beside
 
         folder = Path(out)
-        beside = pages_beside(self.evidence, self.board, self._samples, folder) if pages else nullcontext([])
-        with beside as others:  # drawn by other processes meanwhile, where there are many
+        with ExitStack() as stack:
+            if pages:  # where there are many, other processes draw them meanwhile
+                stack.enter_context(pages_beside(self.evidence, self.board, self._samples, folder))
             files = self.files()
             try:
                 for name, content in files.items():
@@ -113,7 +115,7 @@ class Leaderboard:
                     (folder / name).write_bytes(content)
             except OSError as error:
                 raise InputError(f"{folder}: cannot be written ({error})") from error
-        return [*(folder / name for name in files), *others]
+        return [folder / name for name in files]
 
     def place(self) -> Path:
         """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""

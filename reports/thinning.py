@@ -1,7 +1,7 @@
 """From a record's trace to the few hundred numbers that a page shows of it.
 
-A hundred thousand traces are looked at, so a trace is not rebuilt as an object: its JSON values are taken as they are. Trials
-of a cell log the same things at the same steps, and those steps are kept once.
+A hundred thousand traces are looked at, so a trace is not rebuilt as an object: its JSON values are taken as they are.
+Trials of a cell log the same things at the same steps, and those steps are kept once.
 """
 
 from __future__ import annotations

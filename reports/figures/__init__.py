@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from reports.board import Board
 from reports.evidence import Evidence
-from reports.figures.drawing import Drawing, Part, Picture
+from reports.figures.drawing import Drawing, Picture
 
-__all__ = ["Drawing", "Part", "Picture", "draw", "files"]
+__all__ = ["Drawing", "Picture", "draw", "files"]
 
 
 def draw(evidence: Evidence, board: Board) -> list[Drawing]:
@@ -32,5 +32,5 @@ def files(evidence: Evidence, board: Board) -> dict[str, bytes]:
     Returns:
         The files by path. The same ledger gives the same bytes.
     """
-    pictures = [part for drawing in draw(evidence, board) for part in drawing.parts if isinstance(part, Picture)]
+    pictures = [part for drawing in draw(evidence, board) for part in drawing.parts]
     return {f"figures/{name}": data for picture in pictures for name, data in picture.files().items()}

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.figures.alignment import Numbers
-from reports.formatting import tick
+from reports.formatting import plain, tick
 
 Places = NDArray[np.int32]
 
@@ -27,6 +27,9 @@ SPREAD = 20
 
 EXPONENTS = 6
 """A logarithmic axis ends so many powers of ten above the median; what goes beyond runs along its edge."""
+
+HUGE = 1e100
+"""Larger values are drawn as this one, so that differences stay finite."""
 
 LARGEST = 1999
 """No coordinate is larger."""
@@ -89,7 +92,7 @@ class Line:
         """The start of its element: a cell has many charts of the same lines."""
         style = f' style="{self.style}"' if self.style else ""
         marks = f"{self.marks} f" if self.failed else self.marks
-        return f'<g class="{marks}"{style}><title>{escape(self.title)}</title>'
+        return f'<g class="{marks}"{style}><title>{escape(plain(self.title))}</title>'
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def draw(charts: Sequence[Chart], lines: Sequence[Line], *, until: float) -> lis
             table[:, logs] = np.log10(table[:, logs])
     finite = np.isfinite(table)
     table[~finite] = np.nan
+    table = np.minimum(np.maximum(table, -HUGE), HUGE)
     low, high = np.fmin.reduce(table, axis=0), np.fmax.reduce(table, axis=0)
     limits = [
         _limits(chart, low[place], high[place], table[:, place]) for chart, place in zip(charts, places, strict=True)
@@ -192,8 +196,9 @@ def _svg(
     crosses: dict[int, str],
 ) -> str:
     size, (low, high) = chart.size, limit
+    words = escape(plain(chart.words))
     parts = [
-        f'<svg class="chart" viewBox="0 0 {size.width} {size.height}" role="img" aria-label="{escape(chart.words)}">',
+        f'<svg class="chart" viewBox="0 0 {size.width} {size.height}" role="img" aria-label="{words}">',
         _axes(size, low, high, until, log=chart.log) if chart.axes else "",
     ]
     for bound in chart.bounds:
@@ -298,7 +303,7 @@ def _crosses(
     if spots is None:
         every = list(range(len(x)))
         spots = known[key] = [_spot(every, steps, x, failed_at) for _, failed_at in marked]
-    whole = finite.all(axis=1).tolist()
+    whole: list[bool] = np.logical_and.reduce(finite, axis=1).tolist()
     found = {}
     for (line, failed_at), place in zip(marked, spots, strict=True):
         spot = place

@@ -50,19 +50,6 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A picture that is on the page only.
-
-    Attributes:
-        title: What it shows; may be empty where the figure's title says it.
-        svg: The picture.
-    """
-
-    title: str
-    svg: str
-
-
-@dataclass(frozen=True)
 class Drawing:
     """A figure and its words.
 
@@ -71,15 +58,13 @@ class Drawing:
         title: What it shows.
         caption: What to look at.
         parts: The pictures; none where there are no data.
-        legend: Whether it needs the legend of the normalizers' colours.
         on_page: Whether it belongs on the page; otherwise it is there for its files, as the page says it in another way.
     """
 
     name: str
     title: str
     caption: str
-    parts: tuple[Picture | Part, ...]
-    legend: bool = False
+    parts: tuple[Picture, ...]
     on_page: bool = True
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reports.evidence import D_GRADIENT, G_GRADIENT, QUALITY, SIGMA, VARIANCE, Group
-from reports.figures.alignment import Numbers, aligned, block, middle
+from reports.figures.alignment import Block, Numbers, aligned, block, middle
 from reports.figures.canvas import PALETTE
 from reports.figures.chart import LARGE, SMALL, SPARK, Chart, Line, Size, draw, spreads
 from reports.formatting import count, number, quality_title
@@ -99,7 +99,8 @@ def medians(group: Group, cells: Sequence[Cell], drawn: Mapping[str, Drawn]) -> 
     chosen, svgs = [], []
     until = max((cell.budget for cell in cells), default=0.0)
     for series in _series(group, cells):
-        found, lines = [], []
+        found: list[Block] = []
+        lines = []
         for cell in cells:
             steps, values = drawn[cell.identity].medians.get((series.kind, series.layer), (np.empty(0), np.empty(0)))
             kept = np.isfinite(values)

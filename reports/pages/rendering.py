@@ -167,12 +167,12 @@ class Renderer:
 
     def _method(self, name: str, cells: Sequence[Cell]) -> list[Item]:
         """Return what is known of a normalizer: its parameters, and the source that its trials were made with."""
-        spec = next((cell.spec["normalizer"] for cell in cells if "normalizer" in cell.spec), {})
+        spec: Mapping[str, Any] = next((cell.spec["normalizer"] for cell in cells if "normalizer" in cell.spec), {})
         items = [Item("name", str(spec.get("name", name)))]
         items += [Item(item.term, item.value) for item in specification({key: value for key, value in spec.items()
                                                                          if key != "name"})]  # fmt: skip
-        known = [source for kind, plugin, version, source in self.evidence.plugins
-                 if (kind, plugin, version) == ("normalizer", str(spec.get("name")), str(spec.get("version", "")))]  # fmt: skip
+        wanted = "normalizer", str(spec.get("name")), str(spec.get("version", ""))
+        known = [source for *plugin, source in self.evidence.plugins if tuple(plugin) == wanted]
         return items + [Item("source, hashed", source) for source in known]
 
 
@@ -192,11 +192,12 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
 
     @lru_cache(maxsize=10_000)
     def breakable(text: str) -> Markup:
-        return Markup(str(escape(formatting.plain(text))).translate(breaks))  # noqa: S704  escaped; see below
+        return Markup(str(escape(formatting.plain(str(text)))).translate(breaks))  # noqa: S704  escaped; see below
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=lambda value: formatting.plain(value) if type(value) is str else value,  # nothing turns words round
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

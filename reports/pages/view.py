@@ -135,7 +135,7 @@ def cells_of(evidence: Evidence, board: Board) -> dict[str, Cell]:
 
 
 def outcome(result: Result) -> str:
-    """Return what became of a trial: ``stable``; ``mode collapse at step 300``; ``diverged, mode collapse; first at step 5``."""
+    """Return what became of a trial: ``mode collapse at step 300``; ``diverged, mode collapse; first at step 5``."""
     if not result.verdict.failed:
         return "stable"
     modes = [mode(name) for name in result.verdict.modes] or [mode(result.verdict.outcome)]

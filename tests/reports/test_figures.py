@@ -15,11 +15,8 @@ import numpy as np
 import pytest
 
 from reports import Leaderboard, leaderboard
-from reports.figures import canvas, curves, draw, files, grids, heatmap, weights
-from reports.figures.curves import middle
+from reports.figures import canvas, draw, files, heatmap
 from reports.figures.drawing import file_name
-from reports.figures.grids import mosaic
-from reports.gathering import samples_of
 
 HOSTILE = (
     *("$x$ <i>", "a|b`c`", "\u05e9\u05dc\u05d5\u05dd", "\u6b63\u898f\u5316", "x" * 120, "\u202etxt"),
@@ -44,13 +41,7 @@ def page(shared):
 
 @pytest.fixture(scope="module")
 def drawings(page):
-    """All figures, those of the traces among them."""
-    return [
-        *draw(page.evidence, page.board),
-        curves.draw(page.evidence),
-        weights.draw(page.evidence, page.board),
-        grids.draw(page.evidence, page.board, lambda trial: samples_of(page.ledgers[0], trial)),
-    ]
+    return draw(page.evidence, page.board)
 
 
 def test_every_figure_is_there_and_says_what_to_look_at(page):
@@ -89,14 +80,14 @@ def test_colours_follow_the_page(drawings):
 
 def test_a_normalizer_has_one_colour_everywhere(drawings):
     for drawing in drawings:
-        for part in drawing.parts if drawing.name in ("curves", "profile", "survival") else ():
+        for part in drawing.parts if drawing.name in ("profile", "survival") else ():
             found = set(re.findall(r"var\(--n\d", part.svg))
             assert found == {"var(--n0", "var(--n1"}
 
 
 def test_dollar_signs_in_a_name_make_no_formula(drawings):
     for drawing in drawings:
-        for part in drawing.parts if drawing.name in ("forest", "profile", "survival", "heat", "samples") else ():
+        for part in drawing.parts:
             assert ">$x$ &lt;i&gt;</text>" in part.svg
 
 
@@ -199,27 +190,3 @@ def test_paths_keep_their_corners_when_they_are_written_shorter():
     shorter = canvas._compact("M 1.04 2.06 \nL 3.08 2.06 \nL 3.08 5.02 \nM 7 8 \nL 7 8 \nL 9.5 -1.25 \nz")
     assert shorter == "M1 2.1h2.1v2.9M7 8h0l2.5-9.2z".replace("l2.5-9.2", "l2.5 -9.2")
     assert canvas._compact("M 1.234 2 \nC 1.26 2.22 3 4 5 6 \nz") == "M 1.2 2 C 1.3 2.2 3 4 5 6 z"
-
-
-def test_the_median_line_ends_where_half_of_the_seeds_have_ended():
-    steps = np.arange(4.0)
-    lines = [
-        (steps, np.array([1.0, 1, 1, 1])),
-        (steps[:3], np.array([2.0, 2, 2])),
-        (steps, np.array([3, 3, np.nan, np.inf])),
-    ]
-    shown, values = middle(lines)
-    assert list(shown) == [0, 1, 2]
-    assert list(values) == [2, 2, 1.5]
-    assert len(middle([])[0]) == 0
-
-
-def test_images_keep_their_pixels_in_the_mosaic():
-    images = np.arange(3 * 1 * 2 * 2, dtype=np.uint8).reshape(3, 1, 2, 2)
-    picture = mosaic(images)
-    assert picture.shape == (5, 5, 4)  # two by two, a gap of one
-    assert (picture[:2, :2, 0] == images[0, 0]).all()
-    assert (picture[:2, 3:, 2] == images[1, 0]).all()
-    assert (picture[3:, :2, 1] == images[2, 0]).all()
-    assert picture[2, 2, 3] == 0
-    assert picture[4, 4, 3] == 0
