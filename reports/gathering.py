@@ -29,20 +29,24 @@ Source = tuple[str, str, str, str]
 """A plugin that a trial was made with: kind, name, version, hash of its source."""
 
 
-def gather(ledger: Ledger) -> Evidence:
+def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     """Read a ledger once. Trials that the plan does not name (another cell, seed or suite seed) are left out.
+
+    Args:
+        ledger: Whose trials.
+        definition: Version of the definition of instability to judge by, instead of the plan's.
 
     Raises:
         LedgerError: There is no plan, or a record is damaged.
         InputError: The plan's definition of instability is not known here.
     """
-    plan = ledger.plan()
-    definition = load_definition(plan["definition"])
+    plan = ledger.plan() | ({} if definition is None else {"definition": definition})
+    judges = load_definition(plan["definition"])
     groups = group_cells(plan["cells"])
     measures = {identity: group.protocol.measure for group in groups for identity in group.cells.values()}
     said = plan.get("sequential")
-    decides = load_definition(said["definition"]) if said else definition
-    sieve = Sieve(plan["seeds"], plan["seed"], measures, definition, decides)
+    decides = load_definition(said["definition"]) if said else judges
+    sieve = Sieve(plan["seeds"], plan["seed"], measures, judges, decides)
 
     results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
     failed: dict[str, dict[int, bool]] = {}
@@ -59,7 +63,7 @@ def gather(ledger: Ledger) -> Evidence:
         contents.update(() if content is None else (content,))
     return Evidence(
         plan=plan,
-        definition=definition,
+        definition=judges,
         normalizers=tuple(dict.fromkeys(cell["normalizer"] for cell in plan["cells"])),
         groups=tuple(groups),
         protocols=tuple(dict.fromkeys(group.protocol for group in groups)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Side:
-    """A ledger, read once.
+    """A ledger, as it is compared.
 
     Attributes:
         name: As the user gave it.
@@ -75,24 +75,6 @@ def alike(first: tuple[Side, Result], second: tuple[Side, Result]) -> bool:
     return same and how(result.verdict) == how(after.verdict)
 
 
-class _Observed(Ledger):
-    """A ledger whose readers judge by a definition of our choice; what is compared is noted as it is read."""
-
-    def __init__(self, ledger: Ledger, definition: int) -> None:
-        super().__init__(ledger.storage)
-        self.chosen = definition
-        self.own = load_definition(ledger.plan()["definition"])
-        self.trainings: dict[str, Training] = {}
-
-    def plan(self) -> dict[str, Any]:
-        return super().plan() | {"definition": self.chosen}
-
-    def records(self) -> Iterator[Record]:
-        for record in super().records():
-            self.trainings[record.trial_id] = _training(record, self.own)
-            yield record
-
-
 def _training(record: Record, own: Definition) -> Training:
     return Training(
         sha256=record.sha256,
@@ -103,7 +85,7 @@ def _training(record: Record, own: Definition) -> Training:
 
 
 def read_sides(first: tuple[str, Ledger], second: tuple[str, Ledger]) -> tuple[Side, Side]:
-    """Read two ledgers, each once, and judge both by the newer of their definitions.
+    """Read two ledgers and judge both by the newer of their definitions.
 
     Args:
         first: Name and ledger of the one.
@@ -118,6 +100,8 @@ def read_sides(first: tuple[str, Ledger], second: tuple[str, Ledger]) -> tuple[S
 
 
 def _side(name: str, ledger: Ledger, definition: int) -> Side:
-    observed = _Observed(ledger, definition)
-    evidence = gather(observed)
-    return Side(name, ledger.plan(), evidence, build(evidence), observed.trainings)
+    plan = ledger.plan()
+    own = load_definition(plan["definition"])
+    evidence = gather(ledger, definition)
+    trainings = {record.trial_id: _training(record, own) for record in ledger.records()}
+    return Side(name, plan, evidence, build(evidence), trainings)
