@@ -18,7 +18,7 @@ from harness.trace import samples_from_json
 from reports.evidence import Evidence, Group, Result
 from reports.grouping import group_cells
 from reports.packing import Packed, pack, unpack
-from reports.processes import each_part
+from reports.processes import each_part, uncollected
 from reports.thinning import Thinning
 
 AT_ONCE = 64
@@ -48,12 +48,13 @@ def gather(ledger: Ledger) -> Evidence:
     software: Counter[str] = Counter()
     sources: set[Source] = set()
     relabelled = 0
-    for result, (cell, fails, anew, software_of, sources_of) in _all(ledger, sieve):
-        results[cell][result.seed] = result
-        failed.setdefault(cell, {})[result.seed] = fails
-        software[software_of] += 1
-        sources.update(sources_of)
-        relabelled += anew
+    with uncollected():
+        for result, (cell, fails, anew, software_of, sources_of) in _all(ledger, sieve):
+            results[cell][result.seed] = result
+            failed.setdefault(cell, {})[result.seed] = fails
+            software[software_of] += 1
+            sources.update(sources_of)
+            relabelled += anew
     return Evidence(
         plan=plan,
         definition=definition,
