@@ -307,7 +307,8 @@ def _crosses(
     spots = known.get(key)
     if spots is None:
         every = list(range(len(x)))
-        spots = known[key] = [_spot(every, steps, x, failed_at) for _, failed_at in marked]
+        when, where = steps.tolist(), x.tolist()
+        spots = known[key] = [_spot(every, when, where, failed_at) for _, failed_at in marked]
     whole: list[bool] = np.logical_and.reduce(finite, axis=1).tolist()
     found = {}
     for (line, failed_at), place in zip(marked, spots, strict=True):
@@ -316,7 +317,7 @@ def _crosses(
             kept = finite[line].nonzero()[0].tolist()
             if not kept:
                 continue
-            spot = _spot(kept, steps, x, failed_at)
+            spot = _spot(kept, steps.tolist(), x.tolist(), failed_at)
         first, second, share, across = spot
         low = int(y[line, first])
         down = round(low + share * (int(y[line, second]) - low))
@@ -328,12 +329,12 @@ _Spot = tuple[int, int, float, int]
 """Between which two points, how far from the first to the second, and where a cross begins."""
 
 
-def _spot(kept: Sequence[int], steps: Numbers, x: Places, failed_at: float) -> _Spot:
+def _spot(kept: Sequence[int], steps: Sequence[float], x: Sequence[int], failed_at: float) -> _Spot:
     after = min(bisect_left(kept, failed_at, key=steps.__getitem__), len(kept) - 1)
     first, second = kept[max(after - 1, 0)], kept[after]
-    gap = float(steps[second] - steps[first])
-    share = min(1.0, max(0.0, (failed_at - float(steps[first])) / gap)) if gap else 1.0
-    return first, second, share, round(int(x[first]) + share * int(x[second] - x[first])) - 6
+    gap = steps[second] - steps[first]
+    share = min(1.0, max(0.0, (failed_at - steps[first]) / gap)) if gap else 1.0
+    return first, second, share, round(x[first] + share * (x[second] - x[first])) - 6
 
 
 def _paths(x: Places, y: Places, finite: NDArray[np.bool_], widths: Sequence[int]) -> list[str]:
