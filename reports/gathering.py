@@ -19,7 +19,7 @@ from harness.trace import samples_from_json
 from reports.evidence import Evidence, Group, Result
 from reports.grouping import group_cells
 from reports.packing import Packed, pack, unpack
-from reports.processes import each_part
+from reports.processes import each_part, uncollected
 from reports.thinning import Thinning
 
 AT_ONCE = 64
@@ -54,13 +54,14 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     sources: set[Source] = set()
     relabelled = 0
     contents: set[tuple[str, str]] = set()
-    for result, (cell, fails, anew, software_of, sources_of, content) in _all(ledger, sieve):
-        results[cell][result.seed] = result
-        failed.setdefault(cell, {})[result.seed] = fails
-        software[software_of] += 1
-        sources.update(sources_of)
-        relabelled += anew
-        contents.update(() if content is None else (content,))
+    with uncollected():
+        for result, (cell, fails, anew, software_of, sources_of, content) in _all(ledger, sieve):
+            results[cell][result.seed] = result
+            failed.setdefault(cell, {})[result.seed] = fails
+            software[software_of] += 1
+            sources.update(sources_of)
+            relabelled += anew
+            contents.update(() if content is None else (content,))
     return Evidence(
         plan=plan,
         definition=judges,

@@ -7,6 +7,7 @@ done here, so that errors are those of a single process.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
@@ -157,7 +158,20 @@ class _Child:
         return self._task()
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Make many objects without a search for cycles among them every now and then; they are in none, and stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _main() -> None:
+    gc.disable()
     task = pickle.load(sys.stdin.buffer)  # noqa: S301  from the process that started this one
     pickle.dump(task(), sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
 

@@ -34,8 +34,9 @@ class Thinning:
         found = _series(trace, measure)
         key = (
             trace["budget"],
-            *((name, tuple(steps), len(values)) for name, steps, values in found),
-            *((name, tuple(layer["matrix_shape"])) for name, layer in trace["layers"].items()),
+            *(tuple(trace[name]) for name in ("evaluation_steps", "steps", "probe_steps")),
+            *((name, len(values)) for name, _, values in found),
+            *((name, layer["first"], *layer["matrix_shape"]) for name, layer in trace["layers"].items()),
         )
         known = self._known.get(key)
         if known is None:

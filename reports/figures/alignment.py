@@ -40,18 +40,28 @@ def aligned(blocks: Sequence[Block]) -> tuple[Numbers, Numbers]:
     """
     steps: Numbers = max((block.steps for block in blocks), key=len, default=np.empty(0))
     # Mostly, trials differ only in when they ended.
-    if not all(np.array_equal(block.steps, steps[: len(block.steps)]) for block in blocks):
+    alike = len(blocks) == 1 or all(np.array_equal(block.steps, steps[: len(block.steps)]) for block in blocks)
+    if not alike:
         steps = np.unique(np.concatenate([block.steps for block in blocks]))
     table = np.full((sum(len(block.rows) for block in blocks), len(steps)), np.nan)
     for block in blocks:
-        values = np.where(np.isfinite(block.values), block.values, np.nan)
-        places = np.searchsorted(steps, block.steps)
-        if len(places) and places[-1] != len(places) - 1:
-            inside = steps[: places[-1] + 1]
-            for row, own in zip(block.rows, values, strict=True):
-                table[row, : len(inside)] = np.interp(inside, block.steps, own, left=np.nan)
-        table[np.array(block.rows)[:, None], places] = values
+        if alike:
+            table[block.rows, : len(block.steps)] = block.values
+        else:
+            _spread(block, steps, table)
+    table[~np.isfinite(table)] = np.nan
     return steps, table
+
+
+def _spread(block: Block, steps: Numbers, table: Numbers) -> None:
+    """Put lines on steps that are not only their own."""
+    places = np.searchsorted(steps, block.steps)
+    inside = steps[: places[-1] + 1] if len(places) else steps[:0]
+    for row, values in zip(block.rows, block.values, strict=True):
+        own = np.where(np.isfinite(values), values, np.nan)
+        if len(inside) > len(places):
+            table[row, : len(inside)] = np.interp(inside, block.steps, own, left=np.nan)
+        table[row, places] = own
 
 
 def block(row: int, steps: Numbers, values: Numbers) -> Block:

@@ -10,7 +10,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from html import escape
 from typing import Any
 
@@ -240,22 +240,27 @@ def _limits(chart: Chart, lows: Numbers, highs: Numbers, table: Numbers) -> tupl
 
 
 def _axes(size: Size, low: float, high: float, until: float, *, log: bool) -> str:
-    wide, tall = size.wide, size.tall
-    floor = size.top + tall
     grid, labels = [], []
     for value, text in _log_ticks(low, high) if log else _ticks(low, high, 5):
-        y = round(size.top + (high - value) / (high - low) * tall)
-        grid.append(f"M{size.left} {y}h{wide}")
+        y = round(size.top + (high - value) / (high - low) * size.tall)
+        grid.append(f"M{size.left} {y}h{size.wide}")
         labels.append(f'<text class="y" x="{size.left - 8}" y="{y + 7}">{text}</text>')
-    for value, text in _ticks(0, until, 5 if wide > 400 else 3):
-        x = round(size.left + value / until * wide)
+    return f'<path class="grid" d="{"".join(grid)}"/>{"".join(labels)}{_across(size, until)}'
+
+
+@lru_cache(maxsize=64)
+def _across(size: Size, until: float) -> str:
+    """Return the horizontal axis."""
+    floor = size.top + size.tall
+    grid, labels = [], []
+    for value, text in _ticks(0, until, 5 if size.wide > 400 else 3):
+        x = round(size.left + value / until * size.wide)
         grid.append(f"M{x} {floor}v6")
         if x + 5 * len(text) < size.width - 60:
             labels.append(f'<text class="x" x="{x}" y="{floor + 27}">{text}</text>')
     labels.append(f'<text class="end" x="{size.width - size.right}" y="{floor + 27}">step</text>')
-    return (
-        f'<path class="grid" d="{"".join(grid)}"/><path class="axis" d="M{size.left} {floor}h{wide}"/>{"".join(labels)}'
-    )
+    axis = f'<path class="axis" d="M{size.left} {floor}h{size.wide}"/>'
+    return f'<path class="grid" d="{"".join(grid)}"/>{axis}{"".join(labels)}'
 
 
 def _ticks(low: float, high: float, about: int) -> list[tuple[float, str]]:
@@ -302,7 +307,8 @@ def _crosses(
     spots = known.get(key)
     if spots is None:
         every = list(range(len(x)))
-        spots = known[key] = [_spot(every, steps, x, failed_at) for _, failed_at in marked]
+        when, where = steps.tolist(), x.tolist()
+        spots = known[key] = [_spot(every, when, where, failed_at) for _, failed_at in marked]
     whole: list[bool] = np.logical_and.reduce(finite, axis=1).tolist()
     found = {}
     for (line, failed_at), place in zip(marked, spots, strict=True):
@@ -311,7 +317,7 @@ def _crosses(
             kept = finite[line].nonzero()[0].tolist()
             if not kept:
                 continue
-            spot = _spot(kept, steps, x, failed_at)
+            spot = _spot(kept, steps.tolist(), x.tolist(), failed_at)
         first, second, share, across = spot
         low = int(y[line, first])
         down = round(low + share * (int(y[line, second]) - low))
@@ -323,12 +329,12 @@ _Spot = tuple[int, int, float, int]
 """Between which two points, how far from the first to the second, and where a cross begins."""
 
 
-def _spot(kept: Sequence[int], steps: Numbers, x: Places, failed_at: float) -> _Spot:
+def _spot(kept: Sequence[int], steps: Sequence[float], x: Sequence[int], failed_at: float) -> _Spot:
     after = min(bisect_left(kept, failed_at, key=steps.__getitem__), len(kept) - 1)
     first, second = kept[max(after - 1, 0)], kept[after]
-    gap = float(steps[second] - steps[first])
-    share = min(1.0, max(0.0, (failed_at - float(steps[first])) / gap)) if gap else 1.0
-    return first, second, share, round(int(x[first]) + share * int(x[second] - x[first])) - 6
+    gap = steps[second] - steps[first]
+    share = min(1.0, max(0.0, (failed_at - steps[first]) / gap)) if gap else 1.0
+    return first, second, share, round(x[first] + share * (x[second] - x[first])) - 6
 
 
 def _paths(x: Places, y: Places, finite: NDArray[np.bool_], widths: Sequence[int]) -> list[str]:

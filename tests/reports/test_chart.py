@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from reports.figures.alignment import Block, aligned, block, middle
 from reports.figures.chart import SMALL, SPARK, Chart, Line, draw
-from reports.figures.lines import Block, aligned, block, middle
 from reports.formatting import tick
 
 STEPS = np.array([0.0, 100, 200, 300])
