@@ -58,6 +58,11 @@ def named(label: str) -> str:
     return f"{_OPEN}{plain(label)}{_CLOSE}"
 
 
+def unmarked(text: str) -> str:
+    """Return a sentence without the marks of its names, for a terminal."""
+    return plain(text.replace(_OPEN, "").replace(_CLOSE, ""))
+
+
 def markdown(text: str) -> str:
     """Escape a text for markdown: it stays on its line and in its cell, and nothing in it is markup or a link."""
     text = plain(text, keep=_OPEN + _CLOSE)
@@ -76,7 +81,7 @@ def html(text: str) -> str:
 
 def latex(text: str) -> str:
     """Escape a text for LaTeX, and say in its words what it has signs for."""
-    return _LATEX.sub(lambda match: _IN_LATEX[match[0]], plain(text).replace(_OPEN, "").replace(_CLOSE, ""))
+    return _LATEX.sub(lambda match: _IN_LATEX[match[0]], unmarked(text))
 
 
 def code(text: str) -> str:

@@ -47,6 +47,13 @@ class Leaderboard:
 
         return table(self.evidence, self.board)
 
+    def headline(self) -> str:
+        """Return the sentence on top of the page."""
+        from reports.formatting import unmarked
+        from reports.wording import headline
+
+        return unmarked(headline(self.evidence, self.board))
+
     def markdown(self) -> str:
         """Return ``leaderboard.md``."""
         from reports.markdown import render
@@ -95,7 +102,7 @@ class Leaderboard:
             pages: Whether to write a page for every cell, setting and normalizer beside them.
 
         Returns:
-            Those three files.
+            Page, tables and figures; not the pages beside them.
 
         Raises:
             InputError: The folder cannot be written.
