@@ -58,6 +58,68 @@ def report(
     say(f"beside it: {', '.join(name for name in beside if name != 'leaderboard.html')}")
 
 
+def diff(
+    first: Annotated[str, typer.Argument(metavar="DIR_A", help="A ledger's folder or address: what was before.")],
+    second: Annotated[str, typer.Argument(metavar="DIR_B", help="Another's: what is now.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Say what changed from one leaderboard to another, and whether it is more than noise."""
+    import json
+
+    from rich.table import Table
+
+    from harness.ledger import read_ledger
+    from reports.difference import compare
+    from reports.difference_words import COLUMNS, answer, details, rows
+    from reports.formatting import plain
+    from reports.sides import read_sides
+
+    sides = read_sides((first, read_ledger(first)), (second, read_ledger(second)))
+    difference = compare(*sides)
+    if as_json:
+        print(json.dumps({"answer": answer(difference), **difference.to_json()}))
+        return
+    say(answer(difference), style="bold")
+    say(f"A is {plain(first)}, B is {plain(second)}.")
+    table = Table(box=None)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in rows(difference):
+        table.add_row(*(escaped(text) for text in row))
+    console = terminal()
+    console.print()
+    console.print(table, highlight=False)
+    for title, lines in details(difference):
+        say(f"\n{title}", style="bold")
+        for line in lines:
+            say(f"  {line}")
+
+
+def badge(
+    directory: LedgerArgument,
+    normalizer: Annotated[
+        str | None, typer.Argument(help="A normalizer as the leaderboard names it. [default: the suite's badge]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The .svg file to write. [default: standard output]")] = None,
+) -> None:
+    """Make an SVG badge for a README: how often a normalizer fails, its rank, and how it stands to the baseline."""
+    from harness.errors import InputError
+    from reports import leaderboard
+    from reports.badge import badge as make
+
+    found = leaderboard(directory)
+    text = make(found.evidence, found.board, normalizer)
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(text.encode())
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error})") from error
+    say(str(out))
+
+
 def relabel(
     directory: LedgerArgument,
     definition: Annotated[int, typer.Option(help="Version of the definition of instability.")],

@@ -149,7 +149,9 @@ def print_svg(name: str, title: str, width: float, height: float, paint: Callabl
         paint: Draws into the figure.
     """
     svg = _save("svg", width, height, paint, _PAPER_TYPE, _printed()).decode()
-    svg = svg.replace("<svg ", '<svg style="background: #fff" ', 1)  # to be read on a dark page too; paper has no ground
+    svg = svg.replace(
+        "<svg ", '<svg style="background: #fff" ', 1
+    )  # to be read on a dark page too; paper has no ground
     return ('<?xml version="1.0" encoding="utf-8"?>\n' + _fit(name, title, svg, _PAPER_FONT) + "\n").encode()
 
 
