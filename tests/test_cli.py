@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -71,7 +72,10 @@ def test_run_report_and_sync_from_a_suite_to_a_leaderboard_and_mlflow(ganbench, 
     reported = ganbench("report", "out")
     assert reported.returncode == 0, reported.stdout + reported.stderr
     board = tmp_path / "out" / "leaderboard"
-    assert {path.name for path in board.iterdir()} == {"leaderboard.md", "leaderboard.html", "leaderboard.csv"}
+    kinds = {f"leaderboard.{kind}" for kind in ("html", "md", "csv", "parquet", "tex")}
+    folders = {"cells", "figures", "normalizers", "samples", "settings"}
+    assert {path.name for path in board.iterdir()} == kinds | {"cells.csv"} | folders
+    assert str(Path("out") / "leaderboard" / "leaderboard.html") in reported.stdout
     header = (board / "leaderboard.csv").read_text().splitlines()[0]
     expected = "normalizer,trials,unstable,instability_rate,ci_low,ci_high,rank_low,rank_high,missing"
     assert header.startswith(expected)
