@@ -419,3 +419,15 @@ def test_point_sets_of_a_data_set_have_one_frame(ledgers):
             radii[name, result.seed] = np.abs(places - 500).max() / 500
     assert radii["a", 1] == radii["a", 2] == radii["b", 1] == pytest.approx(0.8, abs=0.02)
     assert radii["a", 0] == pytest.approx(radii["a", 1] / 4, abs=0.01)
+
+
+def test_layers_stand_in_the_order_of_their_numbers(ledgers):
+    def renamed(record):
+        (layer, *_) = record.trace_json["layers"].values()
+        layers = {f"block{number}": layer for number in (1, 10, 2)}
+        return replace(record, trace_json={**record.trace_json, "layers": layers})
+
+    page, _ = write(ledgers({"a": ("..",)}, change=renamed), ledgers.folder / "out")
+    cell = Page(ledgers.folder / "out" / cell_href(page.evidence.groups[0].cells["a"]))
+    words = [item["aria-label"] for item in cell.all("svg") if "variance" in item["aria-label"]]
+    assert [text.split(",")[0].split()[-1] for text in words] == ["block1", "block2", "block10"]
