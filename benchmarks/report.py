@@ -4,9 +4,9 @@
 
 The ledger is a synthetic one (``tools/synthetic_ledger.py``), made once in FOLDER and found there again. The report is
 made in an interpreter of its own, as ``ganbench report`` makes it: the ledger is read, the numbers are computed, and the
-main page and the pages beside it are written. `peak` is the most memory that it and the processes that it starts hold at one time, in
-which what they share is counted once for each; `processor` is the time of all of them. The limits are 30 s and 2 GB on two
-cores for 100,000 trials.
+main page and the pages beside it are written. `peak` is the most memory that it and the processes that it starts hold at
+one time, in which what they share is counted once for each; `processor` is the time of all of them. The limits are 30 s
+and 2 GB on two cores for 100,000 trials.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ evidence = gather(ledger)
 times.append(time.perf_counter())
 board = build(evidence)
 times.append(time.perf_counter())
-page = Leaderboard(ledger, evidence, board)
+page = Leaderboard((ledger,), evidence, board)
 page.write(sys.argv[2], pages=False)
 times.append(time.perf_counter())
 page.write(sys.argv[2])

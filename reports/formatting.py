@@ -191,6 +191,11 @@ def setting_value(value: object) -> str:
     return ", ".join(map(setting_value, value)) if isinstance(value, list | tuple) else plain(str(value))
 
 
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return what names are sorted by as people do: ``layer2`` before ``layer10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+
+
 def tick(value: float) -> str:
     """Return a round number as the label of an axis: ``0.05``, ``−2``, ``1e-6``."""
     sign = "−" if value < 0 else ""

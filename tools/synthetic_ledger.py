@@ -152,7 +152,8 @@ def _write(chunk: tuple[Path, list[dict[str, Any]], int, int]) -> int:
 def _records(cell: dict[str, Any], place: int, seeds: int) -> list[Record]:
     random = np.random.default_rng(place)
     scale = cell["spec"]["normalizer"]["scale"]
-    chance = 1 / (1 + math.exp(3.2 - 4.0 * abs(math.sin(1.7 * scale)) - 2.5 * math.sin(cell["spec"]["lr_d"] * 5000)))
+    weakness, difficulty = abs(math.sin(1.7 * scale)), math.sin(5000 * cell["spec"]["lr_d"])
+    chance = 1 / (1 + math.exp(3.8 - 3.5 * weakness - 1.8 * difficulty))
     modes = np.where(random.random(seeds) < chance, random.integers(0, len(MODES), seeds), -1)
     modes[random.random(seeds) < 0.002] = len(MODES)  # the method could not run
     steps = random.integers(1, EVALUATIONS, seeds) * (STEPS // EVALUATIONS)

@@ -11,7 +11,7 @@ from reports.evidence import D_GRADIENT, G_GRADIENT, QUALITY, SIGMA, VARIANCE, G
 from reports.figures.alignment import Block, Numbers, aligned, block, middle
 from reports.figures.canvas import PALETTE
 from reports.figures.chart import LARGE, SMALL, SPARK, Chart, Line, Size, draw, spreads
-from reports.formatting import count, number, quality_title
+from reports.formatting import count, natural, number, quality_title
 from reports.pages.view import Cell
 
 DASHES = ("none", "7 3", "2 2.5", "8 3 2 3")
@@ -143,16 +143,25 @@ def _series(group: Group, cells: Sequence[Cell]) -> list[Series]:
     for cell in cells:
         for layout, _, _ in cell.layouts:  # of a growing network, the trial that got furthest has all layers
             bounds |= layout.bounds
+    layers = sorted(bounds, key=natural)  # a record has them in alphabetical order: 10 before 2
     of = "gradient norm of the"
     return [
         Series(QUALITY, "", quality_title(protocol.measure, protocol.better), "", protocol.measure or "quality", LARGE),
         Series(D_GRADIENT, "", "Gradient norm of the discriminator", "", f"{of} discriminator", LARGE),
         Series(G_GRADIENT, "", "Gradient norm of the generator", "", f"{of} generator", LARGE),
         *(
-            Series(VARIANCE, layer, layer, f"bound {number(bound)}", f"variance of layer {layer}", SMALL, (bound,))
-            for layer, bound in bounds.items()
+            Series(
+                VARIANCE,
+                layer,
+                layer,
+                f"bound {number(bounds[layer])}",
+                f"variance of layer {layer}",
+                SMALL,
+                (bounds[layer],),
+            )
+            for layer in layers
         ),
-        *(Series(SIGMA, layer, layer, "", f"spectral norm of layer {layer}", SMALL) for layer in bounds),
+        *(Series(SIGMA, layer, layer, "", f"spectral norm of layer {layer}", SMALL) for layer in layers),
     ]
 
 

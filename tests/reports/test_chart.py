@@ -143,9 +143,7 @@ def test_axes_are_labelled_at_round_numbers():
 
     assert labels(element([0, 1, 2, 4]), "y") == ["0", "1", "2", "3", "4"]
     assert labels(element([0.001, 1, 10, 100], log=True), "y") == ["0.001", "0.01", "0.1", "1", "10", "100"]
-    assert labels(element([1.5, 2, 3, 4], log=True), "y") == ["2"] or "2" in labels(
-        element([1.5, 2, 3, 4], log=True), "y"
-    )
+    assert "2" in labels(element([1.5, 2, 3, 4], log=True), "y")
     assert labels(element([0, 1, 2, 4]), "x")[:2] == ["0", "100"]
     assert [tick(value) for value in (0.3 * 3, 1e-6, 2.5e5, 1000, 0)] == ["0.9", "1e-6", "2.5e5", "1000", "0"]
 

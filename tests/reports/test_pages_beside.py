@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
+from harness.trace import Samples as HarnessSamples
 from reports import leaderboard
 from reports.gathering import Samples
 from reports.pages import cell_href, normalizer_href, seed_href, setting_href
+from reports.pages.names import samples_href
 from reports.pages.rendering import FAILURES
 from reports.pages.writing import write_pages
 
@@ -383,3 +385,41 @@ def test_the_leaderboard_writes_them_and_can_leave_them_out(ledgers):
     assert [path.name for path in (ledgers.folder / "out").iterdir() if path.is_dir()] == ["figures"]
     page.write(ledgers.folder / "out")
     assert (ledgers.folder / "out" / normalizer_href("a")).exists()
+
+
+def test_names_that_differ_in_case_or_in_signs_only_have_pages_of_their_own():
+    names = ["a b", "a_b", "A b", "a-b", "a/b", "a b ", "ａ b"]
+    assert len({normalizer_href(name) for name in names}) == len(names)
+    assert all(normalizer_href(name) == normalizer_href(name) for name in names)
+
+
+def test_point_sets_of_a_data_set_have_one_frame(ledgers):
+    def circle(record):
+        angles = np.linspace(0, 2 * np.pi, 40)
+        radius = 1.0 if record.seed else 0.25
+        points = (radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
+        trace = replace(record.trace, samples=HarnessSamples(points))
+        return replace(record, trace_json=trace.to_json())
+
+    page, _ = write(ledgers({"a": ("...",), "b": ("...",)}, change=circle), ledgers.folder / "out")
+    evidence = page.evidence
+    radii = {}
+    for name in ("a", "b"):
+        for result in evidence.of(evidence.groups[0], name):
+            picture = ledgers.folder / "out" / samples_href(result.trial_id, "svg")
+            places = np.array([(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h0", picture.read_text())])
+            radii[name, result.seed] = np.abs(places - 500).max() / 500
+    assert radii["a", 1] == radii["a", 2] == radii["b", 1] == pytest.approx(0.8, abs=0.02)
+    assert radii["a", 0] == pytest.approx(radii["a", 1] / 4, abs=0.01)
+
+
+def test_layers_stand_in_the_order_of_their_numbers(ledgers):
+    def renamed(record):
+        (layer, *_) = record.trace_json["layers"].values()
+        layers = {f"block{number}": layer for number in (1, 10, 2)}
+        return replace(record, trace_json={**record.trace_json, "layers": layers})
+
+    page, _ = write(ledgers({"a": ("..",)}, change=renamed), ledgers.folder / "out")
+    cell = Page(ledgers.folder / "out" / cell_href(page.evidence.groups[0].cells["a"]))
+    words = [item["aria-label"] for item in cell.all("svg") if "variance" in item["aria-label"]]
+    assert [text.split(",")[0].split()[-1] for text in words] == ["block1", "block2", "block10"]
