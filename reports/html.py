@@ -10,21 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from reports import formatting
-from reports.board import Board
-from reports.columns import columns
 from reports.comparison_data import comparison_data
+from reports.contents import Contents
 from reports.counting import MODES
-from reports.evidence import Evidence
-from reports.failures import failures
 from reports.figures.canvas import PALETTE
 from reports.figures.drawing import Drawing
 from reports.heat import heat
-from reports.measured import facts
-from reports.measures import measure_tables
 from reports.pages.names import cell_href, normalizer_href, setting_href
-from reports.published import published
-from reports.published_words import APART, MATCHED, section
-from reports.wording import caution, claims, headline, intro
+from reports.published_words import APART, MATCHED
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
@@ -32,7 +25,7 @@ FAILURES = 300
 """A longer list is cut; the pages of the cells have the rest."""
 
 
-def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str:
+def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
     """Return the page.
 
     Everything that comes from suites, plugins and data sets is escaped by the template engine. Should a name ever get
@@ -58,30 +51,30 @@ def render(evidence: Evidence, board: Board, drawings: Sequence[Drawing]) -> str
     environment.filters["sentence"] = sentence
     environment.filters["breakable"] = breakable
     script = "".join((TEMPLATES / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    failed = failures(evidence)
+    evidence, board = contents.evidence, contents.board
     return environment.get_template("leaderboard.html.j2").render(
         board=board,
-        caution=caution(evidence, board),
-        columns=columns(evidence, board),
-        conclusions=claims(evidence, board) if board.pairs else None,
+        caution=contents.caution,
+        columns=contents.columns,
+        conclusions=contents.claims if board.pairs else None,
         data=_embedded(comparison_data(evidence, board)),
         drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
         evidence=evidence,
         f=formatting,
-        facts=facts(evidence, board),
-        failed=failed[:FAILURES],
-        failed_in_all=len(failed),
+        facts=contents.facts,
+        failed=contents.failures[:FAILURES],
+        failed_in_all=len(contents.failures),
         heat=heat(evidence, board),
-        headline=headline(evidence, board),
-        intro=intro(evidence),
+        headline=contents.headline,
+        intro=contents.intro,
         modes=[mode for mode in MODES if any(cell.count.modes[mode] for cell in board.cells)],
-        measures=measure_tables(evidence, board),
+        measures=contents.measures,
         cell_href=cell_href,
         normalizer_href=normalizer_href,
         setting_href=setting_href,
         palette=PALETTE,
         places={name: place for place, name in enumerate(evidence.normalizers)},
-        published=section(published(evidence)),
+        published=contents.published,
         published_heads=(MATCHED, APART),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

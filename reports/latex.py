@@ -5,10 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from reports import formatting as f
-from reports.board import Board
-from reports.columns import columns
-from reports.evidence import Evidence
-from reports.wording import intro
+from reports.contents import Contents
 
 LEFT_OUT = ("modes", "cost")
 """Columns that are too wide for a page, or about our machines."""
@@ -16,16 +13,16 @@ LEFT_OUT = ("modes", "cost")
 HEAD = 16
 
 
-def render(evidence: Evidence, board: Board) -> str:
+def render(contents: Contents) -> str:
     """Return ``leaderboard.tex``: a ``table*`` to be read in with LaTeX's "input"; needs the package booktabs."""
-    shown = [column for column in columns(evidence, board) if column.key not in LEFT_OUT]
+    shown = [column for column in contents.columns if column.key not in LEFT_OUT]
     head = " & ".join(_stacked(column.title) for column in shown)
-    rows = [" & ".join(f.latex(column.text(row)) for column in shown) + r" \\" for row in board.rows]
-    plan = evidence.plan
-    caption = f"Instability of GAN training on suite {plan['suite']}, version {plan['version']}. {intro(evidence)}"
+    rows = [" & ".join(f.latex(column.text(row)) for column in shown) + r" \\" for row in contents.board.rows]
+    plan = contents.evidence.plan
+    caption = f"Instability of GAN training on suite {plan['suite']}, version {plan['version']}. {contents.intro}"
     return "\n".join([
         "% Needs \\usepackage{booktabs}. Made by ganbench report; not edited by hand.",
-        f"% ledger sha256 {evidence.hash()}",
+        f"% ledger sha256 {contents.evidence.hash()}",
         r"\begin{table*}",
         r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{f.latex(caption)}}}",

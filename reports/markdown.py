@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reports import formatting as f
 from reports.board import Board
-from reports.columns import columns
+from reports.contents import Contents
 from reports.evidence import Evidence
-from reports.failures import Failure, failures
-from reports.measured import facts
-from reports.measures import measure_tables
-from reports.published import published
-from reports.published_words import APART, MATCHED, section
-from reports.wording import caution, claims, headline, intro
+from reports.failures import Failure
+from reports.measures import MeasureTable
+from reports.published_words import APART, MATCHED, Section
+from reports.wording import Claims
 
 FAILURES = 200
 """A longer list is cut; the pages of the cells have the rest."""
@@ -22,47 +20,45 @@ CELLS = 200
 """Likewise, of each protocol; ``cells.csv`` has all of them."""
 
 
-def render(evidence: Evidence, board: Board) -> str:
+def render(contents: Contents) -> str:
     """Return the page as GitHub-flavoured markdown."""
-    plan = evidence.plan
+    plan = contents.evidence.plan
     parts = [
         f"# {f.markdown(plan['suite'])}: stability leaderboard",
-        f"> {f.markdown(headline(evidence, board))}",
-        f.markdown(caution(evidence, board)),
-        f.markdown(intro(evidence)),
-        _leaderboard(evidence, board),
+        f"> {f.markdown(contents.headline)}",
+        f.markdown(contents.caution),
+        f.markdown(contents.intro),
+        _leaderboard(contents),
         "## What the data support",
-        _claims(evidence, board),
-        *_measures(evidence, board),
+        _claims(contents.claims),
+        *_measures(contents.measures),
         "## Cell by cell",
-        *_cells(evidence, board),
+        *_cells(contents.evidence, contents.board),
         "## What happened, trial by trial",
-        _failures(failures(evidence)),
-        *_published(evidence),
+        _failures(contents.failures),
+        *_published(contents.published),
         "## How this was measured",
-        *(_fact(fact.term, fact.lines, code=fact.code) for fact in facts(evidence, board)),
+        *(_fact(fact.term, fact.lines, code=fact.code) for fact in contents.facts),
         "The figures are in leaderboard.html and in figures/, the first table in leaderboard.csv, leaderboard.parquet and"
         " leaderboard.tex, all cells in cells.csv.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _leaderboard(evidence: Evidence, board: Board) -> str:
-    shown = columns(evidence, board)
-    rows = [[f.both_lines(column.text(row), column.more(row)) for column in shown] for row in board.rows]
+def _leaderboard(contents: Contents) -> str:
+    shown = contents.columns
+    rows = [[f.both_lines(column.text(row), column.more(row)) for column in shown] for row in contents.board.rows]
     return _table([column.title for column in shown], rows)
 
 
-def _claims(evidence: Evidence, board: Board) -> str:
-    found = claims(evidence, board)
+def _claims(found: Claims) -> str:
     lines = [f"- {f.markdown(words)}" for _, words in (*found.sure, *found.open)]
     more = found.more_sure + found.more_open
     lines += [f"- … and {f.count(more, 'more pair')}, which leaderboard.html compares."] if more else []
     return "\n".join(lines) or "There is nothing to compare."
 
 
-def _measures(evidence: Evidence, board: Board) -> list[str]:
-    tables = measure_tables(evidence, board)
+def _measures(tables: Sequence[MeasureTable]) -> list[str]:
     parts = ["## Every measure of quality", f.EVERY_MEASURE] if tables else []
     for table in tables:
         head = ["normalizer", "failed", *(f.quality_title(*measure) for measure in table.measures)]
@@ -98,8 +94,7 @@ def _failures(failed: Sequence[Failure]) -> str:
     return f"<details>\n{summary}\n\n{_table(head, rows)}{more}\n\n</details>"
 
 
-def _published(evidence: Evidence) -> Iterator[str]:
-    found = section(published(evidence))
+def _published(found: Section) -> Iterator[str]:
     yield "## Published numbers"
     yield f.markdown(found.sentence)
     if found.matched:

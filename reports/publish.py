@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from harness.ledger import Ledger
     from reports.board import Board
     from reports.conformance import Conformance
+    from reports.contents import Contents
     from reports.evidence import Evidence
 
 
@@ -36,6 +38,13 @@ class Leaderboard:
     evidence: Evidence
     board: Board
 
+    @cached_property
+    def contents(self) -> Contents:
+        """What page, markdown and LaTeX say."""
+        from reports.contents import Contents
+
+        return Contents(self.evidence, self.board)
+
     @property
     def table(self) -> pd.DataFrame:
         """The first table, a row for every normalizer, as in ``leaderboard.csv``.
@@ -50,28 +59,27 @@ class Leaderboard:
     def headline(self) -> str:
         """Return the sentence on top of the page."""
         from reports.formatting import unmarked
-        from reports.wording import headline
 
-        return unmarked(headline(self.evidence, self.board))
+        return unmarked(self.contents.headline)
 
     def markdown(self) -> str:
         """Return ``leaderboard.md``."""
         from reports.markdown import render
 
-        return render(self.evidence, self.board)
+        return render(self.contents)
 
     def html(self) -> str:
         """Return ``leaderboard.html``: one file that loads nothing."""
         from reports.figures import draw
         from reports.html import render
 
-        return render(self.evidence, self.board, draw(self.evidence, self.board))
+        return render(self.contents, draw(self.evidence, self.board))
 
     def latex(self) -> str:
         """Return ``leaderboard.tex``: the first table, for a paper."""
         from reports.latex import render
 
-        return render(self.evidence, self.board)
+        return render(self.contents)
 
     def csv(self) -> str:
         """Return ``leaderboard.csv``."""
