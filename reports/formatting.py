@@ -44,6 +44,8 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "://": "&#58;
 
 def plain(text: str, keep: str = "") -> str:
     """Return a text on one line, without characters that do more than to be read."""
+    if text.isprintable():  # as nearly all are, and none of those characters is
+        return text.strip()
     return _CONTROL.sub(lambda match: match[0] if match[0] in keep else " ", text).strip()
 
 

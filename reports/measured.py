@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from harness.intervals import EXACT_BELOW
-from reports.board import Board
+from reports.board import RESAMPLES, Board
 from reports.counting import MODES
 from reports.evidence import Evidence
-from reports.formatting import count, listing, mode, percent
+from reports.formatting import count, listing, mode, percent, thousands
 from reports.statistics import ALPHA, detectable_rate
 from reports.statistics.power import POWER
 from reports.wording import seeds_each
@@ -123,8 +123,9 @@ def _statistics() -> tuple[str, ...]:
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
         f" those significantly worse. All intervals together hold with {confidence} confidence"
         " (in the manner of Mogstad et al. 2024).",
-        "Tiers: the largest sets of normalizers of which no two are separated. P(best): in what share of 10,000 resamples"
-        " of the seeds, drawn within each setting, a normalizer has the lowest rate, ties sharing it; it claims nothing.",
+        "Tiers: the largest sets of normalizers of which no two are separated.",
+        f"P(best): in what share of {thousands(RESAMPLES)} resamples of the seeds, drawn within each setting, a normalizer"
+        " has the lowest rate, ties sharing it; it claims nothing.",
         "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates, for this"
         " comparison alone; a setting is won by whoever failed less often in it.",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",

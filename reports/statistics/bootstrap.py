@@ -107,12 +107,13 @@ def _resampled(
         return np.full((draws, count), np.nan)
     each = (count + 1) * groups * (seeds if not across_groups else 2) + seeds
     shares = np.full(seeds, 1 / seeds)
-    rows = []
+    rows, whole = [], bool(present.all())
     for start in range(0, draws, max(1, CHUNK // each)):
         size = min(max(1, CHUNK // each), draws - start)
         drawn = random.multinomial(seeds, shares, size if across_groups else (size, groups)).astype(float)
         form = "ds,mgs->dmg" if across_groups else "dgs,mgs->dmg"
-        sums, trials = (np.einsum(form, drawn, item, optimize=True) for item in (failed, present.astype(float)))
+        sums = np.einsum(form, drawn, failed, optimize=True)
+        trials = np.full_like(sums, seeds) if whole else np.einsum(form, drawn, present.astype(float), optimize=True)
         rows.append(_means(sums, trials))
     return np.concatenate(rows)
 
