@@ -28,7 +28,7 @@ REPORT = """
 import json, resource, sys, time
 times = [time.perf_counter()]
 from reports.board import build
-from reports.gathering import gather
+from reports.evidence.gathering import gather
 from reports.publish import Leaderboard
 from harness.ledger import read_ledger
 ledger = read_ledger(sys.argv[1])

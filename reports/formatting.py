@@ -9,7 +9,7 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
-from reports.counting import Count
+from reports.board.counting import Count
 
 if TYPE_CHECKING:
     from reports.board import Change

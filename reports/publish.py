@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from harness.ledger import Ledger
     from reports.board import Board
-    from reports.conformance import Conformance
-    from reports.contents import Contents
+    from reports.board.conformance import Conformance
+    from reports.contents.contents import Contents
     from reports.evidence import Evidence
 
 
@@ -41,7 +41,7 @@ class Leaderboard:
     @cached_property
     def contents(self) -> Contents:
         """What page, markdown and LaTeX say."""
-        from reports.contents import Contents
+        from reports.contents.contents import Contents
 
         return Contents(self.evidence, self.board)
 
@@ -52,7 +52,7 @@ class Leaderboard:
         A quality column holds the median over all trials with failures worst. Where half or more of them failed it is
         ``inf`` if lower is better and ``-inf`` if higher is; without trials it is empty.
         """
-        from reports.table import table
+        from reports.formats.table import table
 
         return table(self.evidence, self.board)
 
@@ -64,20 +64,20 @@ class Leaderboard:
 
     def markdown(self) -> str:
         """Return ``leaderboard.md``."""
-        from reports.markdown import render
+        from reports.formats.markdown import render
 
         return render(self.contents)
 
     def html(self) -> str:
         """Return ``leaderboard.html``: one file that loads nothing."""
         from reports.figures import draw
-        from reports.html import render
+        from reports.formats.html import render
 
         return render(self.contents, draw(self.evidence, self.board))
 
     def latex(self) -> str:
         """Return ``leaderboard.tex``: the first table, for a paper."""
-        from reports.latex import render
+        from reports.formats.latex import render
 
         return render(self.contents)
 
@@ -88,7 +88,7 @@ class Leaderboard:
     def files(self) -> dict[str, bytes]:
         """Return what :meth:`write` writes, by name."""
         from reports.figures import files as figures
-        from reports.table import as_parquet, cell_table
+        from reports.formats.table import as_parquet, cell_table
 
         cells = cell_table(self.evidence, self.board)
         texts = {
@@ -142,7 +142,7 @@ class Leaderboard:
 
     def _samples(self, trial_ids: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield trials and their samples, each from the first ledger that has them."""
-        from reports.gathering import Samples
+        from reports.evidence.gathering import Samples
 
         wanted = set(trial_ids)
         for ledger in self.ledgers:
@@ -169,8 +169,8 @@ def leaderboard(
     from harness.errors import InputError
     from harness.ledger import Ledger, read_ledger
     from reports.board import build
-    from reports.combining import combine
-    from reports.gathering import gather
+    from reports.evidence.combining import combine
+    from reports.evidence.gathering import gather
 
     if not ledgers:
         raise InputError("expected at least one ledger")
@@ -200,15 +200,15 @@ def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = No
     """
     from harness.tracking import read_back
     from reports.board import build
-    from reports.combining import combine
-    from reports.from_mlflow import evidence_of
+    from reports.evidence.combining import combine
+    from reports.evidence.from_mlflow import evidence_of
 
     evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
     return Leaderboard((), evidence, build(evidence))
 
 
 def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[str, Conformance]:
-    from reports.conformance import load_conformance
+    from reports.board.conformance import load_conformance
 
     beside = [ledger.folder / CHECKS for ledger in ledgers if ledger.folder is not None]
     files = [Path(checks)] if checks is not None else [path for path in beside if path.exists()]

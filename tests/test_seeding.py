@@ -126,8 +126,8 @@ def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp
     from harness.ledger import Ledger, Record
     from harness.stability import Finding, Verdict
     from reports.board import build
-    from reports.gathering import gather
-    from reports.wording import conclusion
+    from reports.contents.wording import conclusion
+    from reports.evidence.gathering import gather
 
     spec = {"dataset": {"name": "d"}, "steps": 10, "metric": {"name": "m"}}
     cells = [

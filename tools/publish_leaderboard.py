@@ -15,7 +15,7 @@ from sections import write_section
 
 from reports import formatting as f
 from reports import leaderboard
-from reports.columns import columns
+from reports.contents.columns import columns
 
 README, PICTURE = Path("README.md"), Path("docs/leaderboard.png")
 SHOWN = ("rank", "name", "rate", "modes", "change", "lasted", "cost")

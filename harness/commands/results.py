@@ -69,10 +69,10 @@ def diff(
     from rich.table import Table
 
     from harness.ledger import read_ledger
-    from reports.difference import compare
-    from reports.difference_words import COLUMNS, answer, details, rows
+    from reports.differences.comparing import compare
+    from reports.differences.sides import read_sides
+    from reports.differences.words import COLUMNS, answer, details, rows
     from reports.formatting import plain
-    from reports.sides import read_sides
 
     sides = read_sides((first, read_ledger(first)), (second, read_ledger(second)))
     difference = compare(*sides)
@@ -105,7 +105,7 @@ def badge(
     """Make an SVG badge for a README: how often a normalizer fails, its rank, and how it stands to the baseline."""
     from harness.errors import InputError
     from reports import leaderboard
-    from reports.badge import badge as make
+    from reports.formats.badge import badge as make
 
     found = leaderboard(directory)
     text = make(found.evidence, found.board, normalizer)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.board import Board, Change
-from reports.comparisons import outcomes
+from reports.board.comparisons import outcomes
 from reports.evidence import Evidence
 from reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
 from reports.figures.drawing import Drawing, Picture

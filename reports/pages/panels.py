@@ -118,7 +118,7 @@ class Series:
     """What a chart is of.
 
     Attributes:
-        kind: Of the names in :mod:`reports.evidence`.
+        kind: Of the names in :mod:`reports.evidence.evidence`.
         layer: The layer; empty where it is not of one.
         title: The chart's.
         note: What else there is to say.

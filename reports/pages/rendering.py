@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from reports import formatting
 from reports.board import Row
+from reports.contents.failures import how
+from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Group, Result
-from reports.failures import how
 from reports.figures.canvas import PALETTE
 from reports.formatting import mode, number
 from reports.pages import panels
 from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
 from reports.pages.panels import Drawn
 from reports.pages.view import Cell, Item, outcome, specification
-from reports.wording import first_failure
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.board import Board, CellRow, ranked
+from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Group, Layout, Result
 from reports.figures.alignment import Block
 from reports.figures.chart import Line
 from reports.formatting import mode, setting_value
-from reports.wording import first_failure
 
 
 @dataclass(frozen=True)

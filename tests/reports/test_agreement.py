@@ -10,8 +10,8 @@ from pages import Page, latex_rows, markdown_tables
 
 from reports import formatting as f
 from reports import leaderboard
-from reports.columns import columns
-from reports.latex import LEFT_OUT
+from reports.contents.columns import columns
+from reports.formats.latex import LEFT_OUT
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from harness import run
 from harness.cli import app
 from harness.errors import UnknownNameError
 from reports import leaderboard
-from reports.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
+from reports.formats.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = [

@@ -16,10 +16,10 @@ from harness.ledger.names import is_identity
 from harness.seeding import Sequential
 from reports import leaderboard
 from reports.board import build
-from reports.combining import combine
+from reports.contents.measured import facts
 from reports.evidence import Evidence
-from reports.gathering import gather
-from reports.measured import facts
+from reports.evidence.combining import combine
+from reports.evidence.gathering import gather
 
 Ledgers = Any
 """The fixture's class, which a test module cannot import."""

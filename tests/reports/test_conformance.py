@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InputError
 from reports import leaderboard
-from reports.conformance import Conformance, load_conformance
+from reports.board.conformance import Conformance, load_conformance
 
 SOUND = Conformance("1", "abc", ("is pure", "is finite"), ())
 SOURCES = frozenset({("1", "abc")})

@@ -17,10 +17,10 @@ from harness.cell import digest
 from harness.cli import app
 from harness.ledger import Ledger
 from harness.seeding import Sequential
-from reports.difference import compare
-from reports.difference_words import COLUMNS, answer, details, rows
-from reports.plan_changes import cell_changes
-from reports.sides import read_sides
+from reports.differences.comparing import compare
+from reports.differences.plan_changes import cell_changes
+from reports.differences.sides import read_sides
+from reports.differences.words import COLUMNS, answer, details, rows
 from reports.statistics.unpaired import BOSCHLOO_MOST, rate_difference, unpaired_p, unpaired_test
 
 STABLE, FAILED = "." * 12, "c" * 12

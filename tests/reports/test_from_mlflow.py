@@ -295,7 +295,7 @@ def test_the_command_writes_the_same_table_from_both(ledgers: Ledgers, uri: str,
     sync(ledger, uri)
     run = CliRunner().invoke(app, ["report", "--from-mlflow", uri, "../nasty suite v1", "--baseline", "none"])
     assert run.exit_code == 0, run.output
-    assert Path(run.output.splitlines()[0]).parent == tmp_path / "__nasty_suite-leaderboard"
+    assert Path(run.output.splitlines()[1]).parent == tmp_path / "__nasty_suite-leaderboard"
     other = CliRunner().invoke(app, ["report", str(ledger.root), "--baseline", "none", "--out", "other"])
     assert other.exit_code == 0, other.output
     for name in ("leaderboard.csv", "leaderboard.md"):

@@ -12,10 +12,10 @@ import pytest
 from harness.errors import LedgerError
 from harness.ledger import Record
 from reports.evidence import D_GRADIENT, QUALITY, VARIANCE
-from reports.gathering import gather
+from reports.evidence.gathering import gather
+from reports.evidence.thinning import CURVE_POINTS, thinned
 from reports.packing import pack, unpack
 from reports.processes import run, shares, started
-from reports.thinning import CURVE_POINTS, thinned
 
 OUTCOMES = {"a": ("..c.", "...."), "b": ("cdcc", ".e. ")}
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from reports import leaderboard
-from reports.measures import measure_tables
+from reports.contents.measures import measure_tables
 
 
 def tables(ledger):

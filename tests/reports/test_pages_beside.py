@@ -14,7 +14,7 @@ import pytest
 from harness.errors import InputError
 from harness.trace import Samples as HarnessSamples
 from reports import leaderboard
-from reports.gathering import Samples
+from reports.evidence.gathering import Samples
 from reports.pages import cell_href, normalizer_href, seed_href, setting_href
 from reports.pages.names import samples_href
 from reports.pages.rendering import FAILURES

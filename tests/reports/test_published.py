@@ -13,10 +13,10 @@ import pytest
 from harness.errors import InputError
 from harness.registry import Catalog
 from harness.suite import load_suite
+from reports.evidence.gathering import gather
 from reports.formatting import as_published
-from reports.gathering import gather
-from reports.published import MEASURED_BY, SPLITS, differences, published
-from reports.published_rows import PublishedRow, load_published
+from reports.published.matching import MEASURED_BY, SPLITS, differences, published
+from reports.published.rows import PublishedRow, load_published
 
 SHIPPED = Path("baselines/published.csv")
 INCEPTION = "inception-v3-compat"

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from harness.intervals import rate_interval, wilson
-from reports.counting import Count
+from reports.board.counting import Count
 from reports.formatting import percent, rate
 from reports.statistics import (
     holm,

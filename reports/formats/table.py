@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from reports.board import Board, Row
-from reports.counting import MODES, Count
+from reports.board.counting import MODES, Count
 from reports.evidence import Evidence, Protocol
 from reports.formatting import tier
 

@@ -11,7 +11,7 @@ from harness.ledger import Ledger, Record
 from harness.stability import Definition, Verdict, load_definition
 from reports.board import Board, build
 from reports.evidence import Evidence, Result
-from reports.gathering import gather
+from reports.evidence.gathering import gather
 
 
 @dataclass(frozen=True)

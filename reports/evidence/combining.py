@@ -14,7 +14,7 @@ from typing import Any
 from harness.cell import canonical_json, digest
 from harness.errors import InputError, UnknownNameError
 from reports.evidence import Evidence, Result
-from reports.grouping import group_cells
+from reports.evidence.grouping import group_cells
 
 NAMED = ("dataset", "architecture", "normalizer")
 """What a plan's cells give a label."""

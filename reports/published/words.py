@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports import formatting as f
-from reports.published import Apart, Match, Published
+from reports.published.matching import Apart, Match, Published
 
 MATCHED = ("published", "number", "ours", "failed", "setting", "what else differs")
 """Heads of the table of numbers by the same protocol."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from reports import formatting as f
 from reports.board import Board
-from reports.comparisons import Pair
+from reports.board.comparisons import Pair
+from reports.contents.wording import conclusion
 from reports.evidence import Evidence, Group
-from reports.wording import conclusion
 
 SENTENCES = 1000
 """Pairs that are spoken of in full, the surest first. Of more, the page says the counts and whether they are separated."""

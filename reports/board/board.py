@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.comparisons import Pair, compare_all, outcomes
-from reports.conformance import Conformance
-from reports.cost import step_costs
-from reports.counting import Count, count_all, count_cell
+from reports.board.comparisons import Pair, compare_all, outcomes
+from reports.board.conformance import Conformance
+from reports.board.cost import step_costs
+from reports.board.counting import Count, count_all, count_cell
 from reports.evidence import Evidence, Group, Protocol, Result
 from reports.statistics import macro_bootstrap, median_failures_worst, rank_intervals, suite_generator, tiers
 

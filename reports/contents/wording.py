@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reports.board import Board
-from reports.comparisons import Pair
-from reports.counting import Count
+from reports.board.comparisons import Pair
+from reports.board.counting import Count
 from reports.evidence import Evidence
 from reports.formatting import count, listing, named, of, p_value, percent, rate
 

@@ -17,10 +17,10 @@ from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Definition, Verdict, load_definition
 from harness.trace import samples_from_json
 from reports.evidence import Evidence, Group, Result
-from reports.grouping import group_cells
+from reports.evidence.grouping import group_cells
+from reports.evidence.thinning import Thinning
 from reports.packing import Packed, pack, unpack
 from reports.processes import each_part, uncollected
-from reports.thinning import Thinning
 
 AT_ONCE = 64
 """Records of a part that are held while they are read."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.stability import METHOD_ERROR
+from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Result
 from reports.formatting import mode, short
-from reports.wording import first_failure
 
 MESSAGE = 400
 

@@ -1,6 +1,6 @@
 """What changed between two leaderboards, and whether it is more than noise.
 
-Plans, software and single trials are compared here; rates of failure in ``reports.rate_changes``.
+Plans, software and single trials are compared here; rates of failure in ``reports.differences.rate_changes``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 from harness.cell import canonical_json
 from harness.stability import Verdict
+from reports.differences.plan_changes import CellChanges, CellPair, Change, cell_changes, cell_title, plan_changes
+from reports.differences.rate_changes import Comparison, NormalizerChange, normalizer_changes
+from reports.differences.sides import Side, Training, how
 from reports.evidence import Result
-from reports.plan_changes import CellChanges, CellPair, Change, cell_changes, cell_title, plan_changes
-from reports.rate_changes import Comparison, NormalizerChange, normalizer_changes
-from reports.sides import Side, Training, how
 from reports.statistics import ALPHA, median_failures_worst
 
 

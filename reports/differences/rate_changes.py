@@ -14,10 +14,10 @@ from typing import Any
 
 from harness.cell import digest
 from harness.intervals import rate_interval
-from reports.counting import Count
+from reports.board.counting import Count
+from reports.differences.plan_changes import CellPair
+from reports.differences.sides import Side, alike
 from reports.evidence import Result
-from reports.plan_changes import CellPair
-from reports.sides import Side, alike
 from reports.statistics import (
     ALPHA,
     RiskDifference,

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reports import formatting as f
 from reports.board import Board
-from reports.contents import Contents
+from reports.contents.contents import Contents
+from reports.contents.failures import Failure
+from reports.contents.measures import MeasureTable
+from reports.contents.wording import Claims
 from reports.evidence import Evidence
-from reports.failures import Failure
-from reports.measures import MeasureTable
-from reports.published_words import APART, MATCHED, Section
-from reports.wording import Claims
+from reports.published.words import APART, MATCHED, Section
 
 FAILURES = 200
 """A longer list is cut; the pages of the cells have the rest."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from reports.evidence import Evidence, Group
 from reports.formatting import count, listing, thousands
-from reports.published_rows import PublishedRow, load_published
+from reports.published.rows import PublishedRow, load_published
 from reports.statistics import median_failures_worst
 
 MEASURED_BY = {

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from harness.intervals import EXACT_BELOW
 from reports.board import RESAMPLES, Board
-from reports.counting import MODES
+from reports.board.counting import MODES
+from reports.contents.wording import seeds_each
 from reports.evidence import Evidence
 from reports.formatting import count, listing, mode, percent, thousands
 from reports.statistics import ALPHA, detectable_rate
 from reports.statistics.power import POWER
-from reports.wording import seeds_each
 
 MISSING_LINES = 30
 

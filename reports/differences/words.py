@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.stability import METHOD_ERROR, Verdict
-from reports.difference import Difference, Flip
+from reports.contents.wording import first_failure
+from reports.differences.comparing import Difference, Flip
+from reports.differences.plan_changes import Change
+from reports.differences.rate_changes import PAIRED, Comparison, NormalizerChange, Standing
 from reports.formatting import (
     NOTHING,
     count,
@@ -20,9 +23,6 @@ from reports.formatting import (
     rank,
     rate,
 )
-from reports.plan_changes import Change
-from reports.rate_changes import PAIRED, Comparison, NormalizerChange, Standing
-from reports.wording import first_failure
 
 LINES = 20
 """Of a list that has no end."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from reports.board import Board
-from reports.columns import Column, columns
+from reports.contents.columns import Column, columns
+from reports.contents.failures import Failure, failures
+from reports.contents.measured import Fact, facts
+from reports.contents.measures import MeasureTable, measure_tables
+from reports.contents.wording import Claims, caution, claims, headline, intro
 from reports.evidence import Evidence
-from reports.failures import Failure, failures
-from reports.measured import Fact, facts
-from reports.measures import MeasureTable, measure_tables
-from reports.published import published
-from reports.published_words import Section, section
-from reports.wording import Claims, caution, claims, headline, intro
+from reports.published.matching import published
+from reports.published.words import Section, section
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from reports import formatting as f
-from reports.contents import Contents
+from reports.contents.contents import Contents
 
 LEFT_OUT = ("modes", "cost")
 """Columns that are too wide for a page, or about our machines."""

@@ -14,8 +14,8 @@ def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
     """Put cells together whose specifications differ in the normalizer only.
 
     Args:
-        cells: Of a plan. Those of several (``reports.combining``) may say under ``origin`` what tells their suite from
-            the others, the nearest first, and under ``suite_seed`` where their random streams come from.
+        cells: Of a plan. Those of several (``reports.evidence.combining``) may say under ``origin`` what tells their suite
+            from the others, the nearest first, and under ``suite_seed`` where their random streams come from.
     """
     members: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cell import canonical_json
 from harness.stability import load_definition
-from reports.combining import changed_sources
 from reports.evidence import Evidence, Result
-from reports.gathering import software_words, wanted_seeds
-from reports.grouping import group_cells
-from reports.thinning import Thinning
+from reports.evidence.combining import changed_sources
+from reports.evidence.gathering import software_words, wanted_seeds
+from reports.evidence.grouping import group_cells
+from reports.evidence.thinning import Thinning
 
 if TYPE_CHECKING:
     from harness.tracking import ReadBack

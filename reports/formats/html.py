@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from reports import formatting
-from reports.comparison_data import comparison_data
-from reports.contents import Contents
-from reports.counting import MODES
+from reports.board.counting import MODES
+from reports.contents.contents import Contents
 from reports.figures.canvas import PALETTE
 from reports.figures.drawing import Drawing
-from reports.heat import heat
+from reports.formats.comparison_data import comparison_data
+from reports.formats.heat import heat
 from reports.pages.names import cell_href, normalizer_href, setting_href
-from reports.published_words import APART, MATCHED
+from reports.published.words import APART, MATCHED
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent.parent / "templates"
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
 FAILURES = 300
 """A longer list is cut; the pages of the cells have the rest."""

@@ -9,7 +9,7 @@ from html import escape
 
 from harness.errors import UnknownNameError
 from reports.board import Board, Row
-from reports.comparisons import Pair
+from reports.board.comparisons import Pair
 from reports.evidence import Evidence
 from reports.formatting import count, plain, rank, rate, short
 

@@ -1,0 +1,12 @@
+"""The leaderboard's numbers, without a word.
+
+* ``board``: a row for every normalizer, and everything together.
+* ``counting``: how many trials failed, and how.
+* ``comparisons``: normalizers two by two.
+* ``cost``: the time of a step.
+* ``conformance``: what ``ganbench check`` found.
+"""
+
+from reports.board.board import RESAMPLES, Board, CellRow, Change, Quality, Row, build, ranked, representative
+
+__all__ = ["RESAMPLES", "Board", "CellRow", "Change", "Quality", "Row", "build", "ranked", "representative"]
