@@ -108,6 +108,12 @@ _REFERENCE = re.compile(r'(url\(#|href="#)([^")]*)')
 _FONT = re.compile(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px)[^;\"]*")
 
 
+def palette_style() -> str:
+    """Return the style that gives the normalizers' colours to a page, for light and dark."""
+    pairs = " ".join(f"--n{place}: light-dark({light}, {dark});" for place, (light, dark) in enumerate(PALETTE))
+    return f":root {{ {pairs} }}"
+
+
 def colour(index: int) -> str:
     """Return the colour of a normalizer, by its place in the plan; the page decides what it looks like."""
     return f"C{index % len(PALETTE)}"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from reports import formatting
 from reports.board.counting import MODES
 from reports.contents.contents import Contents
 from reports.figures.canvas import PALETTE
@@ -18,8 +14,8 @@ from reports.formats.comparison_data import comparison_data
 from reports.formats.heat import heat
 from reports.pages.names import cell_href, normalizer_href, setting_href
 from reports.published.words import APART, MATCHED
+from reports.templating import environment, script_hash, template_text
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
 FAILURES = 300
 """A longer list is cut; the pages of the cells have the rest."""
@@ -31,54 +27,37 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
     Everything that comes from suites, plugins and data sets is escaped by the template engine. Should a name ever get
     through, the page's content security policy lets no script run but its own.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup, escape
-
-    def sentence(text: str) -> Markup:
-        return Markup(formatting.html(text))  # noqa: S704  escaped there
-
-    def breakable(label: str) -> Markup:
-        return Markup("_<wbr>").join(escape(label).split("_"))  # long names break where people would
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["sentence"] = sentence
-    environment.filters["breakable"] = breakable
-    script = "".join((TEMPLATES / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    script = "\n".join(template_text(f"scripts/{name}.js") for name in SCRIPTS)
     evidence, board = contents.evidence, contents.board
-    return environment.get_template("leaderboard.html.j2").render(
-        board=board,
-        caution=contents.caution,
-        columns=contents.columns,
-        conclusions=contents.claims if board.pairs else None,
-        data=_embedded(comparison_data(evidence, board)),
-        drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
-        evidence=evidence,
-        f=formatting,
-        facts=contents.facts,
-        failed=contents.failures[:FAILURES],
-        failed_in_all=len(contents.failures),
-        heat=heat(evidence, board),
-        headline=contents.headline,
-        intro=contents.intro,
-        modes=[mode for mode in MODES if any(cell.count.modes[mode] for cell in board.cells)],
-        measures=contents.measures,
-        cell_href=cell_href,
-        normalizer_href=normalizer_href,
-        setting_href=setting_href,
-        palette=PALETTE,
-        places={name: place for place, name in enumerate(evidence.normalizers)},
-        published=contents.published,
-        published_heads=(MATCHED, APART),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=(TEMPLATES / "leaderboard.css").read_text(encoding="utf-8"),
+    return (
+        environment("leaderboard.css")
+        .get_template("leaderboard.html.j2")
+        .render(
+            board=board,
+            caution=contents.caution,
+            columns=contents.columns,
+            conclusions=contents.claims if board.pairs else None,
+            data=_embedded(comparison_data(evidence, board)),
+            drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
+            evidence=evidence,
+            facts=contents.facts,
+            failed=contents.failures[:FAILURES],
+            failed_in_all=len(contents.failures),
+            heat=heat(evidence, board),
+            headline=contents.headline,
+            intro=contents.intro,
+            modes=[mode for mode in MODES if any(cell.count.modes[mode] for cell in board.cells)],
+            measures=contents.measures,
+            cell_href=cell_href,
+            normalizer_href=normalizer_href,
+            setting_href=setting_href,
+            palette=PALETTE,
+            places={name: place for place, name in enumerate(evidence.normalizers)},
+            published=contents.published,
+            published_heads=(MATCHED, APART),
+            script=script,
+            script_hash=script_hash(script),
+        )
     )
 
 

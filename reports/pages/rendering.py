@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import formatting
 from reports.board import Row
 from reports.contents.failures import how
 from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Group, Result
-from reports.figures.canvas import PALETTE
 from reports.formatting import mode, number
 from reports.pages import panels
 from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
 from reports.pages.panels import Drawn
 from reports.pages.view import Cell, Item, outcome, specification
+from reports.templating import environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-TEMPLATES = Path(__file__).parents[1] / "templates"
 
 FAILURES = 200
 """A longer list of failed trials is cut; the cells' pages have all of them."""
 
 PINNED = 256
 """So many seeds, or normalizers, of a page stand out when they are pointed at."""
-
-_VARIABLES = re.compile(r"@media \(prefers-color-scheme: dark\)\s*\{\s*:root\s*\{[^}]*\}\s*\}|:root\s*\{[^}]*\}")
 
 
 @dataclass(frozen=True)
@@ -185,41 +177,13 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
         cells: Of :func:`reports.pages.view.cells_of`.
         shown: Addresses of the pictures of samples, by trial.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup, escape
-
-    breaks = {ord("_"): "_<wbr>", ord("/"): "/<wbr>", ord("="): "=<wbr>"}
-
-    @lru_cache(maxsize=10_000)
-    def breakable(text: str) -> Markup:
-        return Markup(str(escape(formatting.plain(str(text)))).translate(breaks))  # noqa: S704  escaped; see below
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        finalize=lambda value: formatting.plain(value) if type(value) is str else value,  # nothing turns words round
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["breakable"] = breakable
-    environment.globals |= {
+    engine = environment("page.css")
+    engine.globals |= {
         "definition": evidence.definition.version,
-        "f": formatting,
         "shade": panels.shade,
-        "style": _style(),
         "suite": {"suite": evidence.plan["suite"], "version": evidence.plan["version"]},
     }
-    return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, environment)
-
-
-def _style() -> str:
-    """Return the pages' style sheet: the variables are the leaderboard's."""
-    variables = _VARIABLES.findall((TEMPLATES / "leaderboard.css").read_text(encoding="utf-8"))
-    light, dark = ("".join(f"--n{place}: {pair[index]}; " for place, pair in enumerate(PALETTE)) for index in (0, 1))
-    colours = [f":root {{ {light}}}", f"@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}"]
-    return "\n".join([*variables, *colours, (TEMPLATES / "page.css").read_text(encoding="utf-8").strip()])
+    return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, engine)
 
 
 def _pins(marks: Sequence[str]) -> str:

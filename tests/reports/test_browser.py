@@ -152,6 +152,10 @@ def test_the_theme_switches_and_is_remembered(desk):
     assert desk.evaluate(paper) == "rgb(21, 23, 26)"
     desk.reload()
     assert desk.evaluate(paper) == "rgb(21, 23, 26)"
+    desk.locator("#heat td a").first.click()
+    assert desk.evaluate(paper) == "rgb(21, 23, 26)"  # on the pages that it leads to, too
+    assert desk.complaints == []
+    desk.go_back()
     desk.locator("#theme").click()
     assert desk.evaluate(paper) == "rgb(255, 255, 255)"
     desk.evaluate("localStorage.clear()")

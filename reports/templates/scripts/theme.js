@@ -4,8 +4,6 @@
   const button = document.getElementById("theme");
   const dark = () => root.dataset.theme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
   const say = () => (button.textContent = dark() ? "Light theme" : "Dark theme");
-  try { root.dataset.theme = localStorage.getItem("ganbench-theme") ?? ""; } catch { /* a page from disk may have no storage */ }
-  if (!root.dataset.theme) delete root.dataset.theme;
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
     try { localStorage.setItem("ganbench-theme", root.dataset.theme); } catch { /* likewise */ }
