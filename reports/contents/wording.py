@@ -12,6 +12,10 @@ from reports.evidence import Evidence
 from reports.formatting import count, listing, named, of, p_value, percent, rate
 
 CLAIMS = 60
+"""Of separated pairs, and of others, that are spoken of; any two can be compared on the page."""
+
+NAMES = 5
+"""In a row, in the headline."""
 
 
 def headline(evidence: Evidence, board: Board) -> str:
@@ -29,10 +33,13 @@ def headline(evidence: Evidence, board: Board) -> str:
     least = [named(row.normalizer) for row in rows if row.count.rate == best.count.rate]
     beaten = [pair.worse for pair in board.pairs if pair.significant and pair.better == best.normalizer]
     level = [named(row.normalizer) for row in rows if row is not best and row.normalizer not in beaten]
+    partly = ""
+    if best.settings < len(evidence.groups):
+        partly = f" It was tried in {best.settings} of {count(len(evidence.groups), 'setting')} only."
     if not beaten:
         return (
-            f"Not enough seeds to recommend one. {listing(least)} failed least often ({rate(best.count)}),"
-            " and no other normalizer is significantly worse."
+            f"Not enough seeds to recommend one. {_some(least)} failed least often ({rate(best.count)}),"
+            f" and no other normalizer is significantly worse.{partly}"
         )
     worse = [named(row.normalizer) for row in rows if row.normalizer in beaten]
     use = "Use" if evidence.committed == evidence.planned else "So far, use"
@@ -41,8 +48,15 @@ def headline(evidence: Evidence, board: Board) -> str:
         " significantly less often than"
     )
     if not level:
-        return f"{claim} every other normalizer here."
-    return f"{claim} {listing(worse)}. There are not enough seeds to separate it from {listing(level, 'or')}."
+        return f"{claim} every other normalizer here.{partly}"
+    return f"{claim} {_some(worse)}. There are not enough seeds to separate it from {_some(level, 'or')}.{partly}"
+
+
+def _some(names: list[str], last: str = "and") -> str:
+    """Return a few names and how many more there are: a headline is read at once."""
+    if len(names) <= NAMES:
+        return listing(names, last)
+    return listing([*names[: NAMES - 1], count(len(names) - NAMES + 1, "other")], last)
 
 
 def intro(evidence: Evidence) -> str:

@@ -220,6 +220,8 @@ def test_a_page_of_two_hundred_normalizers_is_made_cut_where_lists_are_long_and_
     page, text = Page(board.html()), board.markdown()
     assert len(page.tables["leaderboard"]) == 201
     assert len(page.tables["heat"][0]) == 201
+    assert len(board.headline()) < 400
+    assert "n000, n001, n002, n003 and 21 others failed least often" in board.headline()
     said = [pair for pair in board.board.pairs if pair.significant]
     assert len(board.board.pairs) == 19_900
     claims = page.text.split("What the data support")[-1].split("Any two normalizers")[0]
@@ -236,3 +238,12 @@ def test_what_is_measured_says_which_difference_the_seeds_could_show(written, le
     three = leaderboard(ledgers(dict.fromkeys("abc", ("." * 40,)), baseline="a")).markdown()
     assert "Among all pairs: from one that fails in 50 % of trainings, a normalizer that fails in" in three
     assert "Among comparisons with the baseline: from one" in three
+
+
+def test_the_headline_says_where_the_best_was_not_tried_everywhere(ledgers):
+    everywhere, partly = ledgers({"a": ("cccccccc", "cccccccc"), "b": ("........", "........")}), "It was tried in"
+    assert partly not in leaderboard(everywhere).headline()
+    both = [("fast", ledgers.points), ("slow", ledgers.images)]
+    one = ledgers({"a": ("cccccccc",), "b": ("........",)}, settings=both[:1], suite="one")
+    other = ledgers({"a": ("cccccccc",)}, settings=both[1:], suite="other")
+    assert "It was tried in 1 of 2 settings only." in leaderboard(one, other).headline()
