@@ -127,6 +127,9 @@ def test_a_page_is_made_of(name, ledgers):
     assert len(html.tables["leaderboard"]) == 1 + len(outcomes)
     assert len(page.table) == len(outcomes)
     assert "nan" not in markdown.lower()
+    assert "nan" not in page.latex()
+    page.write(ledgers.folder / "out")
+    assert (ledgers.folder / "out" / "leaderboard.parquet").exists()
 
 
 def test_a_page_is_made_of_trials_without_trace_or_samples(ledgers):
