@@ -87,7 +87,7 @@ def shown(page):
     )
 
 
-def test_the_map_of_failures_is_filtered_by_data_set_and_normalizer(desk):
+def test_the_map_of_failures_is_filtered_by_data_set_setting_and_normalizer(desk):
     whole = shown(desk)
     assert whole[0][1:] == ["a", LONG, "n+d", "b"]
     assert [row[0] for row in whole[1:]] == ["ring · fast", "digits · slow", "ring · long"]
@@ -95,6 +95,9 @@ def test_the_map_of_failures_is_filtered_by_data_set_and_normalizer(desk):
     desk.select_option("select[name=dataset]", "digits")
     assert [row[0] for row in shown(desk)[1:]] == ["digits · slow"]
     desk.select_option("select[name=dataset]", "")
+    desk.select_option("select[name=setting]", "long")
+    assert [row[0] for row in shown(desk)[1:]] == ["ring · long"]
+    desk.select_option("select[name=setting]", "")
     desk.fill("input[name=normalizer]", "N+")
     assert [row[1:] for row in shown(desk)] == [["n+d"], ["1/8"], ["0/4"], ["4/8"]]
     desk.fill("input[name=normalizer]", "nobody")
@@ -184,3 +187,29 @@ def test_paper_is_light_and_shows_what_was_folded(browser, written):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.locator("#trials").is_visible()
         assert not page.locator("nav.top").is_visible()
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "'\"|`$x$ *_[a](b)",
+    "\u202eeman \u05e9\u05dc\u05d5\u05dd",
+    "y" * 300,
+    "\U0001f600 \u540d\u524d " * 9,
+)
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_whatever_names_hold_the_layout_holds(browser, ledgers, viewport):
+    outcomes = {name: ("c..." if place % 2 else "....",) for place, name in enumerate(HOSTILE)}
+    ledger = ledgers(outcomes, baseline=HOSTILE[3], suite="z" * 90, reason=HOSTILE[0] + "w" * 300)
+    leaderboard(ledger).write(ledgers.folder / "out")
+    with browsing(browser, ledgers.folder / "out" / "leaderboard.html", viewport) as page:
+        page.locator("#trials").evaluate("table => (table.closest('details').open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        assert page.locator("#leaderboard tbody tr").count() == len(HOSTILE)
+        assert page.locator("#first option").count() == len(HOSTILE)
+        page.select_option("#first", index=3)
+        page.select_option("#second", index=4)
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        assert page.complaints == []
+        assert violations(page) == []

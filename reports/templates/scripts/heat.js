@@ -23,7 +23,7 @@
   const show = () => {
     const wanted = Object.fromEntries(new FormData(form));
     for (const row of rows)
-      row.hidden = ["dataset", "architecture"].some((key) => wanted[key] && row.dataset[key] !== wanted[key]);
+      row.hidden = ["dataset", "architecture", "setting"].some((key) => wanted[key] && row.dataset[key] !== wanted[key]);
     heads.forEach((head, column) => {
       const hidden = !words(head.dataset.name).includes(words(wanted.normalizer));
       head.hidden = hidden;
