@@ -63,3 +63,31 @@ def test_every_plugin_has_a_line_and_a_paper():
             plugin = catalog.create(kind, name)
             assert plugin.summary, name
             assert plugin.paper or name == "none", name
+
+
+def test_the_readme_shows_the_main_table_of_the_leaderboard_in_docs():
+    import pandas as pd
+
+    from reports.formatting import percent
+
+    table = pd.read_csv(ROOT / "docs" / "leaderboards" / "quick" / "leaderboard.csv")
+    section = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .split("<!-- quick: begin -->")[1]
+        .split("<!-- quick: end -->")[0]
+    )
+    rows = [line.strip("| ").split(" | ") for line in section.strip().splitlines()[2:]]
+    assert [row[1] for row in rows] == list(table.normalizer)
+    for row, (_, line) in zip(rows, table.iterrows(), strict=True):
+        assert row[0] == (f"{line.rank_low}–{line.rank_high}" if line.rank_low < line.rank_high else f"{line.rank_low}")
+        assert row[2].endswith(f"{line.unstable}/{line.trials} trials")
+        assert row[2].startswith(f"{percent(line.instability_rate)} (")
+
+
+def test_the_leaderboard_in_docs_is_whole():
+    folder = ROOT / "docs" / "leaderboards" / "quick"
+    page = (folder / "leaderboard.html").read_text(encoding="utf-8")
+    hrefs = {href for href in re.findall(r'href="([^"#]+)', page) if not href.startswith("data:")}
+    assert len(hrefs) > 25
+    assert not [href for href in hrefs if not (folder / href).exists()]

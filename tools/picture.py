@@ -23,13 +23,14 @@ def main(page_file: Path, picture: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.goto(page_file.resolve().as_uri())
-        board, figure = page.locator("#leaderboard").bounding_box(), page.locator("figure").first.bounding_box()
+        board, heading, table = (page.locator(name).bounding_box() for name in ("#leaderboard", "#where", "#heat"))
         left, width = board["x"] - MARGIN, board["width"] + 2 * MARGIN
         parts = [
             page.screenshot(full_page=True, clip={"x": left, "y": top, "width": width, "height": height})
             for top, height in (
                 (2 * MARGIN, board["y"] + board["height"] - MARGIN),
-                (figure["y"] - MARGIN, figure["height"] + MARGIN),
+                (heading["y"] - MARGIN, heading["height"] + 2 * MARGIN),
+                (table["y"] - MARGIN, table["height"] + 2 * MARGIN),
             )
         ]
         browser.close()

@@ -15,10 +15,16 @@ from sections import write_section
 
 from reports import formatting as f
 from reports import leaderboard
-from reports.contents.columns import columns
+from reports.board import Row
+from reports.contents.columns import Column, columns
 
 README, PICTURE = Path("README.md"), Path("docs/leaderboard.png")
+WITH_GROUNDS = ("rate", "change")
 SHOWN = ("rank", "name", "rate", "modes", "change", "lasted", "cost")
+
+
+def _said(column: Column, row: Row) -> str:
+    return f.both_lines(column.text(row), column.more(row) if column.key in WITH_GROUNDS else "")
 
 
 def main(ledger: str, target: Path) -> None:
@@ -31,8 +37,7 @@ def main(ledger: str, target: Path) -> None:
     board.write(target)
     shown = [column for column in columns(board.evidence, board.board) if column.key in SHOWN]
     lines = [[f.markdown(column.title) for column in shown], ["---"] * len(shown)]
-    lines += [[f.markdown(f.both_lines(column.text(row), column.more(row))) for column in shown]
-              for row in board.board.rows]  # fmt: skip
+    lines += [[f.markdown(_said(column, row)) for column in shown] for row in board.board.rows]
     write_section(README, "quick", "\n".join(f"| {' | '.join(line)} |" for line in lines))
     take_picture(target / "leaderboard.html", PICTURE)
 
