@@ -208,8 +208,9 @@ def tick(value: float) -> str:
 
 
 EVERY_MEASURE = (
-    "Last evaluation, its median over all trials, failed ones with what they reached. What could not be measured because a"
-    " training diverged or could not run is worse than any number."
+    "What was reached, failures included: the last evaluation, its median over all trials, failed ones with their own"
+    " number. It shows what failing looks like; do not rank by it. What could not be measured because a training diverged"
+    " or could not run is worse than any number."
 )
 
 
@@ -239,6 +240,16 @@ def modes(counts: Mapping[str, int]) -> str:
     return (
         ", ".join(f"{mode(name)} {counts[name]}" for name in sorted(found, key=lambda name: -counts[name])) or NOTHING
     )
+
+
+def steps(values: Sequence[int]) -> str:
+    """Return at which steps trials failed, of rising ones: ``50``, ``50 to 950, half by 50``."""
+    if not values:
+        return NOTHING
+    first, last = values[0], values[-1]
+    if first == last:
+        return str(first)
+    return f"{first} to {last}, half by {values[(len(values) - 1) // 2]}"
 
 
 def p_value(value: float) -> str:

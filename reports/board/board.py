@@ -13,7 +13,7 @@ from reports.board.conformance import Conformance
 from reports.board.cost import step_costs
 from reports.board.counting import Count, count_all, count_cell
 from reports.evidence import Evidence, Group, Protocol, Result
-from reports.statistics import macro_bootstrap, median_failures_worst, rank_intervals, suite_generator, tiers
+from reports.statistics import ALPHA, macro_bootstrap, median_failures_worst, rank_intervals, suite_generator, tiers
 
 RESAMPLES = 4000
 """Of the seeds, for the chance of being best, which is shown in whole per cents: its standard error is below one."""
@@ -27,11 +27,13 @@ class Quality:
         all: Median over all trials, where a failed one is worse than any number.
         stable: Median over those that did not fail: what to expect where it works, and no ground for a ranking.
         trials: How many did not fail and have a number.
+        failed: Share of the protocol's trials that failed; nan without trials.
     """
 
     all: float
     stable: float
     trials: int
+    failed: float
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Change:
 
     Attributes:
         difference: Its rate less the baseline's, in [-1, 1]; nan without shared pairs.
-        low: Lower end of its interval.
+        low: Lower end of its interval; those of all comparisons with the baseline hold together (Bonferroni).
         high: Upper end.
         p: Corrected for the comparisons with the baseline; None where a test of sequential seeds decides instead.
         significant: Whether the two are separated among these comparisons.
@@ -74,6 +76,7 @@ class Row:
         lasted: Share of the budget for which its trainings were stable, the mean of the cells' means; nan without trials.
         cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
         settings: In how many groups the plan has it.
+        datasets: Failed and committed trials by data set, in the plan's order.
         conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
     """
 
@@ -87,6 +90,7 @@ class Row:
     lasted: float
     cost: float
     settings: int
+    datasets: dict[str, tuple[int, int]]
     conformance: str = ""
 
 
@@ -99,12 +103,14 @@ class CellRow:
         normalizer: Its normalizer.
         count: Over its seeds.
         quality: The median with failures worst.
+        since: The steps at which its failed trials first failed, rising; a method that could not run has none.
     """
 
     group: Group
     normalizer: str
     count: Count
     quality: float
+    since: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
             lasted=_lasted(evidence, by_name[name]),
             cost=costs[name],
             settings=len(by_name[name]),
+            datasets=_datasets(by_name[name]),
             conformance=checks[name].badge(evidence.sources_of(name)) if checks and name in checks else "",
         )
         for place, name in enumerate(order)
@@ -178,6 +185,14 @@ def representative(evidence: Evidence, group: Group, normalizer: str) -> Result 
     return results[(len(results) - 1) // 2] if results else None
 
 
+def _datasets(cells: Sequence[CellRow]) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for cell in cells:
+        failed, trials = found.get(cell.group.dataset, (0, 0))
+        found[cell.group.dataset] = failed + cell.count.unstable, trials + cell.count.trials
+    return found
+
+
 def _place(rate: float, name: str) -> tuple[bool, float, str]:
     return math.isnan(rate), 0.0 if math.isnan(rate) else rate, name  # nan does not sort
 
@@ -185,7 +200,8 @@ def _place(rate: float, name: str) -> tuple[bool, float, str]:
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
     results = evidence.of(group, normalizer)
     count = count_cell(results, evidence.wanted[group.cells[normalizer]])
-    return CellRow(group, normalizer, count, _median(results, group.protocol))
+    since = sorted(step for result in results if (step := result.verdict.failed_at) is not None)
+    return CellRow(group, normalizer, count, _median(results, group.protocol), tuple(since))
 
 
 def _best(evidence: Evidence, order: Sequence[str]) -> list[float]:
@@ -196,16 +212,16 @@ def _best(evidence: Evidence, order: Sequence[str]) -> list[float]:
 
 def _changes(evidence: Evidence, pairs: Sequence[Pair]) -> Mapping[str, Change]:
     baseline = evidence.plan.get("baseline")
+    family = [pair for pair in pairs if baseline in (pair.first, pair.second)]
     return {
-        pair.second if pair.first == baseline else pair.first: _change(pair, first=pair.first == baseline)
-        for pair in pairs
-        if baseline in (pair.first, pair.second)
+        pair.second if pair.first == baseline else pair.first: _change(pair, len(family), first=pair.first == baseline)
+        for pair in family
     }
 
 
-def _change(pair: Pair, *, first: bool) -> Change:
+def _change(pair: Pair, family: int, *, first: bool) -> Change:
     """Return the change of a pair's other normalizer to the baseline, which is its first one or its second."""
-    found = pair.difference
+    found = pair.difference(ALPHA / family)
     value, low, high = (-found.value, -found.high, -found.low) if first else (found.value, found.low, found.high)
     wins, losses = (pair.groups_first, pair.groups_second) if first else (pair.groups_second, pair.groups_first)
     return Change(
@@ -224,7 +240,8 @@ def _quality(evidence: Evidence, protocol: Protocol, normalizer: str) -> Quality
     groups = [group for group in evidence.groups if group.protocol == protocol]
     results = [result for group in groups for result in evidence.of(group, normalizer)]
     stable = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
-    return Quality(_median(results, protocol), median_failures_worst(stable, 0, protocol.better), len(stable))
+    failed = sum(item.verdict.failed for item in results) / len(results) if results else math.nan
+    return Quality(_median(results, protocol), median_failures_worst(stable, 0, protocol.better), len(stable), failed)
 
 
 def _median(results: Sequence[Result], protocol: Protocol) -> float:

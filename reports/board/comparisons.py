@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from harness.sequential import compare
 from reports.evidence import Evidence
-from reports.statistics import ALPHA, RiskDifference, holm, least_discordant_each, mcnemar_many, risk_difference
+from reports.statistics import (
+    ALPHA,
+    RiskDifference,
+    holm,
+    least_discordant_each,
+    mcnemar_many,
+    pairs_needed,
+    risk_difference,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class Pair:
         holm_p: The same, corrected for all pairs of normalizers.
         baseline_p: The same, corrected for the comparisons with the baseline; None where neither is the baseline.
         needed: Discordant pairs, all one way, that could separate the two.
+        enough: About how many pairs would separate them, if discordant ones went on as they came; may be infinite.
         groups_first: In how many groups of cells the first failed more often.
         groups_second: In how many the second did.
         groups_level: In how many both failed equally often.
@@ -47,6 +56,7 @@ class Pair:
     holm_p: float
     baseline_p: float | None
     needed: int
+    enough: float
     groups_first: int
     groups_second: int
     groups_level: int
@@ -63,11 +73,14 @@ class Pair:
         """Whether the two are separated among the comparisons with the baseline, a family that the suite declares."""
         return self.test is None and self.baseline_p is not None and self.baseline_p <= ALPHA
 
-    @property
-    def difference(self) -> RiskDifference:
-        """The first one's rate less the second one's, over the shared pairs."""
+    def difference(self, alpha: float = ALPHA) -> RiskDifference:
+        """Return the first one's rate less the second one's, over the shared pairs.
+
+        Args:
+            alpha: One minus the confidence of its interval.
+        """
         neither = self.shared - self.both - self.only_first - self.only_second
-        return risk_difference(self.both, self.only_first, self.only_second, neither)
+        return risk_difference(self.both, self.only_first, self.only_second, neither, alpha)
 
     @property
     def better(self) -> str:
@@ -100,12 +113,14 @@ def compare_all(evidence: Evidence, order: Sequence[str]) -> list[Pair]:
     failed = dict(zip(order, outcomes(evidence, order), strict=True))
     names = list(combinations(order, 2))
     counts = [_discordant(failed[first], failed[second]) for first, second in names]
-    raw = mcnemar_many(
-        [count["only_first"] for count in counts], [count["only_second"] for count in counts]
-    ).tolist()  # what claim_p returns for each
+    first_alone, second_alone, shared = (
+        [count[key] for count in counts] for key in ("only_first", "only_second", "shared")
+    )
+    raw = mcnemar_many(first_alone, second_alone).tolist()  # what claim_p returns for each
     family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
     to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
     needed = least_discordant_each(raw)
+    enough = pairs_needed(first_alone, second_alone, shared, ALPHA / max(1, len(names))).tolist()
     decided = _decided(evidence, order)
     return [
         Pair(
@@ -116,6 +131,7 @@ def compare_all(evidence: Evidence, order: Sequence[str]) -> list[Pair]:
             holm_p=holm_p,
             baseline_p=to_baseline.get(index),
             needed=needed[index],
+            enough=enough[index],
             test=None if decided is None or evidence.sequential is None else evidence.sequential.test,
             separated=None if decided is None else decided.get(frozenset((first, second))),
         )

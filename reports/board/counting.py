@@ -17,6 +17,9 @@ MODES = (*DETECTORS, METHOD_ERROR)
 """Every way to fail, in the order of the tables."""
 
 
+SLOW = "never_converged"
+
+
 @dataclass(frozen=True)
 class Count:
     """How many of some trials failed.
@@ -29,6 +32,7 @@ class Count:
         low: Lower end of its interval.
         high: Upper end.
         modes: How often each failure mode was found; one trial can have several.
+        only_slow: Failed trials of which nothing but "never converged" was found: more steps might have mended them.
     """
 
     unstable: int
@@ -38,6 +42,7 @@ class Count:
     low: float
     high: float
     modes: dict[str, int]
+    only_slow: int = 0
 
     @property
     def missing(self) -> int:
@@ -55,7 +60,8 @@ def count_cell(results: Sequence[Result], planned: int) -> Count:
     failed = sum(result.verdict.failed for result in results)
     low, high = rate_interval(failed, len(results))
     rate = failed / len(results) if results else math.nan
-    return Count(failed, len(results), planned, rate, low, high, _modes(results))
+    only_slow = sum(result.verdict.modes == (SLOW,) for result in results)
+    return Count(failed, len(results), planned, rate, low, high, _modes(results), only_slow)
 
 
 def count_all(counts: Sequence[Count]) -> Count:
@@ -69,6 +75,7 @@ def count_all(counts: Sequence[Count]) -> Count:
         low=low,
         high=high,
         modes={mode: sum(count.modes[mode] for count in counts) for mode in MODES},
+        only_slow=sum(count.only_slow for count in counts),
     )
 
 

@@ -10,6 +10,9 @@ from reports import formatting as f
 from reports.board import Board, Row
 from reports.evidence import Evidence, Protocol
 
+DATASETS = 3
+"""So many data sets have their counts in the main table; of more, the map of failures shows them."""
+
 GREY_ABOVE = 0.2
 """Quality of the stable trials alone is greyed where more than this share failed: the survivors are a selection."""
 
@@ -43,7 +46,7 @@ class Column:
 
 def columns(evidence: Evidence, board: Board) -> tuple[Column, ...]:
     """Return the columns that the evidence has something for."""
-    found = [_rank(), _name(evidence), _rate(), _modes()]
+    found = [_rank(), _name(evidence), _rate(evidence), _modes()]
     if evidence.plan.get("baseline") is not None and len(board.rows) > 1:
         found.append(_change(evidence.plan["baseline"]))
     found += [_quality(index, protocol) for index, protocol in enumerate(evidence.protocols)]
@@ -57,11 +60,10 @@ def _rank() -> Column:
     return Column(
         "rank",
         "rank",
-        "All places that the data leave open. Normalizers that share a tier (a letter) are not separated. P(best) is"
-        " the chance of the lowest rate if seeds were drawn anew.",
+        "All places that the data leave open. Normalizers that share a tier (a letter) are not separated.",
         lambda row: f.rank(row.rank),
         lambda row: row.rank[0] + row.rank[1] / 1000,
-        lambda row: f.tier(row.tiers) + (f" · P(best) {f.chance(row.best)}" if row.count.trials else ""),
+        lambda row: f"tier {f.tier(row.tiers)}",
     )
 
 
@@ -77,15 +79,22 @@ def _name(evidence: Evidence) -> Column:
     return Column("name", "normalizer", "", lambda row: row.normalizer, lambda row: row.normalizer, more)
 
 
-def _rate() -> Column:
+def _rate(evidence: Evidence) -> Column:
+    datasets = len({group.dataset for group in evidence.groups})
+
     def more(row: Row) -> str:
-        missing = f", {row.count.missing} missing" if row.count.missing else ""
-        return f"{f.of(row.count)} trials{missing}"
+        notes = [f"{f.of(row.count)} trials"]
+        if 1 < datasets <= DATASETS:
+            notes.append(", ".join(f"{name} {failed}/{trials}" for name, (failed, trials) in row.datasets.items()))
+        notes += [f"{row.count.only_slow} only never converged"] if row.count.only_slow else []
+        notes += [f"{row.count.missing} missing"] if row.count.missing else []
+        return " · ".join(notes)
 
     return Column(
         "rate",
         "instability rate (95 %)",
-        "Share of trainings that failed, the mean over settings, with its interval. Below: failed of committed trials.",
+        "Share of trainings that failed, the mean over settings, with its interval. Below: failed of committed trials, by"
+        " data set, and how many of the failed did nothing worse than not to converge within the planned steps.",
         lambda row: f.rate(row.count),
         lambda row: row.count.rate,
         more,
@@ -106,8 +115,9 @@ def _change(baseline: str) -> Column:
     return Column(
         "change",
         f"against {baseline}",
-        "Difference of the instability rates in percentage points over shared seeds, with its interval; Holm's p among"
-        " the comparisons with the baseline; settings in which it failed less often, equally often, more often.",
+        "Difference of the instability rates in percentage points over shared seeds, with its interval, which holds for all"
+        " comparisons with the baseline together; Holm's p among them; settings in which it failed less often, equally"
+        " often, more often.",
         lambda row: f.change(row.change),
         lambda row: math.nan if row.change is None else row.change.difference,
         lambda row: f.grounds(row.change),
@@ -117,7 +127,8 @@ def _change(baseline: str) -> Column:
 def _quality(index: int, protocol: Protocol) -> Column:
     def more(row: Row) -> str:
         quality = row.quality[protocol]
-        return f"stable only {f.number(quality.stable)} ({quality.trials})" if quality.trials else ""
+        # Where nothing failed, it would be the same number again.
+        return f"stable only {f.number(quality.stable)} ({quality.trials})" if quality.trials and quality.failed else ""
 
     return Column(
         f"quality{index}",
@@ -127,7 +138,7 @@ def _quality(index: int, protocol: Protocol) -> Column:
         lambda row: f.quality(row.quality[protocol].all),
         lambda row: row.quality[protocol].all,
         more,
-        lambda row: row.count.rate > GREY_ABOVE,
+        lambda row: row.quality[protocol].failed > GREY_ABOVE,
     )
 
 

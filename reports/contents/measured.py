@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.intervals import EXACT_BELOW
 from reports.board import RESAMPLES, Board
 from reports.board.counting import MODES
+from reports.contents.rules import in_words
 from reports.contents.wording import seeds_each
 from reports.evidence import Evidence
 from reports.formatting import count, listing, mode, percent, thousands
@@ -54,8 +55,9 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
         Fact("Not in all settings", _uneven(evidence)),
         Fact(f"Unstable, definition {evidence.definition.version}", (
             "A trial is unstable if a detector finds something, or if the method could not run (method error)."
-            " One trial can fail in several ways.",
-            *_thresholds(evidence),
+            " One trial can fail in several ways:",
+            *in_words(evidence.definition),
+            "All of it is asked at logged steps and at evaluations, so the first failure is dated to one of those.",
         )),
         Fact("Statistics", (*_statistics(), *_looks(evidence))),
         Fact("What these seeds can tell apart", _detectable(evidence, board)),
@@ -95,22 +97,6 @@ def _software(evidence: Evidence) -> tuple[str, ...]:
     return (*lines, f"{count(twice, 'trial')} more than there are: several ledgers hold them") if twice else (*lines,)
 
 
-def _thresholds(evidence: Evidence) -> list[str]:
-    limits = evidence.definition.model_dump(exclude={"version"}, exclude_unset=True)
-    return [f"{mode(name)}: {_limits(values)}" for name, values in limits.items() if values is not None]
-
-
-def _limits(values: dict[str, float | bool | str | None]) -> str:
-    said = [f"{mode(key)} {_limit(value)}" for key, value in values.items() if value is not None]
-    return ", ".join(said) or "no threshold"
-
-
-def _limit(value: float | bool | str) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else format(value, "g")
-
-
 def _statistics() -> tuple[str, ...]:
     confidence = f"{100 * (1 - ALPHA):.0f} %"
     return (
@@ -124,10 +110,12 @@ def _statistics() -> tuple[str, ...]:
         f" those significantly worse. All intervals together hold with {confidence} confidence"
         " (in the manner of Mogstad et al. 2024).",
         "Tiers: the largest sets of normalizers of which no two are separated.",
-        f"P(best): in what share of {thousands(RESAMPLES)} resamples of the seeds, drawn within each setting, a normalizer"
-        " has the lowest rate, ties sharing it; it claims nothing.",
-        "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates, for this"
-        " comparison alone; a setting is won by whoever failed less often in it.",
+        f"The chance of the lowest rate, in leaderboard.csv: in what share of {thousands(RESAMPLES)} resamples of the"
+        " seeds, drawn within each setting, a normalizer has it, ties sharing it; it claims nothing.",
+        "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates. The"
+        f" intervals hold together with {confidence} confidence (Bonferroni). A setting is won by whoever failed less often"
+        " in it.",
+        "How many seeds it would take: about, by Connor's approximation (1987), if discordant pairs went on as they came.",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
         "Stable steps: the share of its steps before a trial first failed, 100 % if it never did and none if the method"
         " could not run; the restricted mean of Kaplan & Meier's curve, as no trial ends early for another reason.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,10 +10,13 @@ from reports.board import Board
 from reports.board.comparisons import Pair
 from reports.board.counting import Count
 from reports.evidence import Evidence
-from reports.formatting import count, listing, named, of, p_value, percent, rate
+from reports.formatting import count, listing, named, of, p_value, percent, rate, thousands
 
 CLAIMS = 60
 """Of separated pairs, and of others, that are spoken of; any two can be compared on the page."""
+
+FAR = 1000
+"""Seeds in each setting; of more, no number is said."""
 
 NAMES = 5
 """In a row, in the headline."""
@@ -44,12 +48,23 @@ def headline(evidence: Evidence, board: Board) -> str:
     worse = [named(row.normalizer) for row in rows if row.normalizer in beaten]
     use = "Use" if evidence.committed == evidence.planned else "So far, use"
     claim = (
-        f"{use} {named(best.normalizer)} on settings like these: it failed in {_share(best.count)},"
+        f"{use} {named(best.normalizer)} on settings like these{_settings(evidence)}: it failed in {_share(best.count)},"
         " significantly less often than"
     )
     if not level:
         return f"{claim} every other normalizer here.{partly}"
     return f"{claim} {_some(worse)}. There are not enough seeds to separate it from {_some(level, 'or')}.{partly}"
+
+
+def _settings(evidence: Evidence) -> str:
+    """Return on what, and for how long, was trained: `` (400 to 1,000 steps on ring8 and digits)``."""
+    steps = sorted({cell["spec"]["steps"] for cell in evidence.plan["cells"] if "steps" in cell["spec"]})
+    datasets = list(dict.fromkeys(group.dataset for group in evidence.groups))
+    on = listing([named(name) for name in datasets]) if len(datasets) <= 3 else count(len(datasets), "data set")
+    if not steps:
+        return f" ({on})"
+    budget = " to ".join(thousands(budget) for budget in dict.fromkeys((steps[0], steps[-1])))
+    return f" ({budget} steps on {on})"
 
 
 def _some(names: list[str], last: str = "and") -> str:
@@ -116,19 +131,18 @@ def _movable(board: Board) -> list[str]:
 def conclusion(pair: Pair) -> str:
     """Say what a comparison of two normalizers supports."""
     first, second, better, worse = (named(name) for name in (pair.first, pair.second, pair.better, pair.worse))
-    fewer, more = sorted((pair.only_first, pair.only_second))
     if not pair.shared:
         return f"{first} and {second} share no trials yet."
+    found = (
+        f"of {count(pair.shared, 'shared pair')} only {first} failed in {pair.only_first} and only {second} in"
+        f" {pair.only_second}"
+    )
     if not pair.significant and pair.test is not None:
-        return (
-            f"Not enough seeds to separate {first} and {second}: the {pair.test} test left it open, with"
-            f" {pair.only_first} discordant pairs against {pair.only_second} among {pair.shared}."
-        )
+        return f"Not enough seeds to separate {first} and {second}: {found}, and the {pair.test} test left it open."
     if not pair.significant:
         missing = (
-            f"not enough seeds to separate {first} and {second}:"
-            f" at least {count(pair.needed, 'discordant pair')} are needed, all one way;"
-            f" there are {pair.only_first} against {pair.only_second} among {pair.shared}."
+            f"not enough seeds to separate {first} and {second}: {found} (Holm {p_value(pair.holm_p)})"
+            f"{_outlook(pair)}.{_disagreement(pair)}"
         )
         if not pair.significant_to_baseline:
             return missing[0].upper() + missing[1:]
@@ -136,15 +150,35 @@ def conclusion(pair: Pair) -> str:
             f"Among the comparisons with the baseline alone, {better} failed significantly less often than {worse}"
             f" (Holm {p_value(pair.baseline_p or 0)}); among all pairs there are {missing}"
         )
+    fewer, more = sorted((pair.only_first, pair.only_second))
     grounds = f"Holm {p_value(pair.holm_p)}"
     if pair.test is not None:
         grounds = f"{pair.test} test, decided with {count(pair.separated or 0, 'seed')}"
-    text = (
+    return (
         f"{better} failed significantly less often than {worse}: of {count(pair.shared, 'shared pair')},"
-        f" only {worse} failed in {more} and only {better} in {fewer} ({grounds})."
+        f" only {worse} failed in {more} and only {better} in {fewer} ({grounds}).{_disagreement(pair)}"
     )
-    against = min(pair.groups_first, pair.groups_second)
-    return text + (f" In {count(against, 'cell')} it is the other way round." if against else "")
+
+
+def _outlook(pair: Pair) -> str:
+    """Say what it would take to separate the two."""
+    few = pair.only_first + pair.only_second < pair.needed
+    least = f"; fewer than {count(pair.needed, 'such pair')} cannot claim anything" if few else ""
+    if not math.isfinite(pair.enough):
+        return f"{least}; they failed equally often"
+    seeds = math.ceil(pair.enough / max(1, pair.groups_first + pair.groups_second + pair.groups_level))
+    many = f"more than {thousands(FAR)} seeds" if seeds > FAR else f"about {count(seeds, 'seed')}"
+    return f"{least}; if that went on, {many} in each setting would"
+
+
+def _disagreement(pair: Pair) -> str:
+    """Say in how many settings each failed less often, where settings disagree."""
+    if not (pair.groups_first and pair.groups_second):
+        return ""
+    return (
+        f" The settings disagree: {named(pair.first)} failed less often in {pair.groups_second}, {named(pair.second)} in"
+        f" {pair.groups_first}."
+    )
 
 
 @dataclass(frozen=True)

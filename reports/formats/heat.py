@@ -57,6 +57,7 @@ def _cell(cell: CellRow) -> HeatCell:
     found = {mode: times for mode, times in cell.count.modes.items() if times}
     words = f.rate(cell.count) if cell.count.trials else "missing"
     words += f"; {f.modes(found)}" if found else ""
+    words += f"; first failed at step {f.steps(cell.since)}" if cell.since else ""
     return HeatCell(
         cell, cell.group.cells[cell.normalizer], words, " ".join(f"{mode}:{times}" for mode, times in found.items())
     )

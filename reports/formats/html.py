@@ -17,6 +17,9 @@ from reports.published.words import APART, MATCHED
 from reports.templating import environment, script_hash, template_text
 
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
+FAILING = 200
+"""Cells in which a trial failed; of more, the page shows the first."""
+
 FAILURES = 300
 """A longer list is cut; the pages of the cells have the rest."""
 
@@ -29,6 +32,7 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
     """
     script = "\n".join(template_text(f"scripts/{name}.js") for name in SCRIPTS)
     evidence, board = contents.evidence, contents.board
+    places_in_table = {row.normalizer: place for place, row in enumerate(board.rows)}
     return (
         environment("leaderboard.css")
         .get_template("leaderboard.html.j2")
@@ -40,6 +44,11 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
             data=_embedded(comparison_data(evidence, board)),
             drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
             evidence=evidence,
+            failing=sorted(
+                (cell for cell in board.cells if cell.count.unstable),
+                key=lambda cell: (places_in_table[cell.normalizer], -cell.count.rate),
+            ),
+            FAILING=FAILING,
             facts=contents.facts,
             failed=contents.failures[:FAILURES],
             failed_in_all=len(contents.failures),

@@ -68,14 +68,21 @@ def _measures(tables: Sequence[MeasureTable]) -> list[str]:
 
 
 def _cells(evidence: Evidence, board: Board) -> Iterator[str]:
-    head = ["setting", "normalizer", "unstable / trials", "instability rate (95 %)", "what failed"]
+    head = [
+        "setting",
+        "normalizer",
+        "unstable / trials",
+        "instability rate (95 %)",
+        "what failed",
+        "first failed at step",
+    ]
     for protocol in evidence.protocols:
         cells = [cell for cell in board.cells if cell.group.protocol == protocol]
         yield _table(
             [*head, f.quality_title(protocol.title, protocol.better)],
             (
                 [cell.group.title, cell.normalizer, f.of(cell.count), f.rate(cell.count), f.modes(cell.count.modes),
-                 f.quality(cell.quality)]
+                 f.steps(cell.since), f.quality(cell.quality)]
                 for cell in cells[:CELLS]
             ),
         )  # fmt: skip

@@ -20,7 +20,7 @@ from reports.statistics.constants import ALPHA
 from reports.statistics.multiplicity import holm, least_discordant, least_discordant_each
 from reports.statistics.paired import RiskDifference, boschloo, claim_p, mcnemar, mcnemar_many, risk_difference
 from reports.statistics.permutation import sign_flip, sign_flip_many
-from reports.statistics.power import detectable_rate, discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics.power import detectable_rate, discordant_chances, mcnemar_power, pairs_needed, seeds_needed
 from reports.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
 from reports.statistics.ranks import rank_intervals, tiers
 from reports.statistics.rates import blocked_rate, mean_rate
@@ -47,6 +47,7 @@ __all__ = [
     "mcnemar_power",
     "mean_rate",
     "median_failures_worst",
+    "pairs_needed",
     "performance_profile",
     "probability_of_improvement",
     "rank_intervals",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from reports.statistics.constants import ALPHA
 
@@ -95,6 +96,33 @@ def seeds_needed(
     if first == second:
         return None
     return _fewest(lambda seeds: mcnemar_power(seeds * cells, *chances, alpha) >= power, MOST // cells)
+
+
+def pairs_needed(
+    only_first: ArrayLike, only_second: ArrayLike, pairs: ArrayLike, alpha: float = ALPHA, power: float = POWER
+) -> NDArray[np.float64]:
+    """Return about how many pairs would separate two normalizers if their discordant pairs went on as they came.
+
+    The normal approximation of Connor (1987, Biometrics 43, pp. 207-211, doi:10.2307/2531961) for McNemar's test.
+
+    Args:
+        only_first: Pairs in which only the first failed, of any shape.
+        only_second: Pairs in which only the second failed.
+        pairs: All pairs.
+        alpha: Level of the one comparison, after any correction.
+        power: Chance of telling the two apart, in (0, 1).
+
+    Returns:
+        Of the same shape; infinite where both failed equally often, and without pairs.
+    """
+    from scipy.special import ndtri
+
+    first, second, shared = (np.asarray(item, dtype=float) for item in (only_first, only_second, pairs))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        discordant, difference = (first + second) / shared, (first - second) / shared
+        spread = np.sqrt(np.maximum(discordant - difference**2, 0))
+        needed = ((ndtri(1 - alpha / 2) * np.sqrt(discordant) + ndtri(power) * spread) / difference) ** 2
+    return np.where(np.isfinite(needed), needed, np.inf)
 
 
 def detectable_rate(

@@ -10,7 +10,7 @@ from scipy.stats import binom, binomtest
 
 from harness.errors import InputError
 from reports.power import seeds_in_words
-from reports.statistics import claim_p, detectable_rate, discordant_chances, mcnemar_power, seeds_needed
+from reports.statistics import claim_p, detectable_rate, discordant_chances, mcnemar_power, pairs_needed, seeds_needed
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,14 @@ def test_the_detectable_rate_is_the_highest_that_is_told_apart(nested):
 def test_with_too_few_pairs_no_rate_is_told_apart():
     assert detectable_rate(0.5, 8, nested=False) is None
     assert detectable_rate(0.0, 1000, nested=True) is None
+
+
+@pytest.mark.parametrize(("first", "second", "pairs"), [(8, 16, 40), (0, 7, 40), (3, 12, 100)])
+def test_about_so_many_pairs_have_the_power_that_they_are_said_to_have(first, second, pairs):
+    needed = float(pairs_needed(first, second, pairs, alpha=0.005))
+    exact = mcnemar_power(round(needed), first / pairs, second / pairs, 0.005)
+    assert 0.74 < exact < 0.92  # by counts of a few pairs, power is not smooth
+
+
+def test_no_number_of_pairs_separates_what_fails_equally_often():
+    assert pairs_needed([5, 0, 0], [5, 0, 3], [40, 40, 0]).tolist() == [math.inf] * 3

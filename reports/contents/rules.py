@@ -1,0 +1,102 @@
+"""When a training counts as unstable, in sentences: the definition's thresholds, as its detectors apply them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.stability import METHOD_ERROR, Definition
+from reports.formatting import mode, percent
+
+
+def rules(definition: Definition) -> dict[str, str]:
+    """Return what each failure mode means, by its name, in the order of the tables."""
+    return {name: words(definition) for name, words in _RULES.items()}
+
+
+def _diverged(definition: Definition) -> str:
+    absent = definition.diverged.uncomputed_evaluation == "absent"
+    rest = " An evaluation that could not be computed is left out." if absent else " So it is if an evaluation was not."
+    return f"a loss, a logit, a gradient norm or a sample was not finite.{rest}"
+
+
+def _exploding(definition: Definition) -> str:
+    limits = definition.exploding_gradient
+    return (
+        f"the discriminator's gradient norm stayed above {limits.factor:g} times what it was early in training, or above"
+        f" {limits.absolute:g}; or a singular value of a weight grew {limits.sigma_factor:g} times."
+    )
+
+
+def _vanishing(definition: Definition) -> str:
+    limits = definition.vanishing_gradient
+    text = (
+        f"for {percent(limits.share)} of the steps the generator's gradient norm was below {limits.factor:g} times what it"
+        f" was early in training, or below {limits.absolute:g}"
+    )
+    if limits.input_gradient is not None:
+        text += (
+            f"; or the discriminator's gradient at generated samples was below {limits.input_gradient:g} for as long"
+        )
+    return f"{text}."
+
+
+def _collapse(definition: Definition) -> str:
+    limits = definition.mode_collapse
+    text = (
+        f"{_tail(limits.tail, limits.tail_least)} one of these holds. Where the modes are known: fewer than"
+        f" {percent(limits.coverage)} of them are captured, or the fullest has more than {limits.largest_ratio:g} times its"
+        f" share. On images: samples are less than {limits.diversity:g} times as varied as the data"
+    )
+    if limits.recall is not None and limits.data_coverage is not None:
+        text += (
+            f"; or recall is below {limits.recall:g} or coverage below {limits.data_coverage:g}, which are asked of"
+            " Inception's features only: these limits are not known for other features"
+        )
+    return f"{text}."
+
+
+def _late(definition: Definition) -> str:
+    limits = definition.late_deterioration
+    best = "the best evaluation" if limits.best_of == 1 else f"the best median of {limits.best_of} evaluations"
+    text = (
+        f"{_tail(limits.tail, limits.tail_least)} quality is worse than {best}: a Frechet distance {limits.ratio:g} times"
+        f" higher, an Inception Score {percent(limits.score_drop)} lower"
+    )
+    if limits.share_ratio is not None:
+        text += f", a share of good samples {limits.share_ratio:g} times lower"
+    if limits.noise is not None:
+        text += f"; and by more than {limits.noise:g} times the changes from one evaluation to the next"
+    return f"{text}."
+
+
+def _never(definition: Definition) -> str:
+    limits = definition.never_converged
+    return (
+        f"no evaluation within the planned steps had a Frechet distance below {limits.of_untrained:g} times the untrained"
+        f" generator's, or a share of good samples of {percent(limits.share)}. That is dated to the last step; more steps"
+        " might have mended it."
+    )
+
+
+def _method_error(definition: Definition) -> str:
+    return "the method could not run: it raised an error, or needed more memory than its suite declares."
+
+
+def _tail(share: float, least: int) -> str:
+    return f"at the end (the median of the last {percent(share)} of all evaluations, at least {least})"
+
+
+_RULES: dict[str, Callable[[Definition], str]] = {
+    "diverged": _diverged,
+    "exploding_gradient": _exploding,
+    "vanishing_gradient": _vanishing,
+    "mode_collapse": _collapse,
+    "late_deterioration": _late,
+    "never_converged": _never,
+    METHOD_ERROR: _method_error,
+}
+
+
+def in_words(definition: Definition) -> list[str]:
+    """Return a sentence for each failure mode."""
+    return [f"{mode(name)}: {words}" for name, words in rules(definition).items()]
