@@ -105,6 +105,11 @@ class Suite:
             "sequential": self.sequential and {**self.sequential.to_json(), "definition": self.definition},
             "definition": self.definition,
             "baseline": self.baseline,
+            # For whoever reads the results and has no such plugin.
+            "normalizers": {
+                cell.normalizer.label(): {"summary": cell.normalizer.summary, "paper": cell.normalizer.paper}
+                for cell in self.cells
+            },
             "cells": [
                 {
                     "id": cell.id,

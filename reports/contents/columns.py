@@ -76,7 +76,8 @@ def _name(evidence: Evidence) -> Column:
         notes += [row.conformance] if row.conformance else []
         return ", ".join(notes)
 
-    return Column("name", "normalizer", "", lambda row: row.normalizer, lambda row: row.normalizer, more)
+    hint = "Below: what ganbench check found of its code, where somebody asked."
+    return Column("name", "normalizer", hint, lambda row: row.normalizer, lambda row: row.normalizer, more)
 
 
 def _rate(evidence: Evidence) -> Column:

@@ -311,6 +311,7 @@ def _plan(evidences: Sequence[Evidence], cells: list[dict[str, Any]]) -> dict[st
         "sequential": None,
         "definition": plans[0]["definition"],
         "baseline": None,
+        "normalizers": {name: about for plan in plans for name, about in plan.get("normalizers", {}).items()},
         "cells": cells,
         "text": "\n".join(text if one else heading + text for text, heading in texts.items()),
         "suites": list(suites.values()),

@@ -11,7 +11,7 @@ from reports.board import Row
 from reports.contents.failures import how
 from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Group, Result
-from reports.formatting import mode, number
+from reports.formatting import mode, number, quality_title
 from reports.pages import panels
 from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
 from reports.pages.panels import Drawn
@@ -112,19 +112,10 @@ class Renderer:
         failed = [(cell, result) for cell in cells for result in cell.trials if result.verdict.failed]
         return self._render(
             "normalizer",
+            about={"summary": "", "paper": ""} | self.evidence.plan.get("normalizers", {}).get(name, {}),
             baseline=name == self.evidence.plan.get("baseline"),
-            cells=[
-                {
-                    "title": cell.group.title,
-                    "href": cell_href(cell.identity),
-                    "count": cell.row.count,
-                    "quality": cell.row.quality,
-                    "measure": cell.group.protocol.measure,
-                    "better": cell.group.protocol.better,
-                    "svg": sparks[cell.identity],
-                }
-                for cell in cells
-            ],
+            count=len(cells),
+            protocols=self._by_protocol(cells, sparks),
             failed=[
                 {
                     "setting": cell.group.title,
@@ -141,6 +132,21 @@ class Renderer:
             row=self.rows[name],
             specification=self._method(name, cells),
         )
+
+    def _by_protocol(self, cells: Sequence[Cell], sparks: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of a normalizer's cells, by the title of what measures their quality."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for cell in cells:
+            protocol = cell.group.protocol
+            row = {
+                "title": cell.group.title,
+                "href": cell_href(cell.identity),
+                "count": cell.row.count,
+                "quality": cell.row.quality,
+                "svg": sparks[cell.identity],
+            }
+            found.setdefault(quality_title(protocol.title, protocol.better), []).append(row)
+        return found
 
     def _render(self, template: str, **values: Any) -> str:
         return self.environment.get_template(f"pages/{template}.html.j2").render(values)

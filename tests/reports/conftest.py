@@ -56,7 +56,9 @@ class Ledgers:
         seeds = max(len(text) for texts in outcomes.values() for text in texts)
         cells = [_cell(label, setting, kind) for setting, kind in settings for label in outcomes]
         plan = {"suite": suite, "version": 1, "hash": "0" * 20, "description": description, "seed": 3, "seeds": seeds,
-                "definition": 1, "baseline": baseline, "cells": cells, "text": f"suite: {suite}\n"}  # fmt: skip
+                "definition": 1, "baseline": baseline, "cells": cells,
+                "normalizers": {label: {"summary": f"About {label}.", "paper": "A paper"} for label in outcomes},
+                "text": f"suite: {suite}\n"}  # fmt: skip
         ledger.write_plan(plan)
         records = []
         for place, (setting, kind) in enumerate(settings):

@@ -202,7 +202,12 @@ def test_the_line_of_a_normalizer_is_its_median(made):
 def test_a_normalizer_lists_its_cells_and_its_failed_trials(made):
     page, out, _ = made
     normalizer = Page(out / normalizer_href("b"))
-    cells = [row for row in normalizer.rows if len(row) == 6][1:]
+    tables = [row for row in normalizer.rows if len(row) == 6]
+    assert [row[4] for row in tables if row[0] == "setting"] == [  # a column for each protocol
+        "ring · share (higher is better)",
+        "digits · fid (lower is better)",
+    ]
+    cells = [row for row in tables if row[0] != "setting"]
     failed = [row for row in normalizer.rows if len(row) == 4][1:]
     assert [row[0] for row in cells] == ["ring · fast", "digits · slow"]
     assert [row[1].split()[0] for row in cells] == ["6/6", "2/4"]
@@ -215,6 +220,7 @@ def test_a_normalizer_lists_its_cells_and_its_failed_trials(made):
     cell = page.evidence.groups[1].cells["b"]
     assert f"../{seed_href(cell, 2)}" in [item["href"] for item in normalizer.all("a")]
     assert "abc" in normalizer.text  # the hash of its source
+    assert "About b. A paper" in normalizer.text
     assert "the suite's baseline" in Page(out / normalizer_href("a")).text
 
 
