@@ -33,7 +33,7 @@ def environment(style: str) -> Environment:
     Everything that comes from suites, plugins and data sets is escaped, and loses characters that do more than to be read.
 
     Args:
-        style: Name of the page's own style sheet; theme and colours come before it.
+        style: Name of the page's own style sheet; theme, colours and what is shared come before it.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
@@ -65,6 +65,6 @@ def environment(style: str) -> Environment:
         "chosen": chosen,
         "chosen_hash": script_hash(chosen),
         "f": formatting,
-        "style": "\n".join([template_text("theme.css"), palette_style(), template_text(style)]),
+        "style": "\n".join([template_text("theme.css"), palette_style(), *map(template_text, ("shared.css", style))]),
     }
     return made
