@@ -74,7 +74,7 @@ def test_run_report_and_sync_from_a_suite_to_a_leaderboard_and_mlflow(ganbench, 
     board = tmp_path / "out" / "leaderboard"
     kinds = {f"leaderboard.{kind}" for kind in ("html", "md", "csv", "parquet", "tex")}
     folders = {"cells", "figures", "normalizers", "samples", "settings"}
-    assert {path.name for path in board.iterdir()} == kinds | {"cells.csv"} | folders
+    assert {path.name for path in board.iterdir()} == kinds | {"cells.csv", "pages.css"} | folders
     assert str(Path("out") / "leaderboard" / "leaderboard.html") in reported.stdout
     header = (board / "leaderboard.csv").read_text().splitlines()[0]
     expected = "normalizer,trials,unstable,instability_rate,ci_low,ci_high,rank_low,rank_high,missing"

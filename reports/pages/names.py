@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reports.evidence import Group
 
+STYLESHEET = "pages.css"
+"""Beside the leaderboard; all pages have it in common."""
+
 CELLS, SETTINGS, NORMALIZERS, SAMPLES = "cells", "settings", "normalizers", "samples"
 
 READABLE = 48

@@ -13,7 +13,7 @@ from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Group, Result
 from reports.formatting import mode, number, quality_title
 from reports.pages import panels
-from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
+from reports.pages.names import STYLESHEET, cell_href, normalizer_href, seed_href, setting_href
 from reports.pages.panels import Drawn
 from reports.pages.view import Cell, Item, outcome, specification
 from reports.templating import environment
@@ -101,6 +101,10 @@ class Renderer:
             variances=charts.variances,
         )
 
+    def stylesheet(self) -> str:
+        """Return the style sheet that all pages have in common."""
+        return f"{self.environment.globals['style']}\n"
+
     def normalizer(self, name: str, sparks: Mapping[str, str]) -> str:
         """Return the page of a normalizer.
 
@@ -187,6 +191,7 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
     engine.globals |= {
         "definition": evidence.definition.version,
         "shade": panels.shade,
+        "stylesheet": STYLESHEET,
         "suite": {"suite": evidence.plan["suite"], "version": evidence.plan["version"]},
     }
     return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, engine)

@@ -21,6 +21,7 @@ from reports.pages.names import (
     NORMALIZERS,
     SAMPLES,
     SETTINGS,
+    STYLESHEET,
     cell_href,
     normalizer_href,
     samples_href,
@@ -75,10 +76,16 @@ def pages_beside(evidence: Evidence, board: Board, samples: ReadSamples, out: st
     shown = {trial: samples_href(trial, "png" if values.ndim == 4 else "svg") for trial, values in pictures.items()}
     tasks = _tasks(folder, evidence, board, cells, pictures, shown)
     found = renderer(evidence, board.rows, cells, shown)
-    addresses = [*map(normalizer_href, found.rows), *map(setting_href, evidence.groups), *map(cell_href, cells)]
+    addresses = [
+        STYLESHEET,
+        *map(normalizer_href, found.rows),
+        *map(setting_href, evidence.groups),
+        *map(cell_href, cells),
+    ]
     with _told(folder):
         for name in (CELLS, SETTINGS, NORMALIZERS, SAMPLES):
             (folder / name).mkdir(parents=True, exist_ok=True)
+        _write(folder, STYLESHEET, found.stylesheet())
     with started(tasks) as results:
         yield [folder / address for address in [*addresses, *sorted(shown.values())]]
         with _told(folder):

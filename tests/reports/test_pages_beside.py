@@ -16,7 +16,7 @@ from harness.trace import Samples as HarnessSamples
 from reports import leaderboard
 from reports.evidence.gathering import Samples
 from reports.pages import cell_href, normalizer_href, seed_href, setting_href
-from reports.pages.names import samples_href
+from reports.pages.names import STYLESHEET, samples_href
 from reports.pages.rendering import FAILURES
 from reports.pages.writing import write_pages
 
@@ -286,7 +286,8 @@ def hostile(shared):
 def test_names_from_outside_stay_in_their_folder_and_are_told_apart(hostile):
     page, out, written = hostile
     assert {path.resolve().parent for path in written} == {
-        out.resolve() / name for name in ("cells", "settings", "normalizers", "samples")
+        out.resolve(),  # the style sheet
+        *(out.resolve() / name for name in ("cells", "settings", "normalizers", "samples")),
     }
     assert {path.name for path in out.parent.iterdir()} == {"hostile"}
     assert len({normalizer_href(name).lower() for name in HOSTILE.values()}) == len(HOSTILE)
@@ -313,7 +314,7 @@ def test_names_from_outside_are_escaped(hostile):
         assert name in shown
 
 
-def test_a_page_lets_nothing_run_and_asks_for_nothing_but_pictures(made):
+def test_a_page_lets_nothing_run_and_asks_for_nothing_but_pictures_and_their_style_sheet(made):
     for path in made[2]:
         if path.suffix == ".html":
             text = path.read_text()
@@ -324,7 +325,7 @@ def test_a_page_lets_nothing_run_and_asks_for_nothing_but_pictures(made):
 
 
 def test_colours_are_those_of_the_leaderboard(made):
-    text = (made[1] / normalizer_href("a")).read_text()
+    text = (made[1] / STYLESHEET).read_text() + (made[1] / normalizer_href("a")).read_text()
     style = (Path(__file__).parents[2] / "reports" / "templates" / "theme.css").read_text()
     for name in ("paper", "ink", "soft", "line", "tint", "fail", "link", "warn"):
         values = re.findall(rf"--{name}: [^;]*;", style)
