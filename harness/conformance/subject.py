@@ -90,8 +90,9 @@ class Subject:
         from harness.training.training import Material, Training
 
         default: Any = self.catalog.create("normalizer", cell.architecture.generator_normalizer)
-        data = self._loaded.setdefault(cell.dataset.name, None) or cell.dataset.load(Store.find())
-        self._loaded[cell.dataset.name] = data
+        if cell.dataset.name not in self._loaded:
+            self._loaded[cell.dataset.name] = cell.dataset.load(Store.find())
+        data = self._loaded[cell.dataset.name]
         return Training(Trial(cell, SUITE_SEED, seed), Material(data, "", lambda samples: {}, default))
 
     @cached_property
