@@ -103,9 +103,9 @@ def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | Non
 
 
 def _print_outcome(outcome: Check) -> None:
-    mark = "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
+    mark = "[yellow]skipped[/]" if outcome.skipped else "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
     detail = f"\n          {escaped(outcome.detail)}" if outcome.detail else ""
-    terminal().print(f"  {mark}  {outcome.claim}{detail}")
+    terminal().print(f"  {mark}{' ' * (1 + (not outcome.skipped))}{outcome.claim}{detail}")
 
 
 def _suite_line(path: Path) -> str:

@@ -1,0 +1,99 @@
+"""The other ways of running a step: batched over seeds, and compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.conformance.outcome import Failed, Skipped, parts_of
+from harness.conformance.state import differences
+from harness.conformance.subject import Subject
+
+if TYPE_CHECKING:
+    from harness.training.training import Training
+
+TOLERANCE = 1e-7
+"""Of a step in float64, where rounding leaves about 1e-12."""
+
+
+def runs_batched(subject: Subject) -> None:
+    """Three seeds in one step make the steps that they make alone, and one that has diverged changes no other."""
+    import torch
+    from torch.utils import _pytree as pytree
+
+    from harness.training.packing import packed, stacked, unstacked
+
+    _declared(subject, "batched")
+    trainings = [subject.training(subject.image_cell, seed) for seed in range(3)]
+    states = [_double(training.state) for training in trainings]
+    batches = [_double(training.draw(1)) for training in trainings]
+    step = packed(_functional(trainings[0]))
+    try:
+        together, _ = step(stacked(states), stacked(batches), False)
+    except Exception as error:
+        raise _hindered("torch.func.vmap cannot batch it", "batched", error) from error
+    for index, training in enumerate(trainings):
+        alone, _ = training.step(states[index], batches[index], False)
+        far = differences(unstacked(together, index), alone)
+        if not far <= TOLERANCE:
+            raise Failed(f"seed {index} of three in one step ends {far:.2g} away from where it ends alone, in float64")
+    broken = pytree.tree_map(
+        lambda part: torch.full_like(part, float("nan")) if isinstance(part, torch.Tensor) else part, states[1]
+    )
+    sick, _ = step(stacked([states[0], broken, states[2]]), stacked(batches), False)
+    for index in (0, 2):
+        if not differences(unstacked(together, index), unstacked(sick, index)) == 0:
+            raise Failed("a seed feels that its neighbour in the same step has diverged; mix nothing between calls")
+
+
+def runs_compiled(subject: Subject) -> None:
+    """torch.compile traces a step without a break, and the traced step makes the same numbers."""
+    import torch
+
+    _declared(subject, "compiled")
+    training = subject.training(subject.image_cell)
+    state, batch = _double(training.state), _double(training.draw(1))
+    expected, _ = training.step(state, batch, False)
+    torch._dynamo.reset()
+    # Traced only: which machine code is made of it is the compiler's affair, and takes half a minute.
+    traced = torch.compile(_functional(training), fullgraph=True, dynamic=False, backend="eager")
+    try:
+        found, _ = traced(state, batch, False)
+    except Exception as error:
+        raise _hindered("torch.compile cannot trace it", "compiled", error) from error
+    far = differences(expected, found)
+    if not far <= TOLERANCE:
+        raise Failed(f"the compiled step ends {far:.2g} away from the plain one, in float64")
+
+
+def _declared(subject: Subject, mode: str) -> None:
+    if not subject.normalizer.runs(mode):
+        names = [part.name for part in parts_of(subject.normalizer) if not part.runs(mode)]
+        raise Skipped(f"{names[0]} declares that it cannot run {mode}; its trials run plainly")
+
+
+def _hindered(words: str, mode: str, error: Exception) -> Failed:
+    said = str(error).strip().splitlines() or [""]
+    return Failed(
+        f"{words} ({type(error).__name__}: {said[0][:160]}); use no .item(), no `if` on values, nothing in place, or"
+        f" declare it: modes = MODES - {{{mode!r}}}"
+    )
+
+
+def _functional(training: Training) -> Any:
+    from harness.training.gradients import functional_gradients
+    from harness.training.step import make_step
+    from harness.training.training import protocol_of
+
+    return make_step(training.generator, training.discriminator, protocol_of(training.trial.cell), functional_gradients)
+
+
+def _double(value: Any) -> Any:
+    import torch
+    from torch.utils import _pytree as pytree
+
+    from harness.training.packing import stacked
+
+    stacked([value])  # registers the dataclasses
+    return pytree.tree_map(
+        lambda part: part.double() if isinstance(part, torch.Tensor) and part.is_floating_point() else part, value
+    )

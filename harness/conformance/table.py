@@ -1,0 +1,126 @@
+"""The table of checks, and how they are run: in order, each by itself, and never in the shadow of an earlier failure."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.conformance import cost, finiteness, gradients, modes, purity, state, streams, training
+from harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
+from harness.conformance.subject import Subject
+
+if TYPE_CHECKING:
+    from harness.normalizer import Normalizer
+    from harness.registry import Catalog
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table.
+
+    Attributes:
+        claim: What holds where it passes, said of the normalizer.
+        check: Raises where it does not hold or cannot apply; may return what it measured.
+        needs: The checks without which this one would only find their failure again.
+    """
+
+    claim: str
+    check: Callable[[Subject], str | None]
+    needs: tuple[Callable[[Subject], str | None], ...] = ()
+
+
+_RUNS = (purity.keeps_forms,)
+_PURE = (
+    *_RUNS,
+    purity.changes_no_argument,
+    purity.writes_no_attribute,
+    purity.draws_nothing_global,
+)
+_SOUND = (*_PURE, purity.answers_the_same_twice, state.keeps_layers_apart)
+
+CHECKS: tuple[Entry, ...] = (
+    Entry("says what it is in one line", purity.describes_itself),
+    Entry("keeps shape, dtype and device of every layer type, in float32 and bfloat16", purity.keeps_forms),
+    Entry("changes none of its arguments", purity.changes_no_argument, _RUNS),
+    Entry("writes no attribute", purity.writes_no_attribute, _RUNS),
+    Entry("draws no global random numbers", purity.draws_nothing_global, _RUNS),
+    Entry("prints nothing", purity.prints_nothing, _RUNS),
+    Entry("answers the same to the same arguments", purity.answers_the_same_twice, _PURE),
+    Entry("keeps layers and trials apart", state.keeps_layers_apart, (*_PURE, purity.answers_the_same_twice)),
+    Entry("has finite values and gradients for weights of scale 1e-4 to 1e4 and 0", finiteness.is_finite, _SOUND),
+    Entry("has the gradient that float64 finite differences have", gradients.is_the_derivative, _SOUND),
+    Entry("can be differentiated twice", gradients.is_twice_differentiable, (*_SOUND, gradients.is_the_derivative)),
+    Entry("goes on bit for bit from a saved state", state.is_restored, _SOUND),
+    Entry("runs batched over seeds and keeps them apart", modes.runs_batched, _SOUND),
+    Entry("is compiled as a whole", modes.runs_compiled, (*_SOUND, purity.prints_nothing)),
+    Entry("leaves the shared random streams alone", streams.leaves_shared_streams, _SOUND),
+    Entry("trains two seeds for 50 steps to a verdict", training.reaches_verdicts, _SOUND),
+    Entry("costs what is written here", cost.is_measured, _SOUND),
+)
+"""In the order in which they are run and told."""
+
+
+def check_normalizer(normalizer: Normalizer, catalog: Catalog, checks: Sequence[Entry] = CHECKS) -> Iterator[Check]:
+    """Check a normalizer, yielding each outcome as it is known.
+
+    Args:
+        normalizer: With the parameters to check.
+        catalog: The plugins, for the short trainings.
+        checks: Rows of the table.
+    """
+    subject = Subject(normalizer, catalog)
+    failed: dict[Callable[[Subject], str | None], str] = {}
+    for entry in checks:
+        cause = next((failed[needed] for needed in entry.needs if needed in failed), None)
+        if cause is not None:
+            yield Check(entry.claim, False, f"not tried until it {cause}", True)
+            continue
+        outcome = _outcome(entry, subject)
+        if outcome.failed:
+            failed[entry.check] = entry.claim
+        yield outcome
+
+
+def _outcome(entry: Entry, subject: Subject) -> Check:
+    normalizer = subject.normalizer
+    try:
+        with _apart():
+            measured = entry.check(subject)
+    except Skipped as reason:
+        return Check(entry.claim, False, str(reason), True)
+    except Failed as error:
+        return Check(entry.claim, False, _at(str(error), place_of_hook(normalizer, error.hook)))
+    except Exception as error:
+        return Check(entry.claim, False, _at(_said(error), place_of_error(normalizer, error)))
+    return Check(entry.claim, True, measured or "")
+
+
+def _said(error: Exception) -> str:
+    from harness.errors import GanbenchError
+
+    lines = str(error).strip().splitlines() or [""]
+    return str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {lines[0]}"
+
+
+def _at(words: str, place: str) -> str:
+    return f"{words} ({place})" if place else words
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Keep what a plugin prints and draws from whoever checks it, and from the next check."""
+    import numpy as np
+    import torch
+
+    drawn = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        random.setstate(drawn[0])
+        np.random.set_state(drawn[1])
+        torch.set_rng_state(drawn[2])

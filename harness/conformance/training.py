@@ -1,0 +1,26 @@
+"""A short training of two seeds ends as a sweep's trials do: with a verdict."""
+
+from __future__ import annotations
+
+import re
+
+from harness.conformance.outcome import Failed
+from harness.conformance.subject import SUITE_SEED, Subject
+
+SEEDS = (0, 1)
+
+
+def reaches_verdicts(subject: Subject) -> str:
+    """Neither seed ends in a method error."""
+    from harness.cell import Trial
+    from harness.stability import METHOD_ERROR, known_definitions, load_definition
+    from harness.trial import Workshop
+
+    workshop = Workshop(subject.catalog)
+    definition = load_definition(known_definitions()[-1])
+    verdicts = [workshop.run(Trial(subject.cell, SUITE_SEED, seed), definition).verdict for seed in SEEDS]
+    for seed, verdict in zip(SEEDS, verdicts, strict=True):
+        if verdict.outcome == METHOD_ERROR:
+            hook = re.match(r"\w+\.(\w+) ", verdict.message)
+            raise Failed(f"seed {seed} ended in a method error: {verdict.message}", hook[1] if hook else "")
+    return f"on {subject.cell.dataset.label()} with {subject.cell.architecture.name}; 50 steps say nothing of stability"

@@ -1,0 +1,313 @@
+"""`ganbench check` catches what each of its checks is meant for, tells it once, and passes every shipped normalizer."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.conformance import CHECKS, Check, check_normalizer
+from harness.conformance.outcome import conformance
+from harness.errors import PluginError
+from harness.registry import Catalog, PluginSource
+
+CATALOG = Catalog()
+
+COST = CHECKS[-1]
+
+HEAD = """
+import random, sys, time
+import numpy, torch
+from pydantic import Field
+from harness.normalizer import Normalizer
+
+SEEN = {}
+
+class Bad(Normalizer):
+    name = "bad"
+    summary = "Misbehaves."
+"""
+
+HOOK = "    def reparametrize(self, weight, params, state, layer):\n"
+
+
+def from_file(tmp_path: Path, body: str, name: str = "bad.py") -> tuple[Catalog, Path]:
+    """A plugin written to a file, found as `ganbench check FILE` finds it."""
+    path = tmp_path / name
+    path.write_text(HEAD + body)
+    return Catalog([PluginSource.read(str(path))]), path
+
+
+def outcomes(tmp_path: Path, body: str) -> tuple[list[Check], Path]:
+    catalog, path = from_file(tmp_path, body)
+    return list(check_normalizer(catalog.create("normalizer", "bad"), catalog)), path
+
+
+def hook(*lines: str) -> str:
+    return HOOK + "".join(f"        {line}\n" for line in lines)
+
+
+HALF = "return 0.5 * weight, state"
+
+FUNCTION = """
+    def reparametrize(self, weight, params, state, layer):
+        return Own.apply(weight), state
+
+class Own(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x + x ** 3
+
+    @staticmethod
+    def setup_context(context, inputs, output):
+        context.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(context, grad):
+        x, = context.saved_tensors
+        return BACKWARD
+"""
+
+WRONG = FUNCTION.replace("BACKWARD", "grad * (1 + 2 * x ** 2)")
+
+ONCE = (
+    "    modes = frozenset()\n\n    def activate(self, x, params, layer):\n"
+    "        return layer.activate(Own.apply(x), params)\n\n" + FUNCTION[FUNCTION.index("class Own") :]
+).replace("BACKWARD", "grad * (1 + 3 * torch.from_numpy(x.detach().numpy()) ** 2)")
+
+BAD = {
+    "has no summary": ("    summary = ''\n" + hook(HALF), "says what it is", "summary"),
+    "changes the dtype": (hook("return weight.double(), state"), "keeps shape, dtype", "torch.float64"),
+    "changes the shape": (hook("return weight.flatten(), state"), "keeps shape, dtype", "returned shape"),
+    "raises on the third call": (
+        hook(
+            "SEEN['calls'] = SEEN.get('calls', 0) + 1",
+            "if SEEN['calls'] == 3:",
+            "    raise ValueError('tired')",
+            HALF,
+        ),
+        "keeps shape, dtype",
+        "ValueError: tired",
+    ),
+    "changes its argument": (
+        hook("with torch.no_grad():", "    weight.mul_(0.5)", "return weight * 1, state"),
+        "changes none of its arguments",
+        "changed in place",
+    ),
+    "changes its state in place": (
+        "    def init_state(self, weight, layer, generator):\n        return {'n': torch.zeros(1)}\n"
+        + hook("state['n'].add_(1)", "return 0.5 * weight, {'n': state['n'] * 1}"),
+        "changes none of its arguments",
+        "a state of layer",
+    ),
+    "writes on its class": (
+        hook("type(self).last = weight.shape", HALF),
+        "writes no attribute",
+        "Bad.last",
+    ),
+    "draws from torch": (
+        hook("return weight + 0 * torch.randn_like(weight), state"),
+        "draws no global random numbers",
+        "of torch",
+    ),
+    "draws from numpy": (hook("numpy.random.rand()", HALF), "draws no global random numbers", "of numpy"),
+    "draws from Python": (hook("random.random()", HALF), "draws no global random numbers", "of random"),
+    "prints": (hook("print('hello')", HALF), "prints nothing", "'hello' to stdout"),
+    "prints to stderr": (hook("print('hello', file=sys.stderr)", HALF), "prints nothing", "to stderr"),
+    "counts its calls": (
+        hook("SEEN['n'] = SEEN.get('n', 0) + 1", "return weight / SEEN['n'], state"),
+        "answers the same",
+        "two calls",
+    ),
+    "leaks between layers": (
+        hook(
+            "norm = SEEN.setdefault(tuple(weight.shape), weight.detach().double().norm())",
+            "return weight / (norm + 1).to(weight.dtype), state",
+        ),
+        "keeps layers and trials apart",
+        "after another layer of its shape",
+    ),
+    "is not a number at zero": (
+        hook("return weight / weight.norm(), state"),
+        "has finite values",
+        "standard deviation 0 in float32",
+    ),
+    "has no gradient at zero": (
+        hook("return weight / (weight.square().sum().sqrt() + 1), state"),
+        "has finite values",
+        "gradients that are not finite",
+    ),
+    "has a wrong backward pass": (WRONG, "has the gradient", "finite differences"),
+    "can be differentiated only once": (ONCE, "can be differentiated twice", "RuntimeError"),
+    "keeps what no checkpoint can": (
+        "    def init_state(self, weight, layer, generator):\n        SEEN['v'] = 0\n        return {}\n"
+        + hook("return weight * 1, state")
+        + "    def project(self, params, layer):\n"
+        "        if layer.last and layer.in_features == 128:\n"
+        "            SEEN['v'] += 1\n"
+        "            return {k: v * (1 - 0.5 * (SEEN['v'] % 2)) for k, v in params.items()}\n"
+        "        return params\n",
+        "goes on bit for bit",
+        "after a training was restored",
+    ),
+    "reads a value": (
+        hook("return weight / (1.0 if weight.abs().max().item() < 1e9 else 2.0), state"),
+        "runs batched",
+        ".item()",
+    ),
+    "branches on a value": (
+        hook("if weight.abs().max() > 1e9:", "    return 0.5 * weight, state", HALF),
+        "is compiled",
+        "MODES - {'compiled'}",
+    ),
+    "draws and returns nothing": (
+        "    def initialize(self, layer, generator):\n        torch.rand(1, generator=generator)\n        return None\n",
+        "leaves the shared random streams",
+        "initialize drew",
+    ),
+    "raises late": (
+        "    def penalty(self, discriminator, real, fake, noise):\n"
+        "        if real.shape[0] == 64 and real.shape[1:] == (2,):\n"
+        "            SEEN['n'] = SEEN.get('n', 0) + 1\n"
+        "            if SEEN['n'] > 20:\n"
+        "                raise ValueError('tired')\n"
+        "        return 0 * discriminator(real).sum()\n",
+        "trains two seeds",
+        "ValueError: tired",
+    ),
+}
+"""What a plugin does wrong, the check that is meant for it, and words that it says."""
+
+BOTH_MODES = {"reads a value", "branches on a value"}
+"""What neither way of running allows; both checks say it."""
+
+
+@pytest.mark.parametrize("wrong", BAD)
+def test_a_bad_plugin_is_caught_by_the_check_meant_for_it_and_by_no_other(wrong, tmp_path):
+    body, claim, words = BAD[wrong]
+    found, path = outcomes(tmp_path, body)
+    failed = {outcome.claim: outcome.detail for outcome in found if outcome.failed}
+    meant = [outcome.detail for outcome in found if outcome.failed and outcome.claim.startswith(claim)]
+    assert len(meant) == 1, failed
+    assert words in meant[0]
+    others = {key for key in failed if not key.startswith(claim)}
+    if wrong in BOTH_MODES:
+        others -= {"runs batched over seeds and keeps them apart", "is compiled as a whole"}
+    assert others == set(), failed
+    if wrong != "has no summary":
+        assert f"({path}:" in meant[0]
+
+
+def test_a_plugin_that_sleeps_passes_and_is_told_what_it_costs(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.conformance.cost.PAIRS", 2)
+    catalog, _ = from_file(tmp_path, hook("time.sleep(0.2)", HALF))
+    (found,) = check_normalizer(catalog.create("normalizer", "bad"), catalog, [COST])
+    assert found.passed
+    assert "more than 20 times" in found.detail
+    assert "look for a sleep" in found.detail
+
+
+def test_what_it_costs_is_written_as_numbers_and_none_costs_the_memory_of_none():
+    (found,) = check_normalizer(CATALOG.create("normalizer", "none"), CATALOG, [COST])
+    assert re.fullmatch(
+        r"a step takes [0-9.]+ times the time and 1\.0 times the memory of one under none", found.detail
+    )
+
+
+def test_a_plugin_that_imports_something_missing_is_named_and_harms_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "bad.py"
+    path.write_text("import nothing_of_this_name\n" + HEAD)
+    with pytest.raises(PluginError, match=r"bad.py: ModuleNotFoundError: .*bad.py:1\)"):
+        Catalog([PluginSource.read(str(path))])
+
+    def broken():
+        raise ModuleNotFoundError("No module named 'nothing_of_this_name'")
+
+    catalog = Catalog()
+    monkeypatch.setitem(catalog._loaders["normalizer"], "broken", broken)
+    listed = {line.name: line for line in catalog.listing("normalizer")}
+    assert "nothing_of_this_name" in listed["broken"].error
+    assert all(line.plugin is not None for name, line in listed.items() if name != "broken")
+
+
+def test_what_cannot_apply_is_skipped_in_words_and_does_not_count_as_passed(tmp_path):
+    found, _ = outcomes(
+        tmp_path, "    modes = frozenset()\n" + hook("return weight / float(weight.abs().max() + 1) * 1.0, state")
+    )
+    skipped = {outcome.claim: outcome.detail for outcome in found if outcome.skipped}
+    assert skipped["runs batched over seeds and keeps them apart"].startswith("bad declares that it cannot run batched")
+    assert skipped["is compiled as a whole"].startswith("bad declares that it cannot run compiled")
+    assert not any(outcome.passed for outcome in found if outcome.skipped)
+
+
+def test_a_value_that_leaves_torch_is_a_gradient_that_is_missing(tmp_path):
+    found, path = outcomes(
+        tmp_path, "    modes = frozenset()\n" + hook("return weight / float(weight.norm() + 1), state")
+    )
+    failed = {outcome.claim: outcome.detail for outcome in found if outcome.failed}
+    assert list(failed) == ["has the gradient that float64 finite differences have"]
+    assert str(path) in next(iter(failed.values()))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        hook("return weight / (weight.detach().norm() + 1), state"),
+        hook("with torch.no_grad():", "    norm = weight.norm()", "return weight / (norm + 1), state"),
+        hook("return weight + (weight.round() - weight).detach(), state"),
+    ],
+    ids=["detached", "without gradient", "straight through"],
+)
+def test_what_is_held_constant_by_design_is_no_mistake(body, tmp_path):
+    found, _ = outcomes(tmp_path, body)
+    assert [outcome for outcome in found if outcome.failed] == []
+
+
+def test_a_failure_that_others_would_find_again_is_told_once(tmp_path):
+    found, _ = outcomes(tmp_path, hook("return weight.double(), state"))
+    assert sum(outcome.failed for outcome in found) == 1
+    waiting = [outcome.detail for outcome in found if outcome.skipped]
+    assert len(waiting) == len(CHECKS) - 2
+    assert set(waiting) == {f"not tried until it {CHECKS[1].claim}"}
+
+
+def test_what_a_plugin_prints_does_not_spoil_the_json(tmp_path, ganbench):
+    _, path = from_file(tmp_path, hook("print('hello')", HALF))
+    done = ganbench("check", str(path), "--json")
+    assert done.returncode == 2
+    told = json.loads(done.stdout)[0]
+    assert list(told["failed"]) == ["prints nothing"]
+    assert list(told["skipped"]) == ["is compiled as a whole"]
+    assert "memory" in told["measured"]["costs what is written here"]
+
+
+def test_checking_leaves_the_global_generators_where_they_were(tmp_path):
+    import torch
+
+    before = torch.get_rng_state()
+    outcomes(tmp_path, hook("return weight + torch.randn_like(weight), state"))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_parts_of_a_composition_are_checked_together():
+    composed = CATALOG.create("normalizer", "spectral_norm + gradient_penalty")
+    assert [outcome for outcome in check_normalizer(composed, CATALOG) if outcome.failed] == []
+    assert conformance(composed, [Check("a", True), Check("b", False, "why", skipped=True)])["skipped"] == {"b": "why"}
+
+
+SAMPLE = ("bssn", "weight_norm_strict", "minibatch_stddev", "instance_norm")
+"""A state, own parameters in both networks, features, a refusal; a penalty is in the composition above."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.long) for name in CATALOG.names("normalizer")],
+)
+def test_every_baseline_passes_every_check(name):
+    found = list(check_normalizer(CATALOG.create("normalizer", name), CATALOG))
+    assert [outcome for outcome in found if not outcome.passed] == []
+    assert len(found) == len(CHECKS)
