@@ -102,11 +102,6 @@ def percent(share: float) -> str:
     return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
 
 
-def chance(share: float) -> str:
-    """Return an estimated chance: ``62 %``, ``< 1 %``, ``> 99 %``, for resamples show neither never nor always."""
-    return "< 1 %" if share < 0.01 else "> 99 %" if share > 0.99 else percent(share)
-
-
 def span(low: float, high: float) -> str:
     """Return ``5–25 %``."""
     return f"{percent(low).removesuffix(' %')}–{percent(high)}"

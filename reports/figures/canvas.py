@@ -6,7 +6,6 @@ On the page a figure's colours follow the page's light or dark; in a paper they 
 from __future__ import annotations
 
 import io
-import math
 import re
 import warnings
 from collections.abc import Callable
@@ -223,24 +222,6 @@ def beside(axes: Axes) -> Transform:
     assert figure is not None
     edge = Affine2D().scale(1 / 72) + figure.dpi_scale_trans + ScaledTranslation(1, 0, axes.transAxes)  # type: ignore[arg-type]  # it is affine
     return blended_transform_factory(edge, axes.transData)
-
-
-def decades(axes: Axes) -> None:
-    """Label a logarithmic axis at powers of ten only, if it has two of them; widen it if it has none.
-
-    Args:
-        axes: Whose vertical axis is logarithmic, its limits set.
-    """
-    from matplotlib.ticker import NullFormatter
-
-    low, high = (math.log10(limit) for limit in axes.get_ylim())
-    if math.floor(high) < math.ceil(low):  # no power of ten in between
-        low, high = (
-            (math.floor(low), high) if low - math.floor(low) < math.ceil(high) - high else (low, math.ceil(high))
-        )
-        axes.set_ylim(10**low, 10**high)
-    if math.floor(high) > math.ceil(low):
-        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _fit(name: str, title: str, svg: str, font: str) -> str:

@@ -56,9 +56,10 @@ class Cell:
     @property
     def examples(self) -> list[tuple[str, Result]]:
         """The best, the median and the worst trial, with these words; a trial that is several of them is there once."""
-        if not self.order:
+        typical = self.typical
+        if typical is None:
             return []
-        roles = (("best", self.order[0]), ("median", self.order[(len(self.order) - 1) // 2]), ("worst", self.order[-1]))
+        roles = (("best", self.order[0]), ("median", typical), ("worst", self.order[-1]))
         found: dict[str, tuple[list[str], Result]] = {}
         for word, result in roles:
             found.setdefault(result.trial_id, ([], result))[0].append(word)
