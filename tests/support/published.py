@@ -122,7 +122,7 @@ def stl10(parts: dict[str, np.ndarray], labels: dict[str, int] | None = None, **
 def idx(array: np.ndarray) -> bytes:
     """An IDX file, compressed."""
     head = bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", length) for length in array.shape)
-    return gzip.compress(head + array.tobytes())
+    return gzip.compress(head + array.tobytes(), mtime=0)  # without it, a second later is another content
 
 
 def mnist(
