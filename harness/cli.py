@@ -10,6 +10,7 @@ from harness.commands import machine, plugins, results, sweeps
 from harness.commands.common import BAD_INPUT
 from harness.commands.data import data
 from harness.commands.ledger import ledger
+from harness.commands.new import new
 
 app = typer.Typer(
     name="ganbench",
@@ -24,6 +25,7 @@ for reading in (results.report, results.diff, results.badge, results.relabel, re
     app.command()(reading)
 app.command(name="list")(plugins.list_)
 app.command()(plugins.check)
+app.command()(new)
 app.command()(machine.doctor)
 app.add_typer(data)
 app.add_typer(ledger)
