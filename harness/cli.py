@@ -11,6 +11,7 @@ from harness.commands.common import BAD_INPUT
 from harness.commands.data import data
 from harness.commands.ledger import ledger
 from harness.commands.new import new
+from harness.commands.trying import try_
 
 app = typer.Typer(
     name="ganbench",
@@ -26,6 +27,7 @@ for reading in (results.report, results.diff, results.badge, results.relabel, re
 app.command(name="list")(plugins.list_)
 app.command()(plugins.check)
 app.command()(new)
+app.command(name="try")(try_)
 app.command()(machine.doctor)
 app.add_typer(data)
 app.add_typer(ledger)
