@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import BAD_INPUT, PluginOption, catalog, escaped, terminal
+from harness.commands.common import BAD_INPUT, PluginOption, catalog, chosen_normalizers, escaped, terminal
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,11 +97,7 @@ def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | Non
         cells = load_suite(suite, catalog=found).cells
         return found, list({cell.normalizer.label(): cell.normalizer for cell in cells}.values())
     assert normalizer is not None
-    is_file = normalizer.endswith(".py")
-    found = catalog([*(plugin or []), *([normalizer] if is_file else [])])
-    installed = set(catalog(plugin).names("normalizer"))
-    names = [name for name in found.names("normalizer") if name not in installed] if is_file else [normalizer]
-    return found, [cast("Normalizer", found.create("normalizer", name)) for name in names]
+    return chosen_normalizers(normalizer, plugin)
 
 
 def _print_outcome(outcome: Check) -> None:
