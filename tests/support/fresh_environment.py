@@ -54,15 +54,15 @@ def run_alone(script: str, folder: Path, environment: dict[str, str], timeout: f
     probe = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
     if probe.returncode:
         pytest.skip(f"no process namespace can be made here: {probe.stderr.strip()}")
-    done = subprocess.run(
-        [*ALONE, "bash", "-c", script],
-        cwd=folder,
-        env={key: os.environ[key] for key in ("HOME", "LANG", "GANBENCH_DATA") if key in os.environ} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=timeout,
-    )
-    assert done.returncode == 0, done.stdout[-6000:]
-    return done.stdout
+    said = folder.parent / "said.txt"
+    with said.open("w") as log:
+        done = subprocess.run(
+            [*ALONE, "timeout", str(timeout), "bash", "-c", script],
+            cwd=folder,
+            env={key: os.environ[key] for key in ("HOME", "LANG", "GANBENCH_DATA") if key in os.environ} | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    assert done.returncode == 0, said.read_text()[-6000:]
+    return said.read_text()
