@@ -26,6 +26,7 @@ class What(StrEnum):
     losses = "losses"
     optimizers = "optimizers"
     metrics = "metrics"
+    detectors = "detectors"
     suites = "suites"
 
 
