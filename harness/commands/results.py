@@ -218,7 +218,8 @@ def _detectors(specs: list[str] | None, plugin: list[str] | None) -> list[Detect
 
     from harness.errors import InputError
 
-    known, found = catalog(plugin), dict[str, Detector]()
+    known = catalog(plugin)
+    found: dict[str, Detector] = {}
     for spec in specs or []:
         try:
             said = yaml.safe_load(spec) if spec.lstrip().startswith("{") else spec
