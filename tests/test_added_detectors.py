@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 
 from harness import read_ledger, run
 from harness.cli import app
-from harness.errors import InputError, LedgerError, PluginError, SuiteError
+from harness.errors import InputError, Interrupted, LedgerError, PluginError, SuiteError
 from harness.ledger import Ledger, Record, read_looks, write_looks
 from harness.registry import Catalog, PluginSource
 from harness.relabelling import relabel
 from harness.stability import STABLE, Added, Detector, Finding, Looked, Verdict, judge, load_definition, look_at
 from harness.suite import load_suite
 from harness.trace import LayerTrace, Probe, Samples, Trace
+from harness.trial import Workshop
 from reports import Leaderboard, leaderboard
 
 ROOT = Path(__file__).parent.parent
@@ -197,9 +198,7 @@ def test_a_detector_from_a_file_works_in_a_suite_and_moves_nothing_but_warnings(
     assert said(with_it) == said(without)  # rates, intervals, ranks, quality
     assert with_it.evidence.hash() == without.evidence.hash()  # results, to the bit
     assert {item["hash"] for item in (with_it.evidence.plan, without.evidence.plan)} == {without.evidence.plan["hash"]}
-    assert f"{LABEL.replace('_', ' ')}, of a detector beside the definition, in 4 of 4 trials" in plain(
-        with_it.markdown()
-    )
+    assert f"{LABEL.replace('_', ' ')} (a detector beside the definition) in 4 of 4 trials" in plain(with_it.markdown())
     assert "beside the definition" not in without.markdown()
     with_it.write(tmp_path / "page")
     cells = [path.read_text() for path in (tmp_path / "page").rglob("*.html") if "trials" in path.read_text()]
@@ -231,16 +230,20 @@ def test_a_record_names_the_detectors_version_and_source_and_its_result_knows_no
     assert "detectors" not in read_ledger(bare).plan()
 
 
-def test_a_checkpoint_may_be_continued_under_another_detector(tmp_path):
-    """A detector changes no training, so what a checkpoint is compared with does not name it."""
-    from harness.registry import Catalog
-    from harness.trial import Workshop, _setting
-
-    (trial, *_) = load_suite(suite(tmp_path), catalog=Catalog()).trials()
-    added = detectors(tmp_path, EXAMPLE, "discriminator_wins")
-    looked = Workshop(Catalog()).run(trial, load_definition(2), detectors=added)
-    assert "detectors" in looked.provenance
-    assert set(_setting(trial)["sources"]).isdisjoint({"detector", "detectors"})
+def test_a_checkpoint_is_continued_under_another_detector(tmp_path):
+    """A detector changes no training, so a training that it interrupted need not begin anew."""
+    (trial, *_) = load_suite(suite(tmp_path)).trials()
+    (wins,) = detectors(tmp_path, EXAMPLE, "discriminator_wins")
+    (often,) = detectors(tmp_path, EXAMPLE, {"name": "discriminator_wins", "accuracy": 0.0})
+    workshop, definition, left = Workshop(Catalog()), load_definition(2), iter([False] * 9)
+    with pytest.raises(Interrupted):
+        workshop.run(
+            trial, definition, checkpoints=tmp_path / "kept", interrupted=lambda: next(left, True), detectors=[wins]
+        )
+    resumed = workshop.run(trial, definition, checkpoints=tmp_path / "kept", detectors=[often])
+    assert resumed.provenance["resumed_from"] == 10
+    assert [look.by.label for look in resumed.looks] == [often.label()]
+    assert resumed.sha256 == workshop.run(trial, definition).sha256
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

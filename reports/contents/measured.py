@@ -204,7 +204,7 @@ def _added(looks: Sequence[Added], warned: Mapping[str, int]) -> str:
     broken = warned.get(by.broken, 0)
     blind = sum(not look.seen for look in looks) - broken
     found = f"in {warned.get(by.label, 0)} of {count(len(looks), 'trial')}"
-    said = f"{mode(by.label)}, of a detector beside the definition, {found}"
+    said = f"{mode(by.label)} (a detector beside the definition) {found}"
     said += f", with nothing to look at in {blind}" if blind else ""
     said += f", and it could not look in {broken}" if broken else ""
     return f"{said}: {short(by.summary, SUMMARY)}" if by.summary else said
