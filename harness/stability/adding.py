@@ -30,8 +30,10 @@ def look_at(trace: Trace, detectors: Sequence[Detector]) -> tuple[Looked, ...]:
 
 def _looked(trace: Trace, detector: Detector) -> Looked:
     def by(*, seen: bool) -> Added:
-        name, version = type(detector).name, type(detector).version
-        return Added(detector.label(), name, version, detector.source(), type(detector).summary, seen)
+        kind = type(detector)
+        return Added(
+            detector.label(), kind.name, str(kind.version), detector.source(), _sentence(str(kind.summary)), seen
+        )
 
     try:
         look = detector.look(_read_only(trace))
