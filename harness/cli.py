@@ -10,6 +10,8 @@ from harness.commands import machine, plugins, results, sweeps
 from harness.commands.common import BAD_INPUT
 from harness.commands.data import data
 from harness.commands.ledger import ledger
+from harness.commands.new import new
+from harness.commands.trying import try_
 
 app = typer.Typer(
     name="ganbench",
@@ -24,6 +26,8 @@ for reading in (results.report, results.diff, results.badge, results.relabel, re
     app.command()(reading)
 app.command(name="list")(plugins.list_)
 app.command()(plugins.check)
+app.command()(new)
+app.command(name="try")(try_)
 app.command()(machine.doctor)
 app.add_typer(data)
 app.add_typer(ledger)

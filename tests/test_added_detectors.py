@@ -29,7 +29,7 @@ from reports import Leaderboard, leaderboard
 
 ROOT = Path(__file__).parent.parent
 SECTION = (ROOT / "docs" / "stability.md").read_text(encoding="utf-8").split("## A detector of your own")[1]
-EXAMPLE = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)[0]
+EXAMPLE = re.findall(r"```python title=wins.py\n(.*?)```", SECTION, re.DOTALL)[0]
 """The file that the document shows, as a reader would copy it."""
 
 HOSTILE = """

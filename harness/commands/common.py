@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.normalizer import Normalizer
     from harness.registry import Catalog
 
 BAD_INPUT = 2
@@ -57,3 +58,54 @@ def catalog(plugins: list[str] | None = None) -> Catalog:
     from harness.registry import Catalog, PluginSource
 
     return Catalog([PluginSource.read(origin) for origin in plugins or []])
+
+
+def chosen_normalizers(chosen: str, plugins: list[str] | None = None) -> tuple[Catalog, list[Normalizer]]:
+    """Return the plugins, and the normalizers that somebody names.
+
+    Args:
+        chosen: A name or a combination, a mapping as a suite writes it (``{name: bssn, scale: 1.2}``), or a ``.py`` file,
+            for all normalizers in it.
+        plugins: Files and modules with further plugins.
+
+    Raises:
+        InputError: There is no such file or normalizer, or the file holds none.
+    """
+    import yaml
+
+    from harness.errors import InputError
+
+    if not chosen.endswith(".py"):
+        found = catalog(plugins)
+        try:
+            said = yaml.safe_load(chosen)
+        except yaml.YAMLError:
+            said = chosen
+        spec = said if isinstance(said, dict | list) else chosen
+        return found, [cast("Normalizer", found.create("normalizer", spec))]
+    names = _installed_from(Path(chosen))
+    if names:
+        found = catalog(plugins)
+    else:
+        before = set(catalog(plugins).names("normalizer"))
+        found = catalog([*(plugins or []), chosen])
+        names = [name for name in found.names("normalizer") if name not in before]
+    if not names:
+        raise InputError(f"{chosen}: holds no normalizer (a subclass of Normalizer with a `name`)")
+    return found, [cast("Normalizer", found.create("normalizer", name)) for name in names]
+
+
+def _installed_from(path: Path) -> list[str]:
+    """Return the names of installed normalizers whose module is this very file, as after ``pip install -e``."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    if not path.is_file():
+        return []
+    found = []
+    for entry in entry_points(group="ganbench.normalizers"):
+        if entry.module.rpartition(".")[2] == path.stem:
+            spec = find_spec(entry.module)
+            if spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path.resolve():
+                found.append(entry.name)
+    return sorted(found)

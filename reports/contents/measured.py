@@ -42,7 +42,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
     cells = count(len(board.cells), "cell")
     normalizers = count(len(evidence.normalizers), "normalizer")
     suites = plan.get("suites", [plan])  # several, where the page is made from ledgers of several
-    ran = dict.fromkeys(f"ganbench run {suite['suite']}" for suite in suites)
+    ran = dict.fromkeys(suite.get("command") or f"ganbench run {suite['suite']}" for suite in suites)
     found = [
         Fact("Suite" if len(suites) == 1 else "Suites", tuple(
             f"{suite['suite']}, version {suite['version']}, hash {suite['hash']}, random streams from {suite['seed']}"

@@ -166,9 +166,19 @@ def _outlook(pair: Pair) -> str:
     least = f"; fewer than {count(pair.needed, 'such pair')} cannot claim anything" if few else ""
     if not math.isfinite(pair.enough):
         return f"{least}; they failed equally often"
-    seeds = math.ceil(pair.enough / max(1, pair.groups_first + pair.groups_second + pair.groups_level))
+    seeds = seeds_to_separate(pair) or 0
     many = f"more than {thousands(FAR)} seeds" if seeds > FAR else f"about {count(seeds, 'seed')}"
     return f"{least}; if that went on, {many} in each setting would"
+
+
+def seeds_to_separate(pair: Pair) -> int | None:
+    """Return about how many seeds in each setting would separate the two, if discordant pairs went on as they came.
+
+    None where they failed equally often, or share no pairs.
+    """
+    if not math.isfinite(pair.enough):
+        return None
+    return math.ceil(pair.enough / max(1, pair.groups_first + pair.groups_second + pair.groups_level))
 
 
 def _disagreement(pair: Pair) -> str:

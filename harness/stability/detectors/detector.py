@@ -48,8 +48,8 @@ class Detector(Plugin):
           elsewhere.
 
         NaN in an evaluation means that it could not be computed; infinity, that samples were not finite. NaN or infinity in
-        a scalar is what was logged, and then the last that was. Any of the columns may be absent or empty: logs that were
-        made elsewhere have few of them.
+        a scalar is what was logged, and ended the training there. Any of the columns may be absent or empty: logs that
+        were made elsewhere have few of them.
 
         Args:
             trace: What a trial logged.
