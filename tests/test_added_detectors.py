@@ -33,12 +33,19 @@ EXAMPLE = re.findall(r"```python title=wins.py\n(.*?)```", SECTION, re.DOTALL)[0
 """The file that the document shows, as a reader would copy it."""
 
 HOSTILE = """
+import json
+
 from harness.stability import CLEAR, Detector, Look
 
 class Raises(Detector):
     name = "raises"
     def look(self, trace):
         return trace.scalars["<script>alert(1)</script>"]
+
+class Deep(Detector):
+    name = "deep"
+    def look(self, trace):
+        return json.loads("{")
 
 class ReturnsNothing(Detector):
     name = "returns_nothing"
@@ -250,7 +257,9 @@ def test_a_checkpoint_is_continued_under_another_detector(tmp_path):
 
 
 def test_hostile_detectors_harm_nothing_and_are_told_with_their_own_lines(tmp_path, bare):
-    names = "raises, returns_nothing, mutates, empties, exits, mumbles, beyond, not_text, discriminator_wins, markup"
+    names = (
+        "raises, deep, returns_nothing, mutates, empties, exits, mumbles, beyond, not_text, discriminator_wins, markup"
+    )
     sources = [plugin(tmp_path), plugin(tmp_path, HOSTILE, "hostile.py")]
     asked = suite(tmp_path, names + ", {name: markup, title: '<b>|`x`'}")
     run(asked, tmp_path / "out", address="inline", plugins=sources)
@@ -260,9 +269,10 @@ def test_hostile_detectors_harm_nothing_and_are_told_with_their_own_lines(tmp_pa
     for verdict in verdicts(tmp_path / "out"):
         told = {warning.mode: warning.reason for warning in verdict.warnings}
         seen = {by.name: by.seen for by in verdict.added}
-        assert len(seen) == 10 and seen["empties"] and seen["discriminator_wins"] and not seen["raises"]
+        assert len(seen) == 11 and seen["empties"] and seen["discriminator_wins"] and not seen["raises"]
         assert "KeyError: '<script>alert(1)</script>'" in told["raises (broken)"]
         assert told["raises (broken)"].endswith(f"hostile.py:{place('<script>')})")
+        assert told["deep (broken)"].endswith(f"hostile.py:{place('json.loads')})")  # not a line of that library
         assert "look returned None, expected a Look" in told["returns_nothing (broken)"]
         assert told["returns_nothing (broken)"].endswith(f"hostile.py:{place('returns_nothing') + 1})")
         assert "read-only" in told["mutates (broken)"]
