@@ -382,6 +382,7 @@ def test_the_command_looks_at_old_trials_and_no_reader_needs_the_plugin(tmp_path
     assert "4 trials were looked at again, and no verdict changed" in done.output
     (tmp_path / "wins.py").unlink()
     assert files(ledger.root) == before
+    assert not (ledger.root / "definition.json").exists()  # no choice of a definition was asked for
     page = leaderboard(ledger.root)
     assert all(LABEL in [item.mode for item in verdict.warnings] for verdict in verdicts(ledger.root))
     assert "in 4 of 4 trials" in page.markdown()
