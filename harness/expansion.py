@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -11,6 +11,7 @@ from harness.cell import Cell, canonical_json
 from harness.errors import InputError, did_you_mean
 from harness.registry import Catalog
 from harness.scheduling.resources import Resources
+from harness.stability import Detector
 from harness.suite_file import Block, Combined, Hyperparameters, SuiteFile, explain_setting
 from harness.yaml_source import YamlSource
 
@@ -73,6 +74,39 @@ def expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[
                 if None not in (normalizer, loss, optimizer, *shared.values())
             ]
     return cells, list(dict.fromkeys(problems + _same_identity(cells, source)))
+
+
+def expand_detectors(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[tuple[Detector, ...], list[str]]:
+    """Return the detectors that a suite file adds, in its order, and everything that is wrong with them, one line each.
+
+    Args:
+        read: The file's content.
+        source: Where its keys stand, for messages.
+        catalog: What it may name.
+    """
+    found: dict[str, Detector] = {}
+    places: dict[str, int] = {}
+    problems: list[str] = []
+    for index, spec in enumerate(read.detectors):
+        place = source.place(("detectors", index))
+        try:
+            detector = cast("Detector", catalog.create("detector", spec))
+        except InputError as error:
+            problems += [f"{place}: {line}" for line in error.problems]
+            continue
+        label = detector.label()
+        if label in found:
+            problems.append(f"{place}: {label!r} is the same as detectors.{places[label]}")
+        found.setdefault(label, detector)
+        places.setdefault(label, index)
+    return tuple(found.values()), problems
+
+
+def about_detector(detector: Detector) -> dict[str, Any]:
+    """Return what a ledger's plan keeps of a detector, for whoever reads the results and has no such plugin."""
+    kind = type(detector)
+    about = {"label": detector.label(), "summary": kind.summary, "paper": kind.paper}
+    return about | {"spec": detector.spec(), "source": detector.source()}
 
 
 def _named_twice(source: YamlSource, normalizers: list[Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError, did_you_mean
-from harness.stability import Verdict, judge, known_definitions, load_definition
+from harness.stability import Detector, Verdict, judge, known_definitions, load_definition
 from harness.stability.detectors import DETECTORS
 from harness.trace import Column, Trace
 
@@ -53,11 +53,30 @@ class Labelled:
                 some = "1 run" if blind[name] == 1 else f"{blind[name]} runs"
                 where = "any run" if blind[name] == len(self.verdicts) else some
                 text += f"\n{name.replace('_', ' ')}: nothing to look at in {where}"
-        return text
+        return "\n".join((text, *self._added()))
+
+    def _added(self) -> list[str]:
+        """Return a line for each detector that was added: in how many runs it warns, and where it saw nothing."""
+        lines = []
+        labels = dict.fromkeys(by.label for verdict in self.verdicts.values() for by in verdict.added)
+        warned = Counter(item.mode for verdict in self.verdicts.values() for item in verdict.warnings)
+        for label in labels:
+            looked = [by for verdict in self.verdicts.values() for by in verdict.added if by.label == label]
+            broken = warned[looked[0].broken]
+            blind = sum(not by.seen for by in looked) - broken
+            line = f"{label.replace('_', ' ')}: a warning in {warned[label]} of {len(looked)} runs"
+            line += f", nothing to look at in {blind}" if blind else ""
+            lines.append(line + (f", could not look in {broken}" if broken else ""))
+        return lines
 
 
 def label_file(
-    path: Path, definition: int | None = None, *, budget: int | None = None, fid_ceiling: float | None = None
+    path: Path,
+    definition: int | None = None,
+    *,
+    budget: int | None = None,
+    fid_ceiling: float | None = None,
+    detectors: Sequence[Detector] = (),
 ) -> Labelled:
     """Judge every run of a file of logs.
 
@@ -67,6 +86,7 @@ def label_file(
         definition: Version of the definition; the newest when absent.
         budget: Planned steps; each run's last step when absent.
         fid_ceiling: A Frechet distance that a training must get below, in place of the definition's.
+        detectors: Those that look beside the definition's; they warn.
 
     Raises:
         InputError: The file cannot be read, or has no steps or nothing to look at.
@@ -77,7 +97,7 @@ def label_file(
         chosen = chosen.model_copy(update={"never_converged": limits})
     table = _read(path)
     notes = _unknown(path, table)
-    return Labelled({run: judge(trace, chosen) for run, trace in _traces(path, table, budget)}, notes)
+    return Labelled({run: judge(trace, chosen, detectors) for run, trace in _traces(path, table, budget)}, notes)
 
 
 def rows(labelled: Labelled) -> list[dict[str, Any]]:
@@ -90,7 +110,7 @@ def rows(labelled: Labelled) -> list[dict[str, Any]]:
             "failed_at": verdict.failed_at,
             "findings": [_plain(item) for item in verdict.findings],
             "warnings": [_plain(item) for item in verdict.warnings],
-            "nothing_to_look_at": list(verdict.blind),
+            "nothing_to_look_at": [*verdict.blind, *(by.label for by in verdict.added if not by.seen)],
             "definition": verdict.definition,
         }
         for run, verdict in labelled.verdicts.items()

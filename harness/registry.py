@@ -31,6 +31,7 @@ KINDS = {
     "loss": "ganbench.losses",
     "optimizer": "ganbench.optimizers",
     "metric": "ganbench.metrics",
+    "detector": "ganbench.detectors",
 }
 """What a suite can name, with the entry-point group where each kind is found."""
 

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from harness.cell import Cell, Trial, digest
 from harness.errors import InputError, SuiteError, did_you_mean
-from harness.expansion import expand
+from harness.expansion import about_detector, expand, expand_detectors
 from harness.registry import Catalog, PluginSource
 from harness.seeding import Place, Sequential
+from harness.stability import Detector
 from harness.suite_file import Seeds, SuiteFile, explain_file
 from harness.yaml_source import read_yaml
 
@@ -37,6 +38,7 @@ class Suite:
         cells: The cells, in the file's order.
         text: The file's text, kept with the ledger.
         sequential: When cells get no more seeds; None where all get the same number.
+        detectors: Those that look beside the definition's; no part of any identity, for they change no training.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Suite:
     cells: tuple[Cell, ...]
     text: str
     sequential: Sequential | None = None
+    detectors: tuple[Detector, ...] = ()
 
     def trials(self, wanted: Mapping[str, int] | None = None) -> list[Trial]:
         """Return every trial: for each seed all cells, so that an interrupted sweep has whole pairs.
@@ -123,6 +126,8 @@ class Suite:
                 for cell in self.cells
             ],
             "text": self.text,
+            # Absent where there are none, so that such plans are those of earlier versions.
+            **({"detectors": [about_detector(item) for item in self.detectors]} if self.detectors else {}),
         }
 
     def hash(self) -> str:
@@ -175,6 +180,8 @@ def load_suite(
     except ValidationError as error:
         raise SuiteError(explain_file(source, error)) from error
     cells, problems = expand(read, source, catalog)
+    detectors, wrong = expand_detectors(read, source, catalog)
+    problems += wrong
     labels = list(dict.fromkeys(cell.normalizer.label() for cell in cells))
     if not problems and read.baseline is not None and read.baseline not in labels:
         place = source.place(("baseline",))
@@ -192,6 +199,7 @@ def load_suite(
         cells=tuple(cells),
         text=source.path.read_text(encoding="utf-8"),
         sequential=None if isinstance(read.seeds, int) else _sequential(read.seeds, read.baseline),
+        detectors=detectors,
     )
 
 

@@ -110,6 +110,7 @@ class SuiteFile(_Model):
     ]
     definition: int = Field(default_factory=lambda: known_definitions()[-1])
     baseline: str | None = None
+    detectors: list[Named] = Field(default_factory=list)
     normalizers: list[Combined] = Field(min_length=1)
     grid: list[Block] = Field(min_length=1)
 

@@ -142,6 +142,7 @@ def run(
         "compiled": compiled,
         "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
         "checkpoint_every": checkpoint_every,
+        "detectors": tuple(detector.spec() for detector in read.detectors),
     }
     task_of = partial(_task, read, ledger.where, tuple(sources), how)
     durations = _durations(ledger)

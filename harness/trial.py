@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from harness.errors import MethodError
 from harness.ledger import Record
 from harness.registry import Catalog
 from harness.scheduling.resources import Resources
-from harness.stability import Definition, judge, method_error
+from harness.stability import Definition, Detector, judge, look_at, method_error
 from harness.storage import Storage
 from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS
@@ -77,6 +77,7 @@ class Workshop:
         checkpoints: str | Path | Storage | None = None,
         checkpoint_every: float = EVERY_SECONDS,
         interrupted: Callable[[], bool] = lambda: False,
+        detectors: Sequence[Detector] = (),
     ) -> Record:
         """Train a trial, reach its verdict, and return the record to commit.
 
@@ -89,6 +90,8 @@ class Workshop:
             checkpoints: The place that an interrupted attempt left a state in, and that this one may; None for neither.
             checkpoint_every: Seconds between two of them.
             interrupted: Asked after every step.
+            detectors: Those that look beside the definition's. What they see stands in the provenance: a result is a pure
+                function of the trial, whoever looks at it.
 
         Raises:
             Interrupted: It was asked to stop, and has left a checkpoint if it may.
@@ -118,7 +121,7 @@ class Workshop:
                 verdict = method_error(what_it_says(error, resources.gpus), definition)
             except RuntimeError as error:
                 verdict = method_error(out_of_memory(error, resources.gpus), definition)
-        how = {
+        how: dict[str, Any] = {
             "started": round(started, 3),
             "seconds": round(time.time() - started, 3),
             "step_seconds": training.step_seconds if training else None,
@@ -131,6 +134,8 @@ class Workshop:
             "step": training.mode if training else "plain",
             "notes": [*material.notes, *(training.notes if training else [])],
         }
+        if trace is not None and detectors:
+            how["detectors"] = [look.to_json() for look in look_at(trace, detectors)]
         return Record(
             trial_id=trial.id,
             cell_id=trial.cell.id,

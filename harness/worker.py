@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from harness.cell import Cell, Trial
 from harness.data.store import Store
@@ -29,7 +29,7 @@ from harness.scheduling.endings import (
     fault,
 )
 from harness.scheduling.resources import Resources
-from harness.stability import load_definition
+from harness.stability import Detector, load_definition
 from harness.training.checkpoint import EVERY_SECONDS
 from harness.trial import Workshop
 
@@ -50,6 +50,7 @@ class Task:
         compiled: Whether to compile the step.
         data_dir: Where data sets stand; None for the place that the worker's machine says.
         checkpoint_every: Seconds between two checkpoints.
+        detectors: Canonical specifications of those that look beside the definition's.
     """
 
     trial_id: str
@@ -63,6 +64,7 @@ class Task:
     compiled: bool = False
     data_dir: str | None = None
     checkpoint_every: float = EVERY_SECONDS
+    detectors: tuple[dict[str, Any], ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +100,7 @@ def execute(task: Task) -> Done:
             raise RuntimeError(
                 f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
             )
+        detectors = [cast("Detector", workshop.catalog.create("detector", spec)) for spec in task.detectors]
         checkpoints = ledger.checkpoints(task.trial_id)
         with interruption(ledger.storage) as interrupted, announced(ledger.storage, task.trial_id, task.attempt):
             record = workshop.run(
@@ -109,6 +112,7 @@ def execute(task: Task) -> Done:
                 checkpoints=checkpoints,
                 checkpoint_every=task.checkpoint_every,
                 interrupted=interrupted,
+                detectors=detectors,
             )
         first = ledger.commit(record)
         checkpoints.clear()

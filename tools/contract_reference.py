@@ -47,6 +47,8 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Loss", "harness.objectives", ("Loss",)),
     ("Optimizer", "harness.training.optimizer", ("Optimizer",)),
     ("Metric", "harness.metrics.metric", ("Metric", "Measure", "Generated")),
+    ("Detector", "harness.stability", ("Detector",)),
+    ("What a detector looks at", "harness.trace", ("Trace", "LayerTrace", "Probe", "Samples")),
 )
 """Title, module, and the names in it that are told, in this order; of a module's other functions nothing is said."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import BAD_INPUT, PluginOption, catalog, chosen_normalizers, escaped, terminal
+from harness.commands.common import BAD_INPUT, PluginOption, catalog, chosen_normalizers, escaped, say, terminal
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class What(StrEnum):
     losses = "losses"
     optimizers = "optimizers"
     metrics = "metrics"
+    detectors = "detectors"
     suites = "suites"
 
 
@@ -49,6 +50,8 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
             else:
                 table.add_row(listed.name, escaped(listed.plugin.summary), escaped(listed.plugin.paper))
     console.print(table)
+    if what == What.detectors:
+        _say_failure_modes()
 
 
 def check(
@@ -85,6 +88,15 @@ def check(
         print(json.dumps(results, indent=1, ensure_ascii=False))
     if any(result["failed"] for result in results):
         raise typer.Exit(BAD_INPUT)
+
+
+def _say_failure_modes() -> None:
+    from harness.stability import Definition, known_definitions
+
+    modes = ", ".join(name.replace("_", " ") for name in Definition.failure_modes())
+    say(
+        f"These warn. Definition {known_definitions()[-1]} of instability decides, by failure modes of its own: {modes}."
+    )
 
 
 def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | None) -> tuple[Catalog, list[Normalizer]]:

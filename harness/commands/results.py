@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from harness.commands.common import LedgerArgument, escaped, say, terminal
+from harness.commands.common import LedgerArgument, PluginOption, catalog, escaped, say, terminal
+
+if TYPE_CHECKING:
+    from harness.stability import Detector
+
+DetectorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help="A detector that looks beside the definition's, and warns; with parameters as '{name: NAME, KEY: VALUE}';"
+        " repeatable.",
+    ),
+]
 
 
 def report(
@@ -122,16 +135,29 @@ def badge(
 
 def relabel(
     directory: LedgerArgument,
-    definition: Annotated[int, typer.Option(help="Version of the definition of instability.")],
+    definition: Annotated[int | None, typer.Option(help="Version of the definition of instability.")] = None,
+    detector: DetectorOption = None,
+    plugin: PluginOption = None,
 ) -> None:
-    """Judge a ledger's trials by another definition; nothing is trained, and the records stay as they are."""
+    """Judge a ledger's trials by another definition or more detectors; nothing is trained, and records stay as they are."""
     from rich.table import Table
 
+    from harness.errors import InputError
     from harness.ledger import read_ledger
     from harness.relabelling import relabel as again
 
-    changes = again(read_ledger(directory), definition)
+    if definition is None and not detector:
+        raise InputError("relabel: expected --definition VERSION, --detector NAME, or both; found neither")
+    changes = again(read_ledger(directory), definition, _detectors(detector, plugin))
     console = terminal()
+    for label, looked in changes.looked.items():
+        found = ", ".join(f"{words} in {trials}" for words, trials in sorted(looked.items())) or "no trial has a trace"
+        say(f"{label}: {found}")
+        if label in changes.broken:
+            say(f"  {changes.broken[label]}", style="yellow")
+    if definition is None:
+        say(f"{changes.trials} trials were looked at again, and no verdict changed; next: ganbench report {directory}")
+        return
     table = Table("before", "by definition " + str(definition), "trials", box=None)
     for (before, after), trials in sorted(changes.moved.items()):
         table.add_row(before, after, str(trials))
@@ -154,6 +180,8 @@ def label(
     fid_ceiling: Annotated[
         float | None, typer.Option(min=0, help="A Frechet distance that a training must get below.")
     ] = None,
+    detector: DetectorOption = None,
+    plugin: PluginOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per run instead of a table.")] = False,
 ) -> None:
     """Judge anybody's training logs: verdict, failure modes, the step of the first, and the figure that decided."""
@@ -163,7 +191,8 @@ def label(
 
     from harness.labelling import label_file, rows
 
-    labelled = label_file(traces, definition, budget=budget, fid_ceiling=fid_ceiling)
+    added = _detectors(detector, plugin)
+    labelled = label_file(traces, definition, budget=budget, fid_ceiling=fid_ceiling, detectors=added)
     if as_json:
         for row in rows(labelled):
             print(json.dumps(row))
@@ -173,12 +202,33 @@ def label(
     for row in rows(labelled):
         first = "" if row["failed_at"] is None else f"step {row['failed_at']}"
         reasons = "; ".join(f"{item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["findings"])
-        reasons += "".join(f" (warning: {item['reason']})" for item in row["warnings"])
+        reasons += "".join(
+            f" (warning, {item['mode'].replace('_', ' ')}: {item['reason']})" for item in row["warnings"]
+        )
         table.add_row(escaped(row["run"]), row["verdict"], first, escaped(reasons.strip()))
     console.print(table)
     for note in labelled.notes:
         say(note, style="yellow")
-    console.print(labelled.summary(), highlight=False, soft_wrap=True)
+    say(labelled.summary())
+
+
+def _detectors(specs: list[str] | None, plugin: list[str] | None) -> list[Detector]:
+    """Return the detectors that options name."""
+    import yaml
+
+    from harness.errors import InputError
+
+    known = catalog(plugin)
+    found: dict[str, Detector] = {}
+    for spec in specs or []:
+        try:
+            said = yaml.safe_load(spec) if spec.lstrip().startswith("{") else spec
+        except yaml.YAMLError as error:
+            told = " ".join(str(error).split())
+            raise InputError(f"--detector {spec}: expected a name or '{{name: NAME, KEY: VALUE}}' ({told})") from error
+        detector = cast("Detector", known.create("detector", said))
+        found[detector.label()] = detector
+    return list(found.values())
 
 
 def power(

@@ -10,6 +10,7 @@ A ledger stands in a folder, on a shared file system, or in an object store:
     damaged/               records whose checksum failed, set aside; their trials run again
     duplicates.jsonl       second commits of a trial, and whether they were equal (a folder of lines in an object store)
     definition.json        the definition of instability that `ganbench relabel` chose
+    detectors/….json       what detectors that `ganbench relabel` added saw in the stored traces (``looks``)
     stop                   as long as it is there, sweeps on this ledger come to rest
 
 A record has a ``result``, a pure function of the trial's specification on a given machine, and a ``provenance``: where

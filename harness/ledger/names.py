@@ -14,6 +14,7 @@ CHECKPOINTS = "checkpoints"
 RUNNING = "running"
 DAMAGED = "damaged"
 DUPLICATES = "duplicates.jsonl"
+LOOKS = "detectors"
 
 _IDENTITY = re.compile(r"[0-9a-f]{20}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+|^[.-]+")

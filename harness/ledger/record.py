@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from harness.cell import canonical_json, digest
-from harness.stability import Definition, Verdict, judge
+from harness.errors import LedgerError
+from harness.stability import Definition, Looked, Verdict, judge
 from harness.trace import Trace
 
 SCHEMA = 1
@@ -29,9 +30,10 @@ class Record:
         trial_id: Identity of the trial.
         cell_id: Identity of its cell.
         spec: The trial's canonical specification.
-        verdict: What became of it.
+        verdict: What became of it, by the definition alone: detectors that somebody added are no part of a result.
         trace_json: The trace as JSON values, or None for a method error.
-        provenance: Where and how it ran: versions, device, host, times, attempts, source hashes.
+        provenance: Where and how it ran: versions, device, host, times, attempts, source hashes; and what added detectors
+            saw.
     """
 
     trial_id: str
@@ -51,18 +53,36 @@ class Record:
         """What the trial logged, or None for a method error."""
         return None if self.trace_json is None else Trace.from_json(self.trace_json)
 
-    def judged_by(self, definition: Definition) -> Verdict:
+    @property
+    def looks(self) -> tuple[Looked, ...]:
+        """What the detectors saw that the suite added.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        try:
+            return tuple(Looked.from_json(look) for look in self.provenance.get("detectors", ()))
+        except (KeyError, TypeError, ValueError) as error:
+            raise LedgerError(f"record {self.trial_id}: what its detectors saw cannot be read ({error})") from error
+
+    def judged_by(self, definition: Definition, looks: Sequence[Looked] = ()) -> Verdict:
         """Return the verdict by a definition, from the stored trace where the record's is by another one.
 
-        What has no trace, because its method could not run, cannot be judged anew.
-        """
-        if self.verdict.definition == definition.version or self.trace is None:
-            return self.verdict
-        return judge(self.trace, definition)
+        What has no trace, because its method could not run, cannot be judged anew. The warnings of added detectors stand
+        beside those of the definition, whichever it is: they do not depend on it, and need no plugin here.
 
-    def under(self, definition: Definition) -> Record:
-        """Return the record with the verdict by a definition; itself where that is its own."""
-        verdict = self.judged_by(definition)
+        Args:
+            definition: The definition.
+            looks: What detectors saw that were added later; in place of what the same ones saw when the trial ran.
+        """
+        known = self.verdict.definition == definition.version or self.trace is None
+        verdict = self.verdict if known else judge(cast(Trace, self.trace), definition)
+        added = {look.by.label: look for look in (*self.looks, *looks)}
+        return verdict.beside(tuple(added.values())) if added else verdict
+
+    def under(self, definition: Definition, looks: Sequence[Looked] = ()) -> Record:
+        """Return the record with the verdict by a definition, and added warnings; itself where that is its own."""
+        verdict = self.judged_by(definition, looks)
         return self if verdict is self.verdict else replace(self, verdict=verdict)
 
     def result(self) -> dict[str, Any]:

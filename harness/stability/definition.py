@@ -108,6 +108,11 @@ class Definition(_Thresholds):
     never_converged: NeverConverged
     oscillation: Oscillation | None = None
 
+    @classmethod
+    def failure_modes(cls) -> list[str]:
+        """Return the names of the failure modes, which no other detector can take."""
+        return [name for name in cls.model_fields if name not in ("version", "oscillation")]
+
 
 def known_definitions() -> list[int]:
     """Return the versions of the shipped definitions, the newest last."""

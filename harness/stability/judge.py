@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from harness.stability.adding import look_at
 from harness.stability.definition import Definition
 from harness.stability.detectors import DETECTORS, WARNINGS
+from harness.stability.detectors.detector import Detector
 from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Verdict
 from harness.trace import Trace
 
 
-def judge(trace: Trace, definition: Definition) -> Verdict:
+def judge(trace: Trace, definition: Definition, detectors: Sequence[Detector] = ()) -> Verdict:
     """Reach the verdict on a trace.
 
     Args:
         trace: What the trial logged.
         definition: The thresholds.
+        detectors: Those that somebody added: they warn, and decide nothing.
     """
     looks = {name: detector(trace, definition) for name, detector in DETECTORS.items()}
     findings = tuple(look.finding for look in looks.values() if look.finding is not None)
     blind = tuple(name for name, look in looks.items() if not look.seen)
     warned = (warning(trace, definition).finding for warning in WARNINGS.values())
-    return Verdict(
+    verdict = Verdict(
         UNSTABLE if findings else STABLE,
         definition.version,
         findings,
         blind,
         warnings=tuple(finding for finding in warned if finding is not None),
     )
+    return verdict.beside(look_at(trace, detectors)) if detectors else verdict
 
 
 def method_error(message: str, definition: Definition) -> Verdict:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 STABLE = "stable"
@@ -29,6 +30,73 @@ class Finding:
     threshold: float
     reason: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as JSON values; numbers that are not finite become strings."""
+        numbers = {key: getattr(self, key) for key in ("value", "threshold")}
+        return asdict(self) | {key: value if math.isfinite(value) else str(value) for key, value in numbers.items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Finding:
+        """Rebuild a finding from :meth:`to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is something else.
+        """
+        return cls(**{**value, "value": float(value["value"]), "threshold": float(value["threshold"])})
+
+
+@dataclass(frozen=True)
+class Added:
+    """A detector that looked at a trial beside those of the definition.
+
+    Attributes:
+        label: Its name, with the parameters that are not at their default: the mode of what it finds.
+        name: Its name.
+        version: Its version.
+        source: Hash of its source.
+        summary: Its one line, for whoever reads the results and has no such plugin.
+        seen: Whether the trace held what it looks at.
+    """
+
+    label: str
+    name: str
+    version: str
+    source: str
+    summary: str
+    seen: bool
+
+    @property
+    def broken(self) -> str:
+        """The mode of the warning that says that it could not look, because it raised or returned something else."""
+        return f"{self.label} (broken)"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What such a detector saw.
+
+    Attributes:
+        by: The detector.
+        finding: What it found, or that it could not look; None where nothing was found.
+    """
+
+    by: Added
+    finding: Finding | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values; numbers that are not finite become strings."""
+        return {"by": asdict(self.by), "finding": None if self.finding is None else self.finding.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Looked:
+        """Rebuild it from :meth:`to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is something else.
+        """
+        finding = value["finding"]
+        return cls(Added(**value["by"]), None if finding is None else Finding.from_json(finding))
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -41,6 +109,7 @@ class Verdict:
         blind: Detectors that had nothing to look at in this trace.
         message: What a method error said.
         warnings: What else is worth knowing; it makes no failure.
+        added: The detectors that looked beside those of the definition; what they found is among the warnings.
     """
 
     outcome: str
@@ -49,6 +118,7 @@ class Verdict:
     blind: tuple[str, ...] = ()
     message: str = ""
     warnings: tuple[Finding, ...] = ()
+    added: tuple[Added, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -65,12 +135,28 @@ class Verdict:
         """The step of the first failure, or None."""
         return min((finding.step for finding in self.findings), default=None)
 
+    def beside(self, looks: Sequence[Looked]) -> Verdict:
+        """Return the verdict with what added detectors saw: findings become warnings, and the outcome stays what it is.
+
+        A warning of the definition makes room for that of an added detector of the same name.
+
+        Args:
+            looks: In the order of the warnings.
+        """
+        names = {look.by.label for look in looks}
+        kept = [warning for warning in self.warnings if warning.mode not in names]
+        found = [look.finding for look in looks if look.finding is not None]
+        return replace(self, warnings=(*kept, *found), added=tuple(look.by for look in looks))
+
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as JSON values."""
-        return asdict(self)
+        """Return the verdict as JSON values; what was added only where something was."""
+        value = asdict(self)
+        return value if self.added else {key: item for key, item in value.items() if key != "added"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """Rebuild a verdict from :meth:`to_json`."""
         findings, warnings = (tuple(Finding(**item) for item in value[key]) for key in ("findings", "warnings"))
-        return cls(value["outcome"], value["definition"], findings, tuple(value["blind"]), value["message"], warnings)
+        added = tuple(Added(**item) for item in value.get("added", ()))
+        blind = tuple(value["blind"])
+        return cls(value["outcome"], value["definition"], findings, blind, value["message"], warnings, added)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.ledger import Ledger, Record
+from harness.ledger import Ledger, Looks, Record, read_looks
 from harness.stability import load_definition
 from harness.tracking.connection import AddressError, TrackingError, connected, one_writer
 from harness.tracking.database import analyze, is_database
@@ -175,6 +175,7 @@ class Feed:
     patience: Patience
     look_seconds: float = 0.0
     _plan: dict[str, Any] = field(default_factory=dict)
+    _looks: Looks = field(default_factory=dict)
     _cells: dict[str, dict[str, Any]] = field(default_factory=dict)
     _tallies: dict[str, Tally] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
@@ -200,9 +201,10 @@ class Feed:
             InputError: Its definition of instability is not known here.
         """
         begun = time.monotonic()
-        plan = self.ledger.plan()
-        if plan != self._plan:  # more cells or seeds, or other verdicts: all is looked at anew
+        plan, looks = self.ledger.plan(), read_looks(self.ledger)
+        if (plan, looks) != (self._plan, self._looks):  # more cells or seeds, or other verdicts: all is looked at anew
             load_definition(plan["definition"])
+            self._looks = looks
             self._plan, self._cells = plan, {cell["id"]: cell for cell in plan["cells"]}
             self._tallies, self._seen, self._done, self._begun = {}, set(), 0, False
         self._new = self.ledger.committed() - self._seen
@@ -227,7 +229,7 @@ class Feed:
         definition = load_definition(self._plan["definition"])
         outside, stale, total = 0, set(), len(self._new)
         for done, committed in enumerate(self._records(), start=1):
-            record = committed.under(definition)
+            record = committed.under(definition, self._looks.get(committed.trial_id, ()))
             self._seen.add(record.trial_id)
             if record.cell_id in self._cells and record.spec["suite_seed"] == self._plan["seed"]:
                 mirror.learn(record.cell_id)

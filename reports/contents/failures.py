@@ -54,6 +54,15 @@ def failures(evidence: Evidence) -> list[Failure]:
     ]
 
 
+def warned(result: Result) -> str:
+    """Return what detectors warn of that are in no definition, with their reasons; empty where they do not."""
+    added = {name for by in result.verdict.added for name in (by.label, by.broken)}
+    found = [item for item in result.verdict.warnings if item.mode in added]
+    return "; ".join(
+        f"warning, {mode(item.mode)} ({first_failure(item.step)}): {short(item.reason, MESSAGE)}" for item in found
+    )
+
+
 def how(result: Result) -> str:
     """Return the failure modes of a trial, with the reasons that the detectors gave; empty for a stable one."""
     if result.verdict.outcome == METHOD_ERROR:

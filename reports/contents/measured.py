@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.intervals import EXACT_BELOW
+from harness.stability import Added
 from reports.board import RESAMPLES, Board
 from reports.board.counting import MODES
 from reports.contents.rules import in_words
 from reports.contents.wording import seeds_each
 from reports.evidence import Evidence
-from reports.formatting import count, listing, mode, percent, thousands
+from reports.formatting import count, listing, mode, percent, short, thousands
 from reports.statistics import ALPHA, detectable_rate
 from reports.statistics.power import POWER
 
 MISSING_LINES = 30
+SUMMARY = 200
 
 
 @dataclass(frozen=True)
@@ -183,9 +186,28 @@ def _blind(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _warnings(evidence: Evidence) -> tuple[str, ...]:
-    warned = Counter(item.mode for results in evidence.results.values() for result in results.values()
-                     for item in result.verdict.warnings)  # fmt: skip
-    return (listing([f"{mode(name)} in {count(warned[name], 'trial')}" for name in sorted(warned)]),) if warned else ()
+    verdicts = [result.verdict for results in evidence.results.values() for result in results.values()]
+    warned = Counter(item.mode for verdict in verdicts for item in verdict.warnings)
+    added: dict[str, list[Added]] = {}
+    for verdict in verdicts:
+        for by in verdict.added:
+            added.setdefault(by.label, []).append(by)
+    others = {name for looks in added.values() for name in (looks[0].label, looks[0].broken)}
+    own = sorted(warned.keys() - others)
+    lines = [listing([f"{mode(name)} in {count(warned[name], 'trial')}" for name in own])] if own else []
+    return (*lines, *(_added(added[label], warned) for label in sorted(added)))
+
+
+def _added(looks: Sequence[Added], warned: Mapping[str, int]) -> str:
+    """Say what a detector found that somebody added, of how many trials, and where it saw nothing."""
+    by = looks[0]
+    broken = warned.get(by.broken, 0)
+    blind = sum(not look.seen for look in looks) - broken
+    found = f"in {warned.get(by.label, 0)} of {count(len(looks), 'trial')}"
+    said = f"{mode(by.label)} (a detector beside the definition) {found}"
+    said += f", with nothing to look at in {blind}" if blind else ""
+    said += f", and it could not look in {broken}" if broken else ""
+    return f"{said}: {short(by.summary, SUMMARY)}" if by.summary else said
 
 
 def _relabelled(evidence: Evidence) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from harness.cell import canonical_json
 from harness.stability import load_definition
 from reports.evidence import Evidence, Result
 from reports.evidence.combining import changed_sources
-from reports.evidence.gathering import software_words, wanted_seeds
+from reports.evidence.gathering import detector_sources, software_words, wanted_seeds
 from reports.evidence.grouping import group_cells
 from reports.evidence.thinning import Thinning
 
@@ -97,7 +97,7 @@ def _lasted(trial: Transcript) -> float:
 
 def _plugins(trial: Transcript, spec: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:
     """Return whose source made a trial: (kind, name, version, source)."""
-    found = set()
+    found = set(detector_sources(trial.verdict))
     for kind, source in (trial.provenance.get("sources") or {}).items():
         plugin = spec.get(kind) or {}
         found.add((kind, str(plugin.get("name", "?")), str(plugin.get("version", "")), str(source)))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from numpy.typing import NDArray
 
 from harness.cell import canonical_json
-from harness.ledger import Ledger, Record
+from harness.ledger import Ledger, Looks, Record, read_looks
 from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Definition, Verdict, load_definition
 from harness.trace import samples_from_json
@@ -46,7 +46,7 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     measures = {identity: group.protocol.measure for group in groups for identity in group.cells.values()}
     said = plan.get("sequential")
     decides = load_definition(said["definition"]) if said else judges
-    sieve = Sieve(plan["seeds"], plan["seed"], measures, judges, decides)
+    sieve = Sieve(plan["seeds"], plan["seed"], measures, judges, decides, read_looks(ledger))
 
     results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
     failed: dict[str, dict[int, bool]] = {}
@@ -139,6 +139,7 @@ class Sieve:
         measures: What trials are ranked by, by cell; no other cell is taken.
         definition: What judges.
         decides: What decided who gets more seeds.
+        looks: What detectors saw that were added after the trials had run.
     """
 
     seeds: int
@@ -146,6 +147,7 @@ class Sieve:
     measures: Mapping[str, str]
     definition: Definition
     decides: Definition
+    looks: Looks = field(default_factory=dict)
 
     def __call__(self, ledger: Ledger, part: str) -> tuple[Packed, list[Rest]]:
         """Return what is taken from a part."""
@@ -161,16 +163,16 @@ class Sieve:
             measure = self.measures.get(record.cell_id)
             if not planned or measure is None:
                 continue
-            verdict = record.judged_by(self.definition)
+            verdict = record.judged_by(self.definition, self.looks.get(record.trial_id, ()))
             deciding = verdict if self.decides.version == self.definition.version else record.judged_by(self.decides)
-            software, sources, content = software_words(record.provenance), _sources(record), _content(record)
+            software, sources, content = software_words(record.provenance), _sources(record, verdict), _content(record)
             result = _result(record, same.setdefault(verdict, verdict), measure, thinning)
             yield (
                 result,
                 (
                     same.setdefault(record.cell_id, record.cell_id),
                     deciding.failed,
-                    verdict is not record.verdict,
+                    verdict.definition != record.verdict.definition,
                     same.setdefault(software, software),
                     same.setdefault(sources, sources),
                     same.setdefault(content, content),
@@ -244,14 +246,20 @@ def software_words(provenance: Mapping[str, Any]) -> str:
     return ", ".join(parts) or "not recorded"
 
 
-def _sources(record: Record) -> tuple[Source, ...]:
+def _sources(record: Record, verdict: Verdict) -> tuple[Source, ...]:
     cell = record.spec.get("cell", {})
     found = (record.provenance.get("sources") or {}).items()
     plugins = ((kind, cell.get(kind) or {}, source) for kind, source in found)
-    return tuple(
-        (kind, str(plugin.get("name", "?")), str(plugin.get("version", "")), str(source))
-        for kind, plugin, source in plugins
-    )
+    return (
+        *((kind, str(plugin.get("name", "?")), str(plugin.get("version", "")), str(source))
+          for kind, plugin, source in plugins),
+        *detector_sources(verdict),
+    )  # fmt: skip
+
+
+def detector_sources(verdict: Verdict) -> Iterator[Source]:
+    """Yield the detectors that were added to those of the definition."""
+    return (("detector", by.name, by.version, by.source) for by in verdict.added)
 
 
 def _content(record: Record) -> tuple[str, str] | None:

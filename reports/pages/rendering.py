@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from reports.board import Row
-from reports.contents.failures import how
+from reports.contents.failures import how, warned
 from reports.contents.wording import first_failure
 from reports.evidence import Evidence, Group, Result
 from reports.formatting import mode, number, quality_title
@@ -210,11 +210,12 @@ def _pins(marks: Sequence[str]) -> str:
 def _row(result: Result) -> str:
     """Return a trial's row of the table; written here because there are a hundred thousand of them."""
     failed, seed = result.verdict.failed, result.seed
+    told = "; ".join(filter(None, (how(result) if failed else "", warned(result))))
     words = ", ".join(mode(name) for name in result.verdict.modes) if failed else "stable"
     since = first_failure(result.verdict.failed_at) if failed else ""
     return (
         f'<tr id="s{seed}" class="s{seed}{" f" if failed else ""}"><td><a href="#s{seed}">{seed}</a></td>'
         f'<td class="outcome">{escape(words)}</td><td class="number">{since}</td>'
-        f'<td class="words">{escape(how(result)) if failed else ""}</td><td class="number">{number(result.quality)}</td>'
+        f'<td class="words">{escape(told)}</td><td class="number">{number(result.quality)}</td>'
         f"<td><code>{escape(result.trial_id)}</code></td></tr>"
     )

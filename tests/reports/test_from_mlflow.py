@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import InputError
-from harness.ledger import Ledger, Record
+from harness.ledger import Ledger, Record, write_looks
 from harness.seeding import Sequential
+from harness.stability import Added, Finding, Looked
 from harness.tracking import Patience, TrackingError, read_back, sync
 from harness.tracking.connection import connected
 from harness.tracking.projection import project_trial
@@ -213,6 +214,34 @@ def test_a_relabelled_ledger_is_read_back_as_it_was_relabelled(ledgers: Ledgers,
     sync(ledger, uri)
     assert leaderboard_from_mlflow(uri, "tiny v1").evidence.relabelled > 0
     same(ledger, uri)
+
+
+def test_what_added_detectors_saw_is_read_back_and_moves_no_rate(ledgers: Ledgers, uri: str) -> None:
+    """Seen when a trial ran, or later by `ganbench relabel`: the same tables either way, and rates as without them."""
+    by = Added("wins(share=0.5)", "wins", "1", "abc", NASTY, seen=True)
+    found = Looked(by, Finding(by.label, 60, math.nan, math.inf, f"{NASTY} \ud800"))
+
+    def looked(record: Record) -> Record:
+        looks = [found.to_json(), Looked(replace(by, label="wins", seen=False)).to_json()]
+        return record if record.trace is None else replace(record, provenance={**record.provenance, "detectors": looks})
+
+    outcomes = {"sn": ("..cb", "...d"), "none": ("eee.", "cccc")}
+    ledger, without = ledgers(outcomes, change=looked), ledgers(outcomes)
+    sync(ledger, uri)
+    same(ledger, uri)
+    later = replace(by, source="another")
+    traced = [record.trial_id for record in ledger.records() if record.trace is not None]
+    write_looks(ledger, {}, {trial: Looked(later) for trial in traced})
+    assert sync(ledger, uri).trials_created == len(traced) == 13
+    same(ledger, uri)
+    assert sync(ledger, uri).trials_unchanged == 16
+    page, plain = leaderboard(ledger), leaderboard(without)
+    assert page.evidence.sources == (("detector", "wins"),)
+    assert page.csv() == plain.csv() and repr(page.board) == repr(plain.board)
+    assert page.evidence.hash() == plain.evidence.hash()
+    told = [set(text.markdown().splitlines()) for text in (page, plain)]
+    added = [line for line in told[0] - told[1] if line.startswith("- ")]
+    assert len(added) == 3, added  # a line for each detector, and one on the changed source
 
 
 def test_sequential_seeds_want_what_the_ledger_s_deciding_definition_wants(ledgers: Ledgers, uri: str) -> None:

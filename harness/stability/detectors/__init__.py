@@ -5,10 +5,10 @@ in ``definitions/``; where they come from is in ``docs/stability.md``.
 """
 
 from harness.stability.detectors.gradients import diverged, exploding_gradient, vanishing_gradient
-from harness.stability.detectors.look import Detector, Look
+from harness.stability.detectors.look import Look, Rule
 from harness.stability.detectors.quality import late_deterioration, mode_collapse, never_converged, oscillation
 
-DETECTORS: dict[str, Detector] = {
+DETECTORS: dict[str, Rule] = {
     "diverged": diverged,
     "exploding_gradient": exploding_gradient,
     "vanishing_gradient": vanishing_gradient,
@@ -18,7 +18,7 @@ DETECTORS: dict[str, Detector] = {
 }
 """All detectors by the failure mode that they find."""
 
-WARNINGS: dict[str, Detector] = {"oscillation": oscillation}
+WARNINGS: dict[str, Rule] = {"oscillation": oscillation}
 """What is worth knowing of a trial, and makes it no failure."""
 
-__all__ = ["DETECTORS", "WARNINGS", "Detector", "Look"]
+__all__ = ["DETECTORS", "WARNINGS", "Look", "Rule"]

@@ -29,7 +29,8 @@ class Look:
     finding: Finding | None = None
 
 
-Detector = Callable[[Trace, Definition], Look]
+Rule = Callable[[Trace, Definition], Look]
+"""A detector of the definitions, whose thresholds stand in them. One of your own is a ``harness.stability.Detector``."""
 
 NOTHING_TO_SEE = Look(seen=False)
 CLEAR = Look(seen=True)

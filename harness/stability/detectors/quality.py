@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from harness.stability.definition import Definition
 from harness.stability.detectors.look import CLEAR, NOTHING_TO_SEE, Look, found, series_of
+from harness.stability.detectors.oscillation import Oscillation
 from harness.trace import Trace
 
 
@@ -93,17 +92,4 @@ def never_converged(trace: Trace, definition: Definition) -> Look:
 def oscillation(trace: Trace, definition: Definition) -> Look:
     """Find a Frechet distance that swings in the second half of training; a warning, not a failure."""
     limits = definition.oscillation
-    series = series_of(trace, "fid")
-    if limits is None or series is None or not (series.values > 0).all():
-        return NOTHING_TO_SEE
-    half = series.steps > 0.5 * trace.budget
-    if half.sum() < limits.least:
-        return NOTHING_TO_SEE
-    changes = np.diff(np.log(series.values[half]))
-    roughness = float(np.median(np.abs(changes)))
-    swings = changes[np.abs(changes) >= limits.swing]
-    turns = int(np.sum(np.sign(swings[1:]) != np.sign(swings[:-1])))
-    if roughness < limits.roughness or turns < limits.turns:
-        return CLEAR
-    reason = f"from evaluation to evaluation the Frechet distance changes by {roughness:.0%}, and turns {turns} times"
-    return found("oscillation", series.steps[half][0], roughness, limits.roughness, reason)
+    return NOTHING_TO_SEE if limits is None else Oscillation(**limits.model_dump()).look(trace)
