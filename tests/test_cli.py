@@ -40,6 +40,7 @@ def test_help_names_every_verb_and_imports_nothing_heavy():
         ("losses", ["hinge", "non_saturating"]),
         ("optimizers", ["adam"]),
         ("metrics", ["fidelity", "mode_coverage"]),
+        ("detectors", ["oscillation"]),
         ("suites", ["quick"]),
     ],
 )
