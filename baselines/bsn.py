@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines import power_iteration
 from harness.models.layers import Layer
-from harness.normalizer import Normalizer
+from harness.normalizer import Claim, Normalizer, mean_of_both_largest_singular_values
 
 
 class BSN(Normalizer):
@@ -25,6 +25,10 @@ class BSN(Normalizer):
     name: ClassVar[str] = "bsn"
     summary: ClassVar[str] = "Every weight over the mean of its two spectral norms."
     paper: ClassVar[str] = "Lin, Sekar & Fanti 2021, arXiv:2009.02773"
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """The mean of both norms is 1."""
+        return (Claim(mean_of_both_largest_singular_values, exactly=1),)
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Carry the left singular vectors' estimates."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baselines import power_iteration
 from harness.models.layers import Layer
-from harness.normalizer import Normalizer
+from harness.normalizer import Claim, Normalizer, mean_of_both_largest_singular_values
 
 
 class BSSN(Normalizer):
@@ -27,6 +27,10 @@ class BSSN(Normalizer):
     paper: ClassVar[str] = "Lin, Sekar & Fanti 2021, arXiv:2009.02773"
 
     scale: float = Field(1.0, gt=0, le=10, description="the factor c on every weight; 1 gives BSN")
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """The mean of both norms is the scale."""
+        return (Claim(mean_of_both_largest_singular_values, exactly=self.scale),)
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Carry the left singular vectors' estimates."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines import power_iteration
 from harness.models.layers import Layer, output_matrix
-from harness.normalizer import Normalizer
+from harness.normalizer import Claim, Normalizer, largest_singular_value
 
 
 class SpectralNorm(Normalizer):
@@ -25,6 +25,10 @@ class SpectralNorm(Normalizer):
     name: ClassVar[str] = "spectral_norm"
     summary: ClassVar[str] = "Every weight over its largest singular value."
     paper: ClassVar[str] = "Miyato et al. 2018, arXiv:1802.05957"
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """sigma(M1) is 1."""
+        return (Claim(largest_singular_value, exactly=1),)
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Carry the left singular vector's estimate, [c_out]."""

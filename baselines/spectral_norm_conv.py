@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from baselines.power_iteration import EPS, WARM_UP, unit
 from harness.models.layers import Layer
-from harness.normalizer import Normalizer
+from harness.normalizer import Claim, Normalizer, operator_norm
 
 
 class SpectralNormConv(Normalizer):
@@ -27,6 +27,10 @@ class SpectralNormConv(Normalizer):
     name: ClassVar[str] = "spectral_norm_conv"
     summary: ClassVar[str] = "Every weight over the operator norm of its convolution."
     paper: ClassVar[str] = "Gouk et al. 2021, arXiv:1804.04368; discussed in Lin, Sekar & Fanti 2021, arXiv:2009.02773"
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """The operator norm is 1."""
+        return (Claim(operator_norm, exactly=1),)
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Carry the left singular vector's estimate, in the shape of the layer's output."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baselines import power_iteration
 from harness.models.layers import Layer, output_matrix
-from harness.normalizer import Normalizer
+from harness.normalizer import Claim, Normalizer, largest_singular_value
 
 
 class SSN(Normalizer):
@@ -27,6 +27,10 @@ class SSN(Normalizer):
     paper: ClassVar[str] = "Lin, Sekar & Fanti 2021, arXiv:2009.02773"
 
     scale: float = Field(1.0, gt=0, le=10, description="the factor c on every weight; 1 gives spectral normalization")
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """sigma(M1) is the scale."""
+        return (Claim(largest_singular_value, exactly=self.scale),)
 
     def init_state(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Carry the left singular vector's estimate, [c_out]."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from harness.models.layers import Layer
-from harness.normalizer import Normalizer
+from harness.normalizer import Claim, Normalizer, largest_absolute_entry
 
 
 class WeightClipping(Normalizer):
@@ -24,6 +24,10 @@ class WeightClipping(Normalizer):
     paper: ClassVar[str] = "Arjovsky et al. 2017, arXiv:1701.07875"
 
     bound: float = Field(0.01, gt=0, le=100, description="the largest absolute value c")
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """No entry is larger than the bound."""
+        return (Claim(largest_absolute_entry, at_most=self.bound),)
 
     def project(self, params: Mapping[str, Tensor], layer: Layer) -> Mapping[str, Tensor]:
         """Clamp."""

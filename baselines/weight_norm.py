@@ -11,6 +11,9 @@ from torch import Tensor
 from harness.models.layers import Layer, per_output, row_norms
 from harness.normalizer import Normalizer
 
+EPS = 1e-12
+"""A trained g over it is still a number in every precision."""
+
 
 class WeightNorm(Normalizer):
     """Learn the length of each output unit's weight apart from its direction (Salimans & Kingma 2016, equation 2).
@@ -21,6 +24,7 @@ class WeightNorm(Normalizer):
     """
 
     name: ClassVar[str] = "weight_norm"
+    version: ClassVar[str] = "2"  # 1 divided a unit of exact zeros by a number so small that a trained g overflowed
     summary: ClassVar[str] = "Direction and trained length of every unit's weight, apart."
     paper: ClassVar[str] = "Salimans & Kingma 2016, arXiv:1602.07868"
 
@@ -32,5 +36,5 @@ class WeightNorm(Normalizer):
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return g v / ||v||; a unit whose v is zero stays zero."""
-        length = row_norms(weight, layer).clamp_min(torch.finfo(weight.dtype).tiny)
+        length = row_norms(weight, layer).clamp_min(EPS)
         return weight * per_output(params["g"] / length, layer), state

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.models.layers import Layer, per_output, row_norms
-from harness.normalizer import NETWORKS, Normalizer
+from harness.normalizer import NETWORKS, Claim, Normalizer, length_of_every_output_unit
 
 EPS = 1e-8
 """Added to the norm, as in the authors' residual-network code."""
@@ -31,6 +31,11 @@ class WeightNormStrict(Normalizer):
     summary: ClassVar[str] = "Every unit's weight over its norm, no bias, translated PReLU, both networks."
     paper: ClassVar[str] = "Xiang & Li 2017, arXiv:1704.03971"
     networks: ClassVar[frozenset[str]] = NETWORKS
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """In hidden layers every unit's length is 1; in a transposed convolution, 1 for the taps that a pixel sees."""
+        length = layer.stride if layer.kind == "conv_transpose" else 1
+        return () if layer.last else (Claim(length_of_every_output_unit, exactly=length),)
 
     def has_bias(self, layer: Layer) -> bool:
         """Keep a bias (beta) in the affine last layer only."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.models.layers import Layer
+    from harness.normalizer import Claim
 
 COMPOSITE = "composite"
 
@@ -70,6 +71,11 @@ class Composite(Normalizer):
         """Refuse what any part refuses."""
         reasons = ((part, part.refuse(layers)) for part in self.parts)
         return next((f"({part.name}) {reason}" for part, reason in reasons if reason), None)
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """What the part claims that has the last word on effective weights; where none reparametrizes, what all claim."""
+        owner = self._owner("reparametrize")
+        return tuple(claim for part in ([owner] if owner else self.parts) for claim in part.claims(layer))
 
     def has_bias(self, layer: Layer) -> bool:
         """Keep the bias unless a part takes its place."""

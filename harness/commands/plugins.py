@@ -76,8 +76,10 @@ def check(
         outcomes = []
         for outcome in check_normalizer(checked, found):
             outcomes.append(outcome)
-            if not as_json:
+            if not (as_json or outcome.waiting):
                 _print_outcome(outcome)
+        if not as_json:
+            _print_sum(checked.label(), outcomes)
         results.append(conformance(checked, outcomes))
     if as_json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
@@ -99,9 +101,26 @@ def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | Non
 
 
 def _print_outcome(outcome: Check) -> None:
+    from rich.padding import Padding
+    from rich.table import Table
+
     mark = "[yellow]skipped[/]" if outcome.skipped else "[green]passed[/]" if outcome.passed else "[red]FAILED[/]"
-    detail = f"\n          {escaped(outcome.detail)}" if outcome.detail else ""
-    terminal().print(f"  {mark}{' ' * (1 + (not outcome.skipped))}{outcome.claim}{detail}")
+    detail = f"\n[dim]{escaped(outcome.detail)}[/]" if outcome.detail else ""
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=len("skipped"))
+    line.add_row(mark, f"{outcome.claim}{detail}")
+    terminal().print(Padding(line, (0, 0, 0, 2), expand=False), highlight=False)
+
+
+def _print_sum(label: str, outcomes: list[Check]) -> None:
+    failed, waiting = (sum(getattr(outcome, what) for outcome in outcomes) for what in ("failed", "waiting"))
+    passed = sum(outcome.passed for outcome in outcomes)
+    rest = len(outcomes) - passed - failed - waiting
+    words = f"passes all {passed} checks" if not failed else f"fails {failed} of {passed + failed} checks"
+    more = (f"; {waiting} more wait until that is mended" if waiting else "") + (
+        f"; {rest} cannot apply" if rest else ""
+    )
+    terminal().print(f"[bold]{escaped(label)} {words}[/]{more}", highlight=False)
 
 
 def _suite_line(path: Path) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.conformance.outcome import Failed, Skipped, parts_of
-from harness.conformance.state import differences
-from harness.conformance.subject import Subject
+from harness.conformance.subject import Subject, differences
 
 if TYPE_CHECKING:
     from harness.training.training import Training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import traceback
@@ -22,12 +23,14 @@ class Check:
         passed: Whether it was tried and holds.
         detail: Where it does not hold, what was found, where and what to do; why it was skipped; or what was measured.
         skipped: Whether it was not tried, because the claim cannot apply or an earlier failure would show again.
+        waiting: Whether it was not tried for that second reason.
     """
 
     claim: str
     passed: bool
     detail: str = ""
     skipped: bool = False
+    waiting: bool = False
 
     @property
     def failed(self) -> bool:
@@ -77,7 +80,7 @@ def place_of_hook(normalizer: Normalizer, hook: str) -> str:
 
     for part in parts_of(normalizer):
         function = getattr(type(part), hook, None)
-        code = getattr(function, "__code__", None)
+        code = getattr(inspect.unwrap(function), "__code__", None) if function else None
         if code is not None and function is not getattr(Base, hook, None):
             return f"{code.co_filename}:{code.co_firstlineno}"
     return ""

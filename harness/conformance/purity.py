@@ -14,13 +14,29 @@ from harness.conformance.subject import Subject, an_input, cast, same, start
 if TYPE_CHECKING:
     from harness.normalizer import Normalizer
 
+BOUNDS = ("Gt", "Ge", "Lt", "Le", "Interval")
+"""What pydantic calls the ends of a range."""
 
-def describes_itself(subject: Subject) -> None:
-    """Name, version and summary are there."""
+
+def describes_itself(subject: Subject) -> str:
+    """Name, version and summary are there, and every number that a suite can set has a range and a description."""
+    told = []
     for part in parts_of(subject.normalizer):
         for key in ("name", "version", "summary"):
             if not getattr(part, key):
                 raise Failed(f"the class attribute {key!r} of {type(part).__name__} is empty; fill it in")
+        for name, field in part.parameters().items():
+            bounds = [bound for bound in field.metadata if type(bound).__name__ in BOUNDS]
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool) and not bounds:
+                raise Failed(
+                    f"the parameter {name!r} of {type(part).__name__} has no range, so that no wrong value is refused;"
+                    f" write {name}: float = Field({field.default}, gt=0, le=10, description='...')"
+                )
+            if not field.description:
+                raise Failed(f"the parameter {name!r} of {type(part).__name__} has no description; Field takes one")
+        values = "".join(f", {name} {getattr(part, name)}" for name in type(part).model_fields)
+        told.append(f"{part.name} version {part.version}{values}")
+    return "; ".join(told)
 
 
 def keeps_forms(subject: Subject) -> None:

@@ -7,7 +7,6 @@ import io
 import itertools
 import sys
 from types import ModuleType
-from typing import Any
 
 from harness.conformance.outcome import Failed, parts_of
 from harness.conformance.subject import Subject, same, start
@@ -94,13 +93,3 @@ def is_restored(subject: Subject) -> None:
                 raise Failed(
                     f"the {who}'s {words} differ two steps after a training was restored; keep all in the state"
                 )
-
-
-def differences(a: Any, b: Any) -> float:
-    """Return the largest absolute difference of two equally formed collections of tensors; NaN where one is NaN."""
-    import torch
-    from torch.utils import _pytree as pytree
-
-    pairs = zip(pytree.tree_leaves(a), pytree.tree_leaves(b), strict=True)
-    found = [(x - y).abs().max() for x, y in pairs if isinstance(x, torch.Tensor) and x.numel()]
-    return float(torch.stack([value.double() for value in found]).max())

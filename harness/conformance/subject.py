@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from harness.cell import Cell
-    from harness.models.layers import Layer
-    from harness.models.network import Network
+    from harness.models.network import Initializer, Network
     from harness.models.operations import Tree
     from harness.normalizer import Normalizer
     from harness.registry import Catalog
@@ -110,25 +109,24 @@ def start(network: Network, scale: float = 1.0, seed: int = 1) -> tuple[Tree, Tr
     """Return parameters and state of a network whose raw weights have a standard deviation of ``scale``."""
     import torch
 
-    def draw(layer: Layer, generator: torch.Generator) -> torch.Tensor:
-        return scale * torch.randn(layer.shape, generator=generator)
-
-    # The normalizer's own initial weights are not what is checked: these have the asked scale under every one.
-    params, _ = network.init(draw, torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1))
-    return _restarted(network, params, draw, seed)
+    return start_from(network, lambda layer, generator: scale * torch.randn(layer.shape, generator=generator), seed)
 
 
-def _restarted(network: Network, params: Tree, draw: Any, seed: int) -> tuple[Tree, Tree]:
+def start_from(network: Network, draw: Initializer, seed: int = 1) -> tuple[Tree, Tree]:
+    """Return parameters and state of a network whose raw weights are drawn by ``draw``.
+
+    The normalizer's own initial weights are not what is checked: these are the same under every one.
+    """
     import torch
 
+    params, _ = network.init(draw, torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1))
     raw, own = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
     state: Tree = {}
-    fresh: Tree = {name: dict(layer) for name, layer in params.items()}
     for name, layer in network.weighted.items():
         weight = draw(layer, raw)
-        fresh[name] |= {"weight": weight, **network.normalizer.init_params(weight, layer, own)}
+        params[name] |= {"weight": weight, **network.normalizer.init_params(weight, layer, own)}
         state[name] = network.normalizer.init_state(weight, layer, own)
-    return fresh, state
+    return params, state
 
 
 def an_input(network: Network) -> torch.Tensor:
@@ -157,3 +155,13 @@ def same(a: Tree, b: Tree) -> bool:
         and all(torch.equal(a[name][key].nan_to_num(), b[name][key].nan_to_num()) for key in a[name])
         for name in a
     )
+
+
+def differences(a: Any, b: Any) -> float:
+    """Return the largest absolute difference of two equally formed collections of tensors; NaN where one is NaN."""
+    import torch
+    from torch.utils import _pytree as pytree
+
+    pairs = zip(pytree.tree_leaves(a), pytree.tree_leaves(b), strict=True)
+    found = [(x - y).abs().max() for x, y in pairs if isinstance(x, torch.Tensor) and x.numel()]
+    return float(torch.stack([value.double() for value in found]).max())

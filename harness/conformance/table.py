@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.conformance import cost, finiteness, gradients, modes, purity, state, streams, training
+from harness.conformance import claims, cost, finiteness, gradients, modes, purity, state, streams, training
 from harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
 from harness.conformance.subject import Subject
 
@@ -54,6 +54,7 @@ CHECKS: tuple[Entry, ...] = (
     Entry("has finite values and gradients for weights of scale 1e-4 to 1e4 and 0", finiteness.is_finite, _SOUND),
     Entry("has the gradient that float64 finite differences have", gradients.is_the_derivative, _SOUND),
     Entry("can be differentiated twice", gradients.is_twice_differentiable, (*_SOUND, gradients.is_the_derivative)),
+    Entry("keeps its claims on structured kernels, by exact singular values", claims.keeps_its_claims, _SOUND),
     Entry("goes on bit for bit from a saved state", state.is_restored, _SOUND),
     Entry("runs batched over seeds and keeps them apart", modes.runs_batched, _SOUND),
     Entry("is compiled as a whole", modes.runs_compiled, (*_SOUND, purity.prints_nothing)),
@@ -77,7 +78,7 @@ def check_normalizer(normalizer: Normalizer, catalog: Catalog, checks: Sequence[
     for entry in checks:
         cause = next((failed[needed] for needed in entry.needs if needed in failed), None)
         if cause is not None:
-            yield Check(entry.claim, False, f"not tried until it {cause}", True)
+            yield Check(entry.claim, False, f"not tried until it {cause}", skipped=True, waiting=True)
             continue
         outcome = _outcome(entry, subject)
         if outcome.failed:
@@ -91,7 +92,7 @@ def _outcome(entry: Entry, subject: Subject) -> Check:
         with _apart():
             measured = entry.check(subject)
     except Skipped as reason:
-        return Check(entry.claim, False, str(reason), True)
+        return Check(entry.claim, False, str(reason), skipped=True)
     except Failed as error:
         return Check(entry.claim, False, _at(str(error), place_of_hook(normalizer, error.hook)))
     except Exception as error:

@@ -1,22 +1,4 @@
-"""The contract of a normalizer: what keeps a network stable.
-
-A normalizer may initialise weights, reparametrize them, keep state, replace or follow activations, add penalties to the
-discriminator's loss, and project the discriminator's parameters after its updates. It is pure: every hook is a
-function of its arguments, keeps shapes and dtypes, changes no argument in place, and draws random numbers only from
-the generator that it is given. The harness calls :meth:`Normalizer.reparametrize` for every weight once per
-discriminator step; the real, the fake and every other pass of that step then see the same effective weights. The
-generator's step calls it again with the discriminator's new weights and discards the state that it returns, so that
-state advances once per discriminator step and never with the generator's.
-
-The simplest normalizer:
-
-    class Halve(Normalizer):
-        name = "halve"
-        summary = "Half of every weight."
-
-        def reparametrize(self, weight, params, state, layer):
-            return 0.5 * weight, state
-"""
+"""The hooks of a normalizer, each with what it is given and what it must return."""
 
 from __future__ import annotations
 
@@ -31,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.models.layers import Layer
+    from harness.normalizer.claims import Claim
 
 NETWORKS = frozenset({"generator", "discriminator"})
 MODES = frozenset({"compiled", "batched"})
@@ -67,6 +50,17 @@ class Normalizer(Plugin):
             layers: The layer table of a network that it is to be applied to.
         """
         return None
+
+    def claims(self, layer: Layer) -> tuple[Claim, ...]:
+        """Return what holds of a layer's effective weight, for instance that its largest singular value is at most 1.
+
+        A claim speaks of weights after :meth:`project`, with trained parameters as they start, and of a state that has
+        come to rest on them. ``ganbench check`` measures it exactly; see ``harness/normalizer/claims.py``.
+
+        Args:
+            layer: What the layer is and where it stands.
+        """
+        return ()
 
     def has_bias(self, layer: Layer) -> bool:
         """Say whether a weight layer keeps its bias."""
