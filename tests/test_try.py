@@ -145,7 +145,9 @@ def test_the_paragraph_says_it_in_the_leaderboards_words_and_where_the_leaderboa
     assert "of none's, which ran at another time or place" in done.output
     (page,) = Path("results/try/toy").glob("*/leaderboard/leaderboard.html")
     assert str(page) in done.output
-    assert "ganbench try bad.py --suite toy.yaml --seeds 4" in page.read_text()
+    text = page.read_text()
+    assert "ganbench try bad.py --suite toy.yaml --seeds 4 --plugin data.py" in text
+    assert str(whole_place) not in text
 
 
 def test_too_few_seeds_are_said_to_be_that_with_how_many_would_tell(place):

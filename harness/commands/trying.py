@@ -73,7 +73,7 @@ def try_(
     console = Console(stderr=as_json)
     found, tried = chosen_normalizers(normalizer, plugin)
     read = load_suite(suite, catalog=found).with_seeds(seeds).with_gpus(gpus)
-    wanted = against_baseline(read, tried, _command(normalizer, suite, seeds))
+    wanted = against_baseline(read, tried, _command(normalizer, suite, seeds, plugin))
     place = results if results is not None else default_results(read, tried)
     ledger = Ledger(place)
     sources = _sources(read, from_) if reuse else []
@@ -141,8 +141,10 @@ def _check_ready(suite: TrySuite, ledgers: list[Ledger], address: str, data_dir:
 
 
 def _say_plan(console: Console, read: Suite, wanted: TrySuite, taken: TakenOver) -> None:
+    from reports.formatting import plain
+
     def tell(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+        console.print(plain(text), style=style, highlight=False, soft_wrap=True, markup=False)
 
     if read.sequential is not None:
         tell(
@@ -202,11 +204,15 @@ def _refuse_other_data(page: Leaderboard, ledger: Ledger) -> None:
         )
 
 
-def _command(normalizer: str, suite: str, seeds: int | None) -> str:
+def _command(normalizer: str, suite: str, seeds: int | None, plugins: list[str] | None) -> str:
     """Return the command as a page shows it: with files' names, and without where they stand on this machine."""
     import shlex
 
-    words = ["ganbench", "try", Path(normalizer).name if normalizer.endswith(".py") else normalizer]
-    words += ["--suite", Path(suite).name] if suite != "quick" else []
+    def name(text: str) -> str:
+        return Path(text).name if text.endswith((".py", ".yaml", ".yml")) else text
+
+    words = ["ganbench", "try", name(normalizer)]
+    words += ["--suite", name(suite)] if suite != "quick" else []
     words += ["--seeds", str(seeds)] if seeds is not None else []
+    words += [word for plugin in plugins or [] for word in ("--plugin", name(plugin))]
     return shlex.join(words)
