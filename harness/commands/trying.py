@@ -184,7 +184,7 @@ def _json(
         "seeds": suite.seeds,
         "complete": page.evidence.committed == page.evidence.planned,
         "trained": trained,
-        "reused": page.evidence.committed - trained,
+        "committed_before": page.evidence.committed - trained,
         "tried": [found.to_json() for found in answers],
         "left_out": list(suite.left_out),
         "notes": notes(page.evidence, page.board),
