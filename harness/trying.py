@@ -142,6 +142,20 @@ def unfinished(suite: TrySuite, ledgers: Iterable[Ledger]) -> list[Cell]:
     return list({trial.cell.id: trial.cell for trial in suite.trials() if trial.id not in held}.values())
 
 
+def timed_apart(suite: TrySuite, ledger: Ledger) -> bool:
+    """Say whether the baseline's trials ran on other machines than those that are tried, or were all begun before them.
+
+    The times of their steps are then compared across whatever else those machines had to do.
+    """
+    tried = {cell.id: cell.normalizer.label() in suite.tried for cell in suite.cells}
+    rows = [row for row in ledger.summary() if row["cell"] in tried]
+    new, old = ([row for row in rows if tried[row["cell"]] is which] for which in (True, False))
+    if not new or not old:
+        return False
+    before = max(row["started"] for row in old) < min(row["started"] for row in new)
+    return before or {row["host"] for row in old} != {row["host"] for row in new}
+
+
 def begin(suite: TrySuite, ledger: Ledger, sources: Sequence[Ledger]) -> TakenOver:
     """Write the plan of a try, and take over the records that other ledgers have of it. Doing it twice changes nothing.
 

@@ -51,6 +51,7 @@ class Finding:
         pair: The comparison.
         seeds: About how many seeds in each setting would separate the two at the rates seen; None where they are separated,
             or failed equally often.
+        timed_apart: Whether times of steps are compared across times or places.
         text: The paragraph.
     """
 
@@ -62,6 +63,7 @@ class Finding:
     change: Change
     pair: Pair
     seeds: int | None
+    timed_apart: bool
     text: str
 
     def to_json(self) -> dict[str, Any]:
@@ -92,18 +94,25 @@ class Finding:
                 for protocol in self.row.quality
             },
             "step_time": _finite(self.row.cost / self.base.cost),
+            "timed_apart": self.timed_apart,
             "text": self.text,
         }
 
 
-def findings(found: Leaderboard) -> list[Finding]:
-    """Return what a try's leaderboard says of each normalizer against the baseline, in the plan's order."""
+def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[Finding]:
+    """Return what a try's leaderboard says of each normalizer against the baseline, in the plan's order.
+
+    Args:
+        found: The leaderboard.
+        timed_apart: Whether the baseline's trials ran at another time or place, so that times say little.
+    """
     evidence, board = found.evidence, found.board
-    baseline = evidence.plan["baseline"]
-    return [_finding(evidence, board, name, baseline) for name in evidence.normalizers if name != baseline]
+    names = [name for name in evidence.normalizers if name != evidence.plan["baseline"]]
+    return [_finding(evidence, board, name, timed_apart=timed_apart) for name in names]
 
 
-def _finding(evidence: Evidence, board: Board, name: str, baseline: str) -> Finding:
+def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) -> Finding:
+    baseline = str(evidence.plan["baseline"])
     rows = {row.normalizer: row for row in board.rows}
     row, base = rows[name], rows[baseline]
     pair = next(item for item in board.pairs if {item.first, item.second} == {name, baseline})
@@ -120,11 +129,11 @@ def _finding(evidence: Evidence, board: Board, name: str, baseline: str) -> Find
         _modes(row, base),
         *_errors(evidence, name),
         *_quality(row, base),
-        *_cost(row, base),
+        *_cost(row, base, timed_apart=timed_apart),
     ]
     seeds = seeds_to_separate(pair) if verdict == OPEN else None
     text = unmarked(" ".join(sentences))
-    return Finding(name, baseline, verdict, row, base, against, pair, seeds, text)
+    return Finding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
 
 
 def notes(evidence: Evidence, board: Board) -> list[str]:
@@ -185,9 +194,12 @@ def _quality(row: Row, base: Row) -> list[str]:
     return [f"Median quality, failures being worst: {'; '.join(reached)}."] if reached else []
 
 
-def _cost(row: Row, base: Row) -> list[str]:
+def _cost(row: Row, base: Row, *, timed_apart: bool) -> list[str]:
     ratio = row.cost / base.cost
-    return [f"Time per step: {factor(ratio)} of {named(base.normalizer)}'s."] if math.isfinite(ratio) else []
+    if not math.isfinite(ratio):
+        return []
+    but = ", which ran at another time or place: whatever else went on there is in it" if timed_apart else ""
+    return [f"Time per step: {factor(ratio)} of {named(base.normalizer)}'s{but}."]
 
 
 def _counts(row: Row) -> dict[str, Any]:

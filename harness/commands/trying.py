@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.suite import Suite
     from harness.trying import TakenOver, TrySuite
     from reports import Leaderboard
+    from reports.tried import Finding
 
 
 def try_(
@@ -65,13 +66,14 @@ def try_(
     from harness.progress import SweepDisplay
     from harness.suite import load_suite
     from harness.sweep import run
-    from harness.trying import against_baseline, begin, default_results, known_ledgers
+    from harness.trying import against_baseline, begin, default_results, known_ledgers, timed_apart
     from reports import leaderboard
+    from reports.tried import findings
 
     console = Console(stderr=as_json)
     found, tried = chosen_normalizers(normalizer, plugin)
     read = load_suite(suite, catalog=found).with_seeds(seeds).with_gpus(gpus)
-    wanted = against_baseline(read, tried, _command(normalizer, suite, seeds))
+    wanted = against_baseline(read, tried, _command(normalizer, suite, seeds, plugin))
     place = results if results is not None else default_results(read, tried)
     ledger = Ledger(place)
     sources = _sources(read, from_) if reuse else []
@@ -99,10 +101,11 @@ def try_(
     _refuse_other_data(page, ledger)
     out = ledger.beside("leaderboard")
     page.write(out)
+    answers = findings(page, timed_apart=timed_apart(wanted, ledger))
     if as_json:
-        print(json.dumps(_json(wanted, page, ledger, out, report.committed), indent=1, ensure_ascii=False))
+        print(json.dumps(_json(wanted, page, answers, ledger, out, report.committed), indent=1, ensure_ascii=False))
     else:
-        _say_findings(console, wanted, page, out)
+        _say_findings(console, page, answers, out)
     if report.missing:
         console.print(f"{report.missing} trials are missing; the same command continues", style="yellow")
         raise typer.Exit(INCOMPLETE)
@@ -138,8 +141,10 @@ def _check_ready(suite: TrySuite, ledgers: list[Ledger], address: str, data_dir:
 
 
 def _say_plan(console: Console, read: Suite, wanted: TrySuite, taken: TakenOver) -> None:
+    from reports.formatting import plain
+
     def tell(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+        console.print(plain(text), style=style, highlight=False, soft_wrap=True, markup=False)
 
     if read.sequential is not None:
         tell(
@@ -157,10 +162,10 @@ def _say_plan(console: Console, read: Suite, wanted: TrySuite, taken: TakenOver)
         tell(f"not reused: {problem}", "yellow")
 
 
-def _say_findings(console: Console, suite: TrySuite, page: Leaderboard, out: Path) -> None:
-    from reports.tried import findings, notes
+def _say_findings(console: Console, page: Leaderboard, answers: list[Finding], out: Path) -> None:
+    from reports.tried import notes
 
-    for found in findings(page):
+    for found in answers:
         console.print()
         console.print(found.text, highlight=False, markup=False)
     for note in notes(page.evidence, page.board):
@@ -169,16 +174,18 @@ def _say_findings(console: Console, suite: TrySuite, page: Leaderboard, out: Pat
     console.print(f"the leaderboard of both: {out / 'leaderboard.html'}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _json(suite: TrySuite, page: Leaderboard, ledger: Ledger, out: Path, trained: int) -> dict[str, object]:
-    from reports.tried import findings, notes
+def _json(
+    suite: TrySuite, page: Leaderboard, answers: list[Finding], ledger: Ledger, out: Path, trained: int
+) -> dict[str, object]:
+    from reports.tried import notes
 
     return {
         "suite": suite.name,
         "seeds": suite.seeds,
         "complete": page.evidence.committed == page.evidence.planned,
         "trained": trained,
-        "reused": page.evidence.committed - trained,
-        "tried": [found.to_json() for found in findings(page)],
+        "committed_before": page.evidence.committed - trained,
+        "tried": [found.to_json() for found in answers],
         "left_out": list(suite.left_out),
         "notes": notes(page.evidence, page.board),
         "results": ledger.where,
@@ -197,11 +204,15 @@ def _refuse_other_data(page: Leaderboard, ledger: Ledger) -> None:
         )
 
 
-def _command(normalizer: str, suite: str, seeds: int | None) -> str:
+def _command(normalizer: str, suite: str, seeds: int | None, plugins: list[str] | None) -> str:
     """Return the command as a page shows it: with files' names, and without where they stand on this machine."""
     import shlex
 
-    words = ["ganbench", "try", Path(normalizer).name if normalizer.endswith(".py") else normalizer]
-    words += ["--suite", Path(suite).name] if suite != "quick" else []
+    def name(text: str) -> str:
+        return Path(text).name if text.endswith((".py", ".yaml", ".yml")) else text
+
+    words = ["ganbench", "try", name(normalizer)]
+    words += ["--suite", name(suite)] if suite != "quick" else []
     words += ["--seeds", str(seeds)] if seeds is not None else []
+    words += [word for plugin in plugins or [] for word in ("--plugin", name(plugin))]
     return shlex.join(words)

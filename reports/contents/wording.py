@@ -174,11 +174,13 @@ def _outlook(pair: Pair) -> str:
 def seeds_to_separate(pair: Pair) -> int | None:
     """Return about how many seeds in each setting would separate the two, if discordant pairs went on as they came.
 
+    No fewer than bring as many discordant pairs as any claim needs: of few pairs the approximation would promise more.
     None where they failed equally often, or share no pairs.
     """
     if not math.isfinite(pair.enough):
         return None
-    return math.ceil(pair.enough / max(1, pair.groups_first + pair.groups_second + pair.groups_level))
+    least = pair.needed * pair.shared / (pair.only_first + pair.only_second)
+    return math.ceil(max(pair.enough, least) / max(1, pair.groups_first + pair.groups_second + pair.groups_level))
 
 
 def _disagreement(pair: Pair) -> str:
