@@ -10,7 +10,7 @@ from typing import Any
 from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.devices import device_of
-from harness.errors import InputError, Interrupted, LedgerError
+from harness.errors import InputError, Interrupted, LedgerError, PluginError, UnknownNameError
 from harness.interruption import interruption, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.ledger.running import announced
@@ -18,6 +18,7 @@ from harness.registry import Catalog, PluginSource
 from harness.scheduling.endings import (
     FAULT,
     MEMORY,
+    PLUGIN,
     PREEMPTED,
     RESULTS,
     STOPPED,
@@ -68,7 +69,7 @@ class Task:
 @lru_cache(maxsize=1)
 def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None, device: str) -> Workshop:
     # A process serves one sweep; its data and prepared metrics are kept from trial to trial.
-    return Workshop(Catalog(sources), Store.find(data_dir), device)
+    return Workshop(Catalog(sources, tolerant=True), Store.find(data_dir), device)
 
 
 @lru_cache(maxsize=1)
@@ -121,6 +122,9 @@ def execute(task: Task) -> Done:
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Interrupted, PREEMPTED),
     (MemoryError, MEMORY),
+    # It harms the trials that name it; a node is not the worse for it.
+    (PluginError, PLUGIN),
+    (UnknownNameError, PLUGIN),
     # A disk that is full, a folder or a data set that is not there: another node may have what this one lacks.
     (LedgerError, RESULTS),
     (InputError, UNFIT),

@@ -180,7 +180,7 @@ def lose(schedule: Schedule, kind: Kind, times: int, nodes: Sequence[Node] = TEN
 def test_a_lost_trial_is_tried_again_later_and_later_and_given_up_in_the_end(cell):
     events, starts = lose(Schedule(trials(cell, 1)), WORKER, 100)
     assert [type(event) for event in events] == [Retried] * WORKER.budget + [Lost]
-    assert "given up after 21 attempts; the last: because" in events[-1].reason
+    assert "given up after 7 attempts; the last: because" in events[-1].reason
     waits = [later - sooner for sooner, later in itertools.pairwise(starts)]
     assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
     assert set(waits[6:]) == {60}

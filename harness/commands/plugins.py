@@ -43,9 +43,9 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
             table.add_row(name, _suite_line(path))
     else:
         kind = next(kind for kind, group in KINDS.items() if group == f"ganbench.{what}")
-        for listed in catalog(plugin).listing(kind):
+        for listed in catalog(plugin, tolerant=True).listing(kind):
             if listed.plugin is None:
-                table.add_row(listed.name, f"[red]cannot be loaded:[/] {escaped(listed.error)}", "")
+                table.add_row(escaped(listed.name), f"[red]cannot be used:[/] {escaped(listed.error)}", "")
             else:
                 table.add_row(listed.name, escaped(listed.plugin.summary), escaped(listed.plugin.paper))
     console.print(table)
