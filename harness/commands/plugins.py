@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from harness.commands.common import BAD_INPUT, PluginOption, catalog, escaped, terminal
+from harness.commands.common import BAD_INPUT, PluginOption, catalog, escaped, say, terminal
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
 
     console = terminal()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    broken: list[str] = []
     if what == What.suites:
         for name, path in shipped_suites().items():
             table.add_row(name, _suite_line(path))
@@ -45,10 +46,12 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
         kind = next(kind for kind, group in KINDS.items() if group == f"ganbench.{what}")
         for listed in catalog(plugin, tolerant=True).listing(kind):
             if listed.plugin is None:
-                table.add_row(escaped(listed.name), f"[red]cannot be used:[/] {escaped(listed.error)}", "")
+                broken.append(listed.error)
             else:
                 table.add_row(listed.name, escaped(listed.plugin.summary), escaped(listed.plugin.paper))
     console.print(table)
+    for error in broken:
+        say(f"cannot be used: {error}", style="red")
 
 
 def check(
