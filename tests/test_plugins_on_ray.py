@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +14,7 @@ from harness import read_ledger, run
 from harness.cluster import executor
 from harness.plugin_source import PluginSource
 from harness.registry import Catalog
-from harness.scheduling.endings import WORKER
+from harness.scheduling.endings import WORKER, Event, Note
 from harness.stability import METHOD_ERROR
 
 ROOT = Path(harness.__file__).parent.parent
@@ -48,65 +45,58 @@ class Killer(Normalizer):
 """
 
 
-def points_only(tiny: Path, *normalizers: str) -> Path:
-    text = tiny.read_text().replace("[none, spectral_norm]", f"[{', '.join(normalizers)}, spectral_norm]")
-    tiny.write_text(text[: text.index("  - dataset: digits")].replace("steps: 40", "steps: 10"))
-    return tiny
-
-
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[RayNodes]:
-    """A head that runs nothing and two nodes, which see ganbench, and nothing of the driver's folders."""
-    made = RayNodes()
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a head that runs nothing and a node, which see ganbench, and nothing of the driver's folders."""
+    nodes = RayNodes()
     elsewhere = {"PYTHONPATH": str(ROOT)}
     (tmp_path / "elsewhere").mkdir()
     try:
-        made.start("--num-cpus=0", environment=elsewhere, cwd=tmp_path / "elsewhere")
-        for address in ("127.0.0.2", "127.0.0.3"):
-            options = (f"--node-ip-address={address}", "--num-cpus=1")
-            made.start(*options, environment=elsewhere, cwd=tmp_path / "elsewhere")
-        made.wait(3)
-        yield made
+        nodes.start("--num-cpus=0", environment=elsewhere, cwd=tmp_path / "elsewhere")
+        nodes.start("--node-ip-address=127.0.0.2", "--num-cpus=2", environment=elsewhere, cwd=tmp_path / "elsewhere")
+        nodes.wait(2)
+        for key, value in nodes.environment.items():
+            monkeypatch.setenv(key, value)
+        yield nodes.address
     finally:
-        made.close()
+        nodes.close()
 
 
-def test_a_package_travels_to_nodes_that_cannot_see_its_folder(nodes, tiny, tmp_path, monkeypatch):
+def test_a_package_travels_to_a_node_that_cannot_see_it_and_who_kills_its_workers_harms_nobody_else(
+    node, tiny, tmp_path, monkeypatch
+):
+    """One sweep with three plugins: a package, a file that ends its process, and one that cannot be imported.
+
+    How often a trial whose process ended is tried again is a test of the schedule's; not at all is enough here.
+    """
     desk = tmp_path / "desk"
     (desk / "my_norms").mkdir(parents=True)
     (desk / "my_norms" / "norm.py").write_text(NORM)
     (desk / "my_norms" / "factors.py").write_text("HALF = 0.5\n")
+    (desk / "killer.py").write_text(KILLER)
     (desk / "broken.py").write_text("1 / 0\n")
-    suite = points_only(tiny, "halve")
-    command = [sys.executable, "-m", "harness.cli", "run", suite, "--results", tmp_path / "out"]
-    command += ["--address", nodes.address, "--plugin", "my_norms.norm", "--plugin", "broken.py"]
-    environment = os.environ | nodes.environment | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    done = subprocess.run(
-        [*command, "--tracking-uri", "off"], cwd=desk, env=environment, capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "ZeroDivisionError: division by zero (broken.py:1)" in done.stdout
-    records = [
-        record
-        for record in read_ledger(tmp_path / "out").records()
-        if record.spec["cell"]["normalizer"]["name"] == "halve"
-    ]
-    assert len(records) == 4
-    assert METHOD_ERROR not in {record.verdict.outcome for record in records}, records[0].verdict.message
+    text = tiny.read_text().replace("[none, spectral_norm]", "[killer, halve, spectral_norm]")
+    tiny.write_text(text[: text.index("  - dataset: digits")].replace("steps: 40", "steps: 10"))
     monkeypatch.chdir(desk)
+    monkeypatch.setitem(executor.KINDS, "WorkerCrashedError", replace(WORKER, budget=0))
+    events: list[Event | None] = []
+    report = run(
+        tiny,
+        tmp_path / "out",
+        address=node,
+        plugins=["my_norms.norm", "killer.py", "broken.py"],
+        seeds=1,
+        on_event=lambda report, event: events.append(event),
+    )
+    assert (report.committed, report.missing, report.given_up) == (4, 2, {"killer": 2})
+    assert all("process killed" in reason for reason in report.lost.values())
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert notes == ["--plugin broken.py: ZeroDivisionError: division by zero (broken.py:1)"]
+    records = list(read_ledger(tmp_path / "out").records())
+    assert METHOD_ERROR not in {record.verdict.outcome for record in records}, records[0].verdict.message
+    sources = {
+        record.spec["cell"]["normalizer"]["name"]: record.provenance["sources"]["normalizer"] for record in records
+    }
+    assert sources.keys() == {"halve", "spectral_norm"}
     halve = Catalog([PluginSource.read("my_norms.norm")]).create("normalizer", "halve")
-    assert {record.provenance["sources"]["normalizer"] for record in records} == {halve.source()}
-
-
-def test_a_normalizer_that_kills_its_workers_is_given_up_and_every_other_trial_is_committed(
-    tiny, tmp_path, monkeypatch
-):
-    """How often it is tried is a test of the schedule's; once more is enough here."""
-    monkeypatch.setitem(executor.KINDS, "WorkerCrashedError", replace(WORKER, budget=1))
-    plugin = tmp_path / "killer.py"
-    plugin.write_text(KILLER)
-    report = run(points_only(tiny, "killer"), tmp_path / "out", plugins=[str(plugin)])
-    committed = [record.spec["cell"]["normalizer"]["name"] for record in read_ledger(tmp_path / "out").records()]
-    assert committed == ["spectral_norm"] * 4
-    assert (report.committed, report.missing, report.given_up) == (4, 4, {"killer": 4})
-    assert all("given up after 2 attempts; the last: process killed" in reason for reason in report.lost.values())
+    assert sources["halve"] == halve.source()
