@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -93,7 +94,7 @@ def execute(task: Task) -> Done:
         if is_asked_to_stop(ledger.storage):
             raise Interrupted("stopped before it began")
         workshop = _workshop(task.sources, task.data_dir, device_of(task.resources))
-        cell = Cell.from_spec(task.spec["cell"], workshop.catalog, task.setting)
+        cell = _cell(task, workshop.catalog)
         trial = Trial(cell, task.spec["suite_seed"], task.spec["seed"])
         if trial.id != task.trial_id:
             raise RuntimeError(
@@ -119,12 +120,21 @@ def execute(task: Task) -> Done:
     )
 
 
+def _cell(task: Task, catalog: Catalog) -> Cell:
+    try:
+        return Cell.from_spec(task.spec["cell"], catalog, task.setting)
+    except UnknownNameError as error:
+        raise PluginError(
+            f"on {platform.node()} there is no {error.kind} {error.name!r}, as there was where the command was given: every"
+            " node needs the package that offers it (ganbench doctor --cluster compares them)"
+        ) from error
+
+
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Interrupted, PREEMPTED),
     (MemoryError, MEMORY),
     # It harms the trials that name it; a node is not the worse for it.
     (PluginError, PLUGIN),
-    (UnknownNameError, PLUGIN),
     # A disk that is full, a folder or a data set that is not there: another node may have what this one lacks.
     (LedgerError, RESULTS),
     (InputError, UNFIT),

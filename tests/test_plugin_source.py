@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from harness.cli import app
 from harness.errors import PluginError
 from harness.plugin_source import MOST_BYTES
 from harness.registry import Catalog, PluginSource
+from harness.scheduling.endings import PLUGIN, Done, Failed
+from harness.suite import load_suite
+from harness.worker import Task, attempt
 
 NORM = """
 from harness.normalizer import Normalizer
@@ -175,12 +180,26 @@ def test_a_suite_that_names_a_broken_plugin_stops_before_work_with_file_and_line
     tiny.write_text(tiny.read_text().replace("[none,", "[mine, none,"))
     options = ["--plugin", f"{tmp_path}/broken.py", "--results", f"{tmp_path}/out"]
     done = CliRunner().invoke(app, [command, str(tiny), *options])
-    assert isinstance(done.exception, SystemExit | PluginError | Exception)
     told = f"{done.output} {done.exception}"
     assert (
         "unknown normalizer 'mine'" in told and "ZeroDivisionError: division by zero" in told and "broken.py:1" in told
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plugin_that_a_node_cannot_import_fails_the_trials_that_name_it_and_no_others(tiny, tmp_path):
+    """The node lacks what the plugin imports, or the package that offers it."""
+    suite = load_suite(tiny)
+    spec = suite.trials()[0].spec()
+    sources = (PluginSource("mine.py", (("mine.py", "import absent_here\n"),)),)
+    task = Task(suite.trials()[0].id, spec, "calm", sources, suite.definition, str(tmp_path / "out"))
+    assert isinstance(attempt(task), Done)
+    other = replace(task, trial_id="0" * 20, spec=spec | {"cell": spec["cell"] | {"normalizer": {"name": "mine"}}})
+    broken, absent = attempt(other), attempt(replace(other, sources=()))
+    assert isinstance(broken, Failed) and isinstance(absent, Failed)
+    assert broken.kind == absent.kind == PLUGIN and not PLUGIN.unfit
+    assert "No module named 'absent_here' (mine.py:1)" in broken.reason
+    assert f"on {platform.node()} there is no normalizer 'mine'" in absent.reason
 
 
 def install(folder: Path, package: str, entries: str, text: str = "") -> None:

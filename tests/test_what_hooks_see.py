@@ -17,15 +17,16 @@ from tiny import write_tiny
 from harness import run
 from harness.data.store import Store
 from harness.ledger import Ledger
-from harness.normalizer import Normalizer
 from harness.registry import Catalog
-from harness.storage import Storage
+from harness.storage.folder import FolderStorage
+from harness.storage.objects import ObjectStorage
 from harness.trial import Workshop
 
 FORBIDDEN = (
     PurePath,
     Ledger,
-    Storage,
+    FolderStorage,
+    ObjectStorage,
     Store,
     Workshop,
     Catalog,
@@ -145,4 +146,3 @@ def test_the_walk_finds_what_is_hidden_in_a_closure_a_partial_or_an_attribute(tm
         lambda x=ledger: x,
     ):
         assert any(item is ledger for _, item in reachable(hidden))
-    assert Normalizer().on("discriminator") is not None
