@@ -104,7 +104,9 @@ def report(cluster: Cluster) -> tuple[int, dict[str, str]]:
     (cluster.folder / "my_norm.py").write_text(PLUGIN.replace("halve", "halve_too"))
     (cluster.folder / "my_norms").mkdir()
     (cluster.folder / "my_norms" / "shared.py").write_text("HALF = 0.5\n")
-    (cluster.folder / "my_norms" / "norm.py").write_text(f"from .shared import HALF\n{PLUGIN}")
+    (cluster.folder / "my_norms" / "norm.py").write_text(
+        f"from .shared import HALF\n{PLUGIN.replace('halve', 'halve_again')}"
+    )
     # A path that leads every process to a folder of its own: as if it were on a file system that not all nodes share.
     done = cluster.doctor(
         *("--results", "/proc/self/cwd/results", "--suite", "cifar10_jpeg"),
