@@ -17,6 +17,7 @@ from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Definition, Verdict, load_definition
 from harness.trace import samples_from_json
 from reports.evidence import Evidence, Group, Result
+from reports.evidence.combining import changed_sources
 from reports.evidence.grouping import group_cells
 from reports.evidence.thinning import Thinning
 from reports.packing import Packed, pack, unpack
@@ -71,7 +72,7 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
         protocols=tuple(dict.fromkeys(group.protocol for group in groups)),
         results=results,
         software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
-        sources=tuple(sorted(_changed(sources))),
+        sources=tuple(sorted(changed_sources(sources))),
         relabelled=relabelled,
         wanted=wanted_seeds(plan, groups, failed),
         plugins=tuple(sorted(sources)),
@@ -278,12 +279,6 @@ def _content(record: Record) -> tuple[str, str] | None:
     """Return a trial's data, by their canonical specification, and what was in them."""
     content = record.provenance.get("data")
     return None if content is None else (canonical_json(record.spec.get("cell", {}).get("dataset")), str(content))
-
-
-def _changed(sources: Iterable[Source]) -> set[tuple[str, str]]:
-    """Return the plugins that have several sources under one version."""
-    seen = Counter((kind, name, version) for kind, name, version, _ in sources)
-    return {(kind, name) for (kind, name, _), times in seen.items() if times > 1}
 
 
 def _other_versions(plan: Mapping[str, Any], outside: Outside) -> tuple[tuple[str, str, int], ...]:
