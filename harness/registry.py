@@ -6,23 +6,19 @@ a plugin is imported when it is used, and one that cannot be imported is listed 
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import linecache
 import re
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from harness.errors import InputError, PluginError, UnknownNameError, describe
+from harness.own_line import told, top_level
 from harness.plugin import Plugin
+from harness.plugin_source import PluginSource as PluginSource
 
 KINDS = {
     "normalizer": "ganbench.normalizers",
@@ -48,46 +44,6 @@ _NAME_WORDS = "is not made of letters, digits, '_' and '-'; it stands in tables,
 
 
 @dataclass(frozen=True)
-class PluginSource:
-    """A plugin given on the command line, in a form that can be sent to another machine.
-
-    Attributes:
-        origin: What the user wrote: a path or a module's dotted name.
-        text: The file's text, or None for a module, which must be importable wherever it is used.
-    """
-
-    origin: str
-    text: str | None
-
-    @classmethod
-    def read(cls, origin: str) -> PluginSource:
-        """Read a ``--plugin`` argument: the path of a ``.py`` file, or a module's dotted name.
-
-        Raises:
-            PluginError: The file does not exist or cannot be read.
-        """
-        if not (origin.endswith(".py") or "/" in origin):
-            return cls(origin, None)
-        try:
-            return cls(origin, Path(origin).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise PluginError(f"--plugin {origin}: cannot be read ({error})") from error
-
-    def load(self) -> ModuleType:
-        """Import the plugin's module.
-
-        Raises:
-            PluginError: It cannot be imported. The message names the file and line that failed.
-        """
-        try:
-            if self.text is None:
-                return importlib.import_module(self.origin)
-            return _module_from_text(self.origin, self.text)
-        except Exception as error:
-            raise PluginError(f"--plugin {self.origin}: {_where(error)}") from error
-
-
-@dataclass(frozen=True)
 class Listed:
     """One line of ``ganbench list``: a plugin, or the reason why it cannot be loaded."""
 
@@ -96,42 +52,87 @@ class Listed:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Offer:
+    """Somebody's plugin under a name.
+
+    Attributes:
+        whose: Where it comes from, for people.
+        owner: The top-level module that it stands in.
+        load: Imports it.
+    """
+
+    whose: str
+    owner: str
+    load: Callable[[], Any]
+
+
 class Catalog:
     """Everything that suites can name in this process.
 
+    A name that two offer belongs to neither: who asks for it is told of both.
+
     Args:
         sources: Plugins beside the installed ones.
+        tolerant: Whether to go on without the sources that cannot be used; who asks for a name that nobody has is then told
+            of them.
+
+    Attributes:
+        sources: Those that could be used.
+        broken: The others, with the reason.
 
     Raises:
-        PluginError: A source cannot be imported, holds no plugin, or takes a name that exists already.
+        PluginError: A source cannot be imported, holds no plugin, or takes a name that exists already; not if tolerant.
     """
 
-    def __init__(self, sources: Sequence[PluginSource] = ()) -> None:
-        self.sources = tuple(sources)
-        self._loaders: dict[str, dict[str, Callable[[], Any]]] = {kind: {} for kind in KINDS}
+    def __init__(self, sources: Sequence[PluginSource] = (), *, tolerant: bool = False) -> None:
+        self.broken: dict[str, str] = {}
+        self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
         for kind, group in KINDS.items():
             for entry in entry_points(group=group):
-                self._loaders[kind][entry.name] = entry.load
-        for source in self.sources:
-            self._add_module(source)
+                self._offer(kind, entry.name, Offer(_whose(entry), top_level(entry.module), entry.load))
+        usable = []
+        for source in dict.fromkeys(sources):
+            try:
+                self._add(source, tolerant=tolerant)
+                usable.append(source)
+            except PluginError as error:
+                if not tolerant:
+                    raise
+                self.broken[source.origin] = str(error)
+        self.sources = tuple(usable)
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all plugins of a kind, sorted, loaded or not."""
-        return sorted(self._loaders[kind])
+        return sorted(self._offers[kind])
+
+    def troubles(self) -> list[str]:
+        """Return a line for every source that cannot be used, and for every name that two offer."""
+        twice = (_twice(kind, name, offers) for kind, named in self._offers.items() for name, offers in named.items())
+        return [*self.broken.values(), *filter(None, twice)]
 
     def get(self, kind: str, name: str) -> type[Plugin]:
         """Return the plugin class with that name.
 
         Raises:
             UnknownNameError: No plugin of that kind has that name.
-            PluginError: It exists, but cannot be imported or is no plugin of that kind.
+            PluginError: It exists, but cannot be imported, is no plugin of that kind, or is offered twice; or nobody has
+                it, and it may be in a source that cannot be used.
         """
-        if name not in self._loaders[kind]:
-            raise UnknownNameError(kind, name, self._loaders[kind])
+        offers = self._offers[kind].get(name, [])
+        if not offers:
+            unknown = UnknownNameError(kind, name, self._offers[kind])
+            raise PluginError(f"{unknown} Or is it in {'; '.join(self.broken.values())}") if self.broken else unknown
+        if twice := _twice(kind, name, offers):
+            raise PluginError(twice)
+        (offer,) = offers
         try:
-            plugin = self._loaders[kind][name]()
-        except Exception as error:
-            raise PluginError(f"{kind} {name!r} cannot be loaded: {_where(error)}") from error
+            plugin = offer.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may also end the process, by SystemExit
+            reason = told(error, {offer.owner})
+            raise PluginError(f"{kind} {name!r} of {offer.whose} cannot be loaded: {reason}") from error
         if not (isinstance(plugin, type) and issubclass(plugin, Plugin) and getattr(plugin, "kind", None) == kind):
             raise PluginError(f"{kind} {name!r} is {plugin!r}, expected a subclass of harness' {kind} base class")
         if not _NAME.fullmatch(name):
@@ -171,34 +172,67 @@ class Catalog:
             ) from error
 
     def listing(self, kind: str) -> list[Listed]:
-        """Return every plugin of a kind, the broken ones with their reason."""
+        """Return every plugin of a kind, the broken ones with their reason, and the sources that cannot be used."""
         listed = []
         for name in self.names(kind):
             try:
                 listed.append(Listed(name, self.get(kind, name)))
             except PluginError as error:
                 listed.append(Listed(name, None, str(error)))
-        return listed
+        return listed + [Listed(origin, None, reason) for origin, reason in self.broken.items()]
 
-    def _add_module(self, source: PluginSource) -> None:
+    def _add(self, source: PluginSource, *, tolerant: bool) -> None:
         module = source.load()
         found = [
             value
             for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Plugin) and value.__module__ == module.__name__
+            if isinstance(value, type) and issubclass(value, Plugin) and value.name and _is_of(value, module.__name__)
         ]
-        named = [plugin for plugin in found if plugin.name]
-        if not named:
+        if not found:
             raise PluginError(f"--plugin {source.origin}: holds no plugin (a subclass of Normalizer with a `name`)")
-        for plugin in named:
+        for plugin in found:
             kind = getattr(plugin, "kind", None)
             if kind not in KINDS:
                 raise PluginError(f"--plugin {source.origin}: {plugin.__name__} is of no known kind")
             if not _NAME.fullmatch(plugin.name):
                 raise PluginError(f"--plugin {source.origin}: the name {plugin.name!r} {_NAME_WORDS}")
-            if plugin.name in self._loaders[kind]:
+            if plugin.name in self._offers[kind] and not tolerant:
                 raise PluginError(f"--plugin {source.origin}: a {kind} named {plugin.name!r} exists already")
-            self._loaders[kind][plugin.name] = lambda plugin=plugin: plugin  # type: ignore[misc]
+        for plugin in found:
+            offer = Offer(f"--plugin {source.origin}", top_level(module.__name__), _known(plugin))
+            self._offer(plugin.kind, plugin.name, offer)  # type: ignore[attr-defined]
+
+    def _offer(self, kind: str, name: str, offer: Offer) -> None:
+        self._offers[kind].setdefault(name, []).append(offer)
+
+
+def offering() -> list[str]:
+    """Return the installed packages that offer plugins here: a trial's machine must have the same ones."""
+    found = {
+        entry.dist.name for group in KINDS.values() for entry in entry_points(group=group) if entry.dist is not None
+    }
+    return sorted(found - {"ganbench"})
+
+
+def _known(plugin: type[Plugin]) -> Callable[[], type[Plugin]]:
+    return lambda: plugin
+
+
+def _is_of(plugin: type[Plugin], module: str) -> bool:
+    """Say whether a plugin is written in a module, or in a package's own modules, and not imported from elsewhere."""
+    return f"{plugin.__module__}.".startswith(f"{module}.")
+
+
+def _whose(entry: EntryPoint) -> str:
+    package = "a package" if entry.dist is None else f"package {entry.dist.name} {entry.dist.version}"
+    return f"{package} ({entry.value})"
+
+
+def _twice(kind: str, name: str, offers: Sequence[Offer]) -> str:
+    """Say that a name is offered twice; nothing where it is not."""
+    if len(offers) < 2:
+        return ""
+    return f"{kind} {name!r} is offered by {' and by '.join(offer.whose for offer in offers)}; one needs another name"
 
 
 def _parts(spec: str | Mapping[str, Any] | Sequence[Any]) -> Sequence[Any] | None:
@@ -208,30 +242,3 @@ def _parts(spec: str | Mapping[str, Any] | Sequence[Any]) -> Sequence[Any] | Non
     if isinstance(spec, Mapping):
         return spec.get("parts") if spec.get("name") == "composite" else None
     return spec
-
-
-def _module_from_text(origin: str, text: str) -> ModuleType:
-    # The name carries the content, so that a worker which has seen an older text of the same file loads the new one.
-    name = f"ganbench_plugin_{Path(origin).stem}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module = ModuleType(name)
-    module.__file__ = origin
-    module.__dict__["__plugin_source__"] = text
-    linecache.cache[origin] = (len(text), None, text.splitlines(keepends=True), origin)  # for tracebacks on workers
-    sys.modules[name] = module  # pydantic resolves annotations through sys.modules
-    try:
-        exec(compile(text, origin, "exec"), module.__dict__)  # noqa: S102  a plugin is code that the user runs
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _where(error: BaseException) -> str:
-    """Name the error with the innermost file and line, which is where a plugin's author must look."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    if isinstance(error, SyntaxError) and error.filename:
-        place = f" ({error.filename}:{error.lineno})"
-    return f"{type(error).__name__}: {error}{place}"

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.cell import Trial
+from harness.cell import PLUGIN_KINDS, Trial
 from harness.data.store import Store
 from harness.errors import LedgerError
 from harness.interruption import go_on, is_asked_to_stop, now_and_then
@@ -21,7 +21,7 @@ from harness.readiness import check_data, check_machine
 from harness.registry import Catalog, PluginSource
 from harness.scheduling.drive import Execute, Round
 from harness.scheduling.duration import Durations
-from harness.scheduling.endings import Done, Event, Lost, Retried
+from harness.scheduling.endings import Done, Event, Lost, Note, Retried
 from harness.seeding import Sequential, seeds_wanted
 from harness.stability import load_definition
 from harness.suite import Suite, load_suite
@@ -47,6 +47,7 @@ class SweepReport:
         failed: Of the committed trials, how many were unstable or could not run.
         retried: Attempts that infrastructure took away.
         lost: Trials that were not brought to a commit, with the reason.
+        given_up: How many these are of each normalizer, by its label.
         set_aside: Damaged records that were moved out of the way.
         seconds: Duration.
     """
@@ -58,6 +59,7 @@ class SweepReport:
     failed: int = 0
     retried: int = 0
     lost: dict[str, str] = field(default_factory=dict)
+    given_up: Counter[str] = field(default_factory=Counter)
     set_aside: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -76,6 +78,7 @@ class SweepReport:
             self.retried += 1
         elif isinstance(event, Lost):
             self.lost[event.trial_id] = event.reason
+            self.given_up.update([event.normalizer] if event.normalizer else [])
 
 
 OnEvent = Callable[[SweepReport, Event | None], None]
@@ -117,8 +120,8 @@ def run(
         LedgerError: The results folder cannot be used.
         ClusterError: The cluster was lost, or no node of it is fit.
     """
-    sources = [PluginSource.read(origin) for origin in plugins]
-    read = suite if isinstance(suite, Suite) else load_suite(suite, catalog=Catalog(sources))
+    catalog = Catalog([PluginSource.read(origin) for origin in plugins], tolerant=True)
+    read = suite if isinstance(suite, Suite) else load_suite(suite, catalog=catalog)
     read = read.with_seeds(seeds).with_gpus(gpus)
     place = _place(address)
     ledger = Ledger(results if results is not None else default_results(read))
@@ -144,10 +147,12 @@ def run(
         "checkpoint_every": checkpoint_every,
         "detectors": tuple(detector.spec() for detector in read.detectors),
     }
-    task_of = partial(_task, read, ledger.where, tuple(sources), how)
+    task_of = partial(_task, read, ledger.where, catalog.sources, how)
     durations = _durations(ledger)
     started = time.monotonic()
     tell(report, None)
+    for line in (*catalog.troubles(), *changed_plugins(ledger, wanted, missing)):
+        tell(report, Note(line))
     with place() as execute, _compacting(ledger) as compacting:
         while chosen := missing[: None if limit is None else limit - report.committed]:
             before = report.committed
@@ -189,6 +194,44 @@ def wanted_trials(suite: Suite, ledger: Ledger, committed: set[str] | None = Non
     committed = ledger.committed() if committed is None else committed
     wanted = suite.trials(None if suite.sequential is None else _seeds_wanted(suite, suite.sequential, ledger))
     return wanted, [trial for trial in wanted if trial.id not in committed]
+
+
+def changed_plugins(ledger: Ledger, wanted: Sequence[Trial], missing: Sequence[Trial]) -> list[str]:
+    """Return a line for every plugin whose source is another than that of trials that are committed, under one version.
+
+    For every normalizer its first and its last committed trial are looked at: reading all would take as long as a report,
+    which looks at all.
+
+    Args:
+        ledger: The ledger.
+        wanted: The suite's trials.
+        missing: Those that are not committed.
+    """
+    left = {trial.id for trial in missing}
+    held: dict[str, list[Trial]] = {}
+    for trial in wanted:
+        if trial.id not in left:
+            held.setdefault(trial.cell.normalizer.label(), []).append(trial)
+    changed = {
+        item for trials in held.values() for trial in (trials[0], trials[-1]) for item in _changed(ledger, trial)
+    }
+    return [
+        f"the source of {kind} {name} is not the one that trials in this ledger were made with, though both are version"
+        f" {version}; if results differ, raise `version` in its class: its trials then run anew, with a row of their own"
+        for kind, name, version in sorted(changed)
+    ]
+
+
+def _changed(ledger: Ledger, trial: Trial) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, name and version of the plugins of a committed trial whose source is another one now."""
+    try:
+        made = ledger.read(trial.id).provenance.get("sources") or {}
+    except LedgerError:  # damaged: a sweep sets it aside
+        return
+    for kind in PLUGIN_KINDS:
+        plugin = getattr(trial.cell, kind)
+        if made.get(kind, plugin.source()) != plugin.source():
+            yield kind, plugin.label(), plugin.version
 
 
 def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Any, cast
 from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.devices import device_of
-from harness.errors import InputError, Interrupted, LedgerError
+from harness.errors import InputError, Interrupted, LedgerError, PluginError, UnknownNameError
 from harness.interruption import interruption, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.ledger.running import announced
@@ -18,6 +19,7 @@ from harness.registry import Catalog, PluginSource
 from harness.scheduling.endings import (
     FAULT,
     MEMORY,
+    PLUGIN,
     PREEMPTED,
     RESULTS,
     STOPPED,
@@ -70,7 +72,7 @@ class Task:
 @lru_cache(maxsize=1)
 def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None, device: str) -> Workshop:
     # A process serves one sweep; its data and prepared metrics are kept from trial to trial.
-    return Workshop(Catalog(sources), Store.find(data_dir), device)
+    return Workshop(Catalog(sources, tolerant=True), Store.find(data_dir), device)
 
 
 @lru_cache(maxsize=1)
@@ -94,7 +96,7 @@ def execute(task: Task) -> Done:
         if is_asked_to_stop(ledger.storage):
             raise Interrupted("stopped before it began")
         workshop = _workshop(task.sources, task.data_dir, device_of(task.resources))
-        cell = Cell.from_spec(task.spec["cell"], workshop.catalog, task.setting)
+        cell = _cell(task, workshop.catalog)
         trial = Trial(cell, task.spec["suite_seed"], task.spec["seed"])
         if trial.id != task.trial_id:
             raise RuntimeError(
@@ -122,9 +124,21 @@ def execute(task: Task) -> Done:
     )
 
 
+def _cell(task: Task, catalog: Catalog) -> Cell:
+    try:
+        return Cell.from_spec(task.spec["cell"], catalog, task.setting)
+    except UnknownNameError as error:
+        raise PluginError(
+            f"on {platform.node()} there is no {error.kind} {error.name!r}, as there was where the command was given: every"
+            " node needs the package that offers it (ganbench doctor --cluster compares them)"
+        ) from error
+
+
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Interrupted, PREEMPTED),
     (MemoryError, MEMORY),
+    # It harms the trials that name it; a node is not the worse for it.
+    (PluginError, PLUGIN),
     # A disk that is full, a folder or a data set that is not there: another node may have what this one lacks.
     (LedgerError, RESULTS),
     (InputError, UNFIT),

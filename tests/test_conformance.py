@@ -12,7 +12,7 @@ from harness.conformance import CHECKS, Check, check_normalizer, claims
 from harness.conformance.outcome import conformance
 from harness.errors import PluginError
 from harness.normalizer import Claim, largest_absolute_entry
-from harness.registry import Catalog, PluginSource
+from harness.registry import Catalog, Offer, PluginSource
 
 CATALOG = Catalog()
 
@@ -269,7 +269,7 @@ def test_what_it_costs_is_written_as_numbers_and_none_costs_the_memory_of_none()
     )
 
 
-def test_a_plugin_that_imports_something_missing_is_named_and_harms_no_other(tmp_path, monkeypatch):
+def test_a_plugin_that_imports_something_missing_is_named_and_harms_no_other(tmp_path):
     path = tmp_path / "bad.py"
     path.write_text("import nothing_of_this_name\n" + HEAD)
     with pytest.raises(PluginError, match=r"bad.py: ModuleNotFoundError: .*bad.py:1\)"):
@@ -279,7 +279,7 @@ def test_a_plugin_that_imports_something_missing_is_named_and_harms_no_other(tmp
         raise ModuleNotFoundError("No module named 'nothing_of_this_name'")
 
     catalog = Catalog()
-    monkeypatch.setitem(catalog._loaders["normalizer"], "broken", broken)
+    catalog._offer("normalizer", "broken", Offer("a package", "", broken))
     listed = {line.name: line for line in catalog.listing("normalizer")}
     assert "nothing_of_this_name" in listed["broken"].error
     assert all(line.plugin is not None for name, line in listed.items() if name != "broken")

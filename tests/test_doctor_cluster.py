@@ -46,9 +46,12 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.nodes = RayNodes()
         self.folder = folder
-        self._environment = os.environ | self.nodes.environment | {"PYTHONPATH": f"{folder}/installed:{ROOT}"}
-        (folder / "installed").mkdir()
-        (folder / "installed" / "halving.py").write_text(PLUGIN)
+        self._environment = os.environ | self.nodes.environment | {"PYTHONPATH": f"{folder}/site-packages:{ROOT}"}
+        metadata = folder / "site-packages" / "halving-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: halving\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text("[ganbench.normalizers]\nhalf = halving:Half\n")
+        (folder / "site-packages" / "halving.py").write_text(PLUGIN)
         same = {"PYTHONPATH": self._environment["PYTHONPATH"]}
         self.nodes.start("--num-cpus=0", "--num-gpus=0", environment=same, cwd=folder)
         self.nodes.start(
@@ -99,10 +102,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def report(cluster: Cluster) -> tuple[int, dict[str, str]]:
     """The exit code, and the block of every node by its address."""
     (cluster.folder / "my_norm.py").write_text(PLUGIN.replace("halve", "halve_too"))
+    (cluster.folder / "my_norms").mkdir()
+    (cluster.folder / "my_norms" / "shared.py").write_text("HALF = 0.5\n")
+    (cluster.folder / "my_norms" / "norm.py").write_text(
+        f"from .shared import HALF\n{PLUGIN.replace('halve', 'halve_again')}"
+    )
     # A path that leads every process to a folder of its own: as if it were on a file system that not all nodes share.
     done = cluster.doctor(
         *("--results", "/proc/self/cwd/results", "--suite", "cifar10_jpeg"),
-        *("--plugin", "halving", "--plugin", "my_norm.py"),
+        *("--plugin", "halving", "--plugin", "my_norm.py", "--plugin", "my_norms.norm"),
     )
     assert not done.stderr, done.stderr
     blocks = re.split(r"^(?=node |cluster )", done.stdout, flags=re.MULTILINE)
@@ -142,6 +150,7 @@ def test_of_a_fit_node_only_the_data_that_nobody_has_are_bad(report):
         ("ganbench's code", r"[0-9a-f]{12}, the driver has [0-9a-f]{12}: install the same one"),
         ("devices", r"Ray was told of 1 GPUs, torch sees 0"),
         ("results", "/proc/self/cwd/results is another folder than the driver's; mount the shared file system"),
+        ("halving", r"not installed, the driver has 1\.0"),
         ("plugin halving", "No module named 'halving'"),
         ("dataset cifar10_jpeg", "cifar10_jpeg' is not in .*/elsewhere/cifar10_jpeg; put train.parquet"),
         ("settings", r"RAY_health_check_period_ms is '60000' instead of 2000\. before `ray start`: eval"),
@@ -155,8 +164,9 @@ def test_what_is_unfit_is_named_with_its_remedy(report, subject, state):
     assert re.search(state, told[0]), told[0]
 
 
-def test_a_plugin_in_a_file_travels_to_the_node(report):
+def test_a_plugin_in_a_file_or_in_a_package_of_ones_own_travels_to_the_node(report):
     assert "ok  plugin my_norm.py: can be imported" in report[1][UNFIT]
+    assert "ok  plugin my_norms.norm: can be imported" in report[1][UNFIT]
 
 
 def test_the_clock_is_known_to_a_fraction_of_a_second(report):

@@ -21,7 +21,7 @@ class Bad(Normalizer):
 BODIES = {
     "raises": (
         "def reparametrize(self, weight, params, state, layer):\n        raise ValueError('no luck today')",
-        "bad.reparametrize raised at layer 'hidden0': ValueError: no luck today",
+        "bad.reparametrize raised at layer 'hidden0': ValueError: no luck today (bad_norm.py:10)",
     ),
     "raises at init": (
         "def init_state(self, weight, layer, generator):\n        raise KeyError('u')",
@@ -33,6 +33,14 @@ BODIES = {
         "        if state['n'] > 5: raise RuntimeError('the sixth time')\n"
         "        return weight, {'n': state['n'] + 1}",
         "the sixth time",
+    ),
+    "raises in the middle of torch": (
+        "def reparametrize(self, weight, params, state, layer):\n        return weight @ weight[:, 1:], state",
+        "(bad_norm.py:10)",
+    ),
+    "ends the process": (
+        "def reparametrize(self, weight, params, state, layer):\n        raise SystemExit(3)",
+        "bad.reparametrize raised at layer 'hidden0': SystemExit: 3 (bad_norm.py:10)",
     ),
     "wrong shape": (
         "def reparametrize(self, weight, params, state, layer):\n        return weight[:1], state",

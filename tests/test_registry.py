@@ -6,7 +6,7 @@ import pytest
 
 from harness.data.ring8 import Ring8
 from harness.errors import InputError, PluginError, UnknownNameError
-from harness.registry import Catalog, PluginSource
+from harness.registry import Catalog, Offer, PluginSource
 
 HALVE = """
 from harness.normalizer import Normalizer
@@ -69,18 +69,22 @@ def test_an_absent_file_is_named():
         PluginSource.read("no_such.py")
 
 
+def offered(catalog: Catalog, kind: str, name: str, load) -> None:
+    catalog._offer(kind, name, Offer("a package", "", load))
+
+
 def test_a_broken_entry_point_is_listed_with_its_reason_and_the_others_still_load():
     catalog = Catalog()
 
     def broken():
         raise ImportError("No module named 'something_missing'")
 
-    catalog._loaders["normalizer"]["broken"] = broken
+    offered(catalog, "normalizer", "broken", broken)
     listed = {item.name: item for item in catalog.listing("normalizer")}
     assert listed["broken"].plugin is None
     assert "something_missing" in listed["broken"].error
     assert listed["bssn"].plugin is not None
-    with pytest.raises(PluginError, match="'broken' cannot be loaded"):
+    with pytest.raises(PluginError, match="'broken' of a package cannot be loaded"):
         catalog.get("normalizer", "broken")
 
 
@@ -109,6 +113,6 @@ def test_a_name_that_could_leave_its_folder_is_refused(name, plugin):
     with pytest.raises(PluginError, match="letters, digits" if name else "holds no plugin"):
         Catalog([PluginSource.read(plugin(text))])
     catalog = Catalog()
-    catalog._loaders["dataset"][name] = lambda: type("Mine", (Ring8,), {"name": name})
+    offered(catalog, "dataset", name, lambda: type("Mine", (Ring8,), {"name": name}))
     with pytest.raises(PluginError, match="letters, digits"):
         catalog.get("dataset", name)

@@ -17,6 +17,7 @@ from harness.scheduling.endings import (
     FAULT,
     MEMORY,
     NODE,
+    PLUGIN,
     STOPPED,
     UNFIT,
     WORKER,
@@ -178,18 +179,32 @@ def lose(schedule: Schedule, kind: Kind, times: int, nodes: Sequence[Node] = TEN
 
 
 def test_a_lost_trial_is_tried_again_later_and_later_and_given_up_in_the_end(cell):
-    events, starts = lose(Schedule(trials(cell, 1)), WORKER, 100)
-    assert [type(event) for event in events] == [Retried] * WORKER.budget + [Lost]
+    events, starts = lose(Schedule(trials(cell, 1)), NODE, 100)
+    assert [type(event) for event in events] == [Retried] * NODE.budget + [Lost]
     assert "given up after 21 attempts; the last: because" in events[-1].reason
     waits = [later - sooner for sooner, later in itertools.pairwise(starts)]
     assert waits[:7] == [1, 2, 4, 8, 16, 32, 60]
     assert set(waits[6:]) == {60}
 
 
+def test_a_trial_that_kills_its_process_every_time_is_given_up_within_minutes_with_its_normalizer(cell):
+    events, starts = lose(Schedule(trials(cell, 1)), WORKER, 100)
+    assert (len(starts), events[-1].normalizer) == (7, cell.normalizer.label())
+    assert starts[-1] - starts[0] < 120
+
+
+def test_a_plugin_that_a_node_cannot_use_is_tried_elsewhere_and_the_node_is_not_rested(cell):
+    events, _ = lose(Schedule(trials(cell, 1)), PLUGIN, 100)
+    assert [type(event) for event in events] == [Retried] * 3 + [Lost]
+    assert not any(isinstance(event, Note) for event in events)
+
+
 def test_a_fault_of_ours_is_not_tried_again_and_others_go_on(cell):
     schedule = Schedule(trials(cell, 2))
     first, second = given(schedule, TEN)
-    assert after(schedule, first, failed(first, FAULT)) == [Lost(first.attempts[0].trial.id, "because")]
+    assert after(schedule, first, failed(first, FAULT)) == [
+        Lost(first.attempts[0].trial.id, "because", cell.normalizer.label())
+    ]
     assert isinstance(after(schedule, second, done(second))[0], Done)
     assert not schedule.unfinished
 
@@ -233,7 +248,8 @@ def test_after_running_out_of_memory_a_trial_gets_twice_as_much_until_no_node_ha
             events = after(schedule, submission, failed(submission, MEMORY), now)
         now += 100
     assert asked == [10, 20, 40]
-    assert events == [Lost(submission.attempts[0].trial.id, "because; no node has more than 1 CPU, 40 GiB")]
+    reason = "because; no node has more than 1 CPU, 40 GiB"
+    assert events == [Lost(submission.attempts[0].trial.id, reason, cell.normalizer.label())]
     undeclared = Schedule(trials(cell, 1))
     (submission,) = given(undeclared, TEN)
     after(undeclared, submission, failed(submission, MEMORY))

@@ -14,6 +14,7 @@ from harness.cluster.connection import LOCAL, check_address, connected
 from harness.cluster.environment import HEALTH, QUIET
 from harness.doctor import PACKAGES, Finding
 from harness.errors import InputError, LedgerError
+from harness.registry import offering
 
 if TYPE_CHECKING:
     from harness.registry import PluginSource
@@ -63,12 +64,12 @@ def examine_cluster(
         raise InputError("--cluster local: that is this machine; `ganbench doctor` without --cluster looks at it")
     check_address(address)
     question = probe.Question(
-        packages=PACKAGES,
+        packages=(*PACKAGES, *offering()),
         settings=(*QUIET, *HEALTH),
         results=results if results is None or "://" in results else str(Path(results).absolute()),
         nonce=secrets.token_hex(8),
         datasets=_datasets(suite),
-        plugins=tuple((source.origin, source.text) for source in plugins),
+        plugins=tuple((source.origin, source.files, source.wrong) for source in plugins),
         data_dir=None if data_dir is None else str(Path(data_dir).absolute()),
     )
     with _letter(question), connected(address) as ray:

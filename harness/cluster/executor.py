@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.cell import Trial
 from harness.cluster.connection import Asked, HeadWatch, connected
+from harness.plugin_source import PluginSource
 from harness.scheduling.drive import Execute, Round, drive
 from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
 from harness.scheduling.resources import Resources
@@ -52,7 +53,7 @@ class RayCluster:
         task_of: What a trial becomes when its turn comes.
         watch: Says when the head is gone.
         clock: Seconds; it only goes forward.
-        execute: What runs in a worker: tasks to their endings.
+        execute: What runs in a worker: tasks, and the sources of plugins where there are any, to their endings.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class RayCluster:
         task_of: Callable[[Trial], Task],
         watch: HeadWatch,
         clock: Callable[[], float],
-        execute: Callable[[Sequence[Task]], list[Ending]] | None = None,
+        execute: Callable[..., list[Ending]] | None = None,
     ) -> None:
         self._ray, self._task_of, self._watch, self._clock = ray, task_of, watch, clock
         self._flying: dict[Any, Submission] = {}
+        self._carried: dict[tuple[PluginSource, ...], Any] = {}
         # Declared here, not with .options(): only a declaration can say whether a process serves a second task. With a GPU
         # it does not: it would keep the first one's CUDA context, on what may be another GPU.
         self._on_cpu = ray.remote(max_retries=0)(execute or _execute)
@@ -103,7 +105,7 @@ class RayCluster:
             options["label_selector"] = selector
         remote = self._on_gpu if need.gpus else self._on_cpu
         tasks = [self._task(attempt) for attempt in submission.attempts]
-        self._flying[remote.options(**options).remote(tasks)] = submission
+        self._flying[remote.options(**options).remote(*self._packed(tasks))] = submission
 
     def wait(self, seconds: float) -> list[tuple[Submission, Sequence[Ending]]]:
         """Return the tasks that have ended."""
@@ -119,6 +121,15 @@ class RayCluster:
         landed = [(reference, self._flying.pop(reference)) for reference in ready]
         return [(submission, self._endings(reference, submission)) for reference, submission in landed]
 
+    def _packed(self, tasks: list[Task]) -> tuple[Any, ...]:
+        """Return what a task is sent as: thousands wait, so sources go to each node once, by Ray's object store."""
+        sources = tasks[0].sources
+        if not sources:
+            return (tasks,)
+        if sources not in self._carried:
+            self._carried[sources] = self._ray.put(sources)
+        return [replace(task, sources=()) for task in tasks], self._carried[sources]
+
     def _task(self, attempt: Attempt) -> Task:
         return replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
 
@@ -130,12 +141,13 @@ class RayCluster:
             return [_failed(error)] * len(submission.attempts)
 
 
-def _execute(tasks: Sequence[Task]) -> list[Ending]:
-    """Run in a worker of Ray: attempts, and the node that they were made on."""
+def _execute(tasks: Sequence[Task], sources: tuple[PluginSource, ...] = ()) -> list[Ending]:
+    """Run in a worker of Ray: attempts, with the plugins' sources, and the node that they were made on."""
     import ray
 
     node = ray.get_runtime_context().get_node_id()
-    return [replace(end, node=node) if isinstance(end, Failed) else end for end in attempt_all(tasks)]
+    endings = attempt_all([replace(task, sources=sources) for task in tasks])
+    return [replace(end, node=node) if isinstance(end, Failed) else end for end in endings]
 
 
 def _node(described: dict[str, Any]) -> Node:

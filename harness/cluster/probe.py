@@ -34,7 +34,7 @@ class Question:
         results: The results folder, absolute or a URI; None when nothing is asked of it.
         nonce: What the driver has written there.
         datasets: Specifications of the data sets that must be there.
-        plugins: Origin and text of further plugins; text None for a module.
+        plugins: Further plugins: origin, files and what is wrong, as ``harness.plugin_source`` has them.
         data_dir: Where data sets stand; None for the place that the node says.
     """
 
@@ -43,7 +43,7 @@ class Question:
     results: str | None = None
     nonce: str = ""
     datasets: tuple[dict[str, Any], ...] = ()
-    plugins: tuple[tuple[str, str | None], ...] = ()
+    plugins: tuple[tuple[str, tuple[tuple[str, str], ...], str], ...] = ()
     data_dir: str | None = None
 
     @property
@@ -163,7 +163,7 @@ def _plugins(question: Question) -> dict[str, str | None]:
     return {plugin[0]: _unusable(plugin) for plugin in question.plugins}
 
 
-def _unusable(plugin: tuple[str, str | None]) -> str | None:
+def _unusable(plugin: tuple[str, tuple[tuple[str, str], ...], str]) -> str | None:
     from harness.errors import GanbenchError
     from harness.registry import Catalog, PluginSource
 

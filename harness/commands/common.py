@@ -53,11 +53,16 @@ def escaped(text: str) -> str:
     return escape(text)
 
 
-def catalog(plugins: list[str] | None = None) -> Catalog:
-    """Return the installed plugins and those of some files and modules."""
+def catalog(plugins: list[str] | None = None, *, tolerant: bool = False) -> Catalog:
+    """Return the installed plugins and those of some files and modules.
+
+    Args:
+        plugins: As ``--plugin`` has them.
+        tolerant: Whether one that cannot be used is left out, to be told of, instead of ending the command.
+    """
     from harness.registry import Catalog, PluginSource
 
-    return Catalog([PluginSource.read(origin) for origin in plugins or []])
+    return Catalog([PluginSource.read(origin) for origin in plugins or []], tolerant=tolerant)
 
 
 def chosen_normalizers(chosen: str, plugins: list[str] | None = None) -> tuple[Catalog, list[Normalizer]]:

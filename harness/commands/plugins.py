@@ -39,17 +39,20 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
 
     console = terminal()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    broken: list[str] = []
     if what == What.suites:
         for name, path in shipped_suites().items():
             table.add_row(name, _suite_line(path))
     else:
         kind = next(kind for kind, group in KINDS.items() if group == f"ganbench.{what}")
-        for listed in catalog(plugin).listing(kind):
+        for listed in catalog(plugin, tolerant=True).listing(kind):
             if listed.plugin is None:
-                table.add_row(listed.name, f"[red]cannot be loaded:[/] {escaped(listed.error)}", "")
+                broken.append(listed.error)
             else:
                 table.add_row(listed.name, escaped(listed.plugin.summary), escaped(listed.plugin.paper))
     console.print(table)
+    for error in broken:
+        say(f"cannot be used: {error}", style="red")
     if what == What.detectors:
         _say_failure_modes()
 

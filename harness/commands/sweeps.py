@@ -54,12 +54,14 @@ def plan(
     from harness.ledger import Ledger
     from harness.progress import duration
     from harness.suite import load_suite
-    from harness.sweep import default_results, wanted_trials
+    from harness.sweep import changed_plugins, default_results, wanted_trials
 
-    found = catalog(plugin)
+    found = catalog(plugin, tolerant=True)
     read = load_suite(suite, catalog=found).with_seeds(seeds)
     ledger = Ledger(results or default_results(read))
     wanted, missing = wanted_trials(read, ledger)
+    for line in (*found.troubles(), *changed_plugins(ledger, wanted, missing)):
+        say(line, style="yellow")
     asked = Counter(trial.cell.id for trial in wanted)
     table = Table("dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
     left = Counter(trial.cell.id for trial in missing)
@@ -106,13 +108,12 @@ def run(
     from harness.errors import ClusterError, LedgerError
     from harness.ledger import Ledger
     from harness.progress import SweepDisplay, status_line
-    from harness.registry import PluginSource
     from harness.suite import load_suite
     from harness.sweep import default_results
     from harness.sweep import run as sweep
 
     console = terminal()
-    read = load_suite(suite, plugins=[PluginSource.read(origin) for origin in plugin or []])
+    read = load_suite(suite, catalog=catalog(plugin, tolerant=True))
     folder = results or default_results(read)
     with SweepDisplay(console) as display:
         try:
@@ -139,7 +140,9 @@ def run(
     if tracking_uri != "off":
         _sync(Ledger(folder), tracking_uri, console, must=False)
     if report.missing:
-        console.print(f"{report.missing} trials are missing; the same command continues", style="yellow")
+        given_up = ", ".join(f"{name} {count}" for name, count in report.given_up.most_common())
+        said = f"; given up: {given_up}, for the reasons above" if given_up else ""
+        say(f"{report.missing} trials are missing{said}; the same command continues", style="yellow")
         raise typer.Exit(INCOMPLETE)
     console.print(f"complete; next: ganbench report {folder}")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from harness.own_line import own_line, top_level
 
 if TYPE_CHECKING:
     from harness.normalizer import Normalizer
@@ -91,11 +91,10 @@ def place_of_error(normalizer: Normalizer, error: BaseException) -> str:
 
     Where it passed through none, because the harness refused what a hook had returned, that of the hook; else ``""``.
     """
-    files = {getattr(sys.modules.get(type(part).__module__), "__file__", None) for part in parts_of(normalizer)}
+    owners = {top_level(type(part).__module__) for part in parts_of(normalizer)}
     for cause in reversed(list(_causes(error))):
-        for frame in reversed(traceback.extract_tb(cause.__traceback__)):
-            if frame.filename in files:
-                return f"{frame.filename}:{frame.lineno}"
+        if place := own_line(cause, owners):
+            return f"{place[0]}:{place[1]}"
     named = re.match(r"\w+\.(\w+) ", str(error))
     return place_of_hook(normalizer, named[1]) if named else ""
 

@@ -113,16 +113,16 @@ class Network:
                 self.normalizer.init_state(weight, layer, generator),
                 self.normalizer.has_bias(layer),
             )
-        except Exception as error:
-            raise MethodError(hook_raised(self.normalizer, "init_params or init_state", layer.name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self.normalizer, "init_params or init_state", layer.name, error) from error
 
     def _following(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the parameters of what follows a layer, or of what joins branches."""
         hook = "init_addition" if layer.kind == "addition" else "init_activation"
         try:
             found: dict[str, Tensor] = getattr(self.normalizer, hook)(layer, generator)
-        except Exception as error:
-            raise MethodError(hook_raised(self.normalizer, hook, layer.name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self.normalizer, hook, layer.name, error) from error
         return found
 
     def _joined(self, layer: Layer, params: dict[str, Tensor], more: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -145,8 +145,8 @@ class Network:
             try:
                 weight, after = self.normalizer.reparametrize(raw, params[name], state[name], layer)
                 mismatch = weight.shape != raw.shape or weight.dtype != raw.dtype or after.keys() != state[name].keys()
-            except Exception as error:
-                raise MethodError(hook_raised(self.normalizer, "reparametrize", name, error)) from error
+            except BaseException as error:
+                raise hook_raised(self.normalizer, "reparametrize", name, error) from error
             if mismatch:
                 raise MethodError(hook_misfit(self.normalizer, "reparametrize", name, raw, weight))
             weights[name] = {**params[name], "weight": weight}
@@ -170,8 +170,8 @@ class Network:
     def _drawn(self, layer: Layer, initialize: Initializer, generator: torch.Generator) -> Tensor:
         try:
             weight = self.normalizer.initialize(layer, generator)
-        except Exception as error:
-            raise MethodError(hook_raised(self.normalizer, "initialize", layer.name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self.normalizer, "initialize", layer.name, error) from error
         if weight is None:
             return initialize(layer, generator)
         if tuple(weight.shape) != layer.shape or weight.dtype != torch.float32:
@@ -198,8 +198,8 @@ class Network:
             terms.append(self.normalizer.penalty(lambda x: self(weights, x, fade), real, fake, noise))
         except MethodError:
             raise
-        except Exception as error:
-            raise MethodError(hook_raised(self.normalizer, "penalty", "all", error)) from error
+        except BaseException as error:
+            raise hook_raised(self.normalizer, "penalty", "all", error) from error
         return total_penalty(terms)
 
     def project(self, params: Tree) -> Tree:
@@ -212,8 +212,8 @@ class Network:
         for name, layer in self.layers.items():
             try:
                 projected[name] = dict(self.normalizer.project(params[name], layer))
-            except Exception as error:
-                raise MethodError(hook_raised(self.normalizer, "project", name, error)) from error
+            except BaseException as error:
+                raise hook_raised(self.normalizer, "project", name, error) from error
             if projected[name].keys() != params[name].keys():
                 raise MethodError(f"{self.normalizer.name}.project at layer {name!r} returned other parameters")
         return projected

@@ -18,6 +18,7 @@ from harness.errors import MethodError
 from harness.models.layers import Activation, Layer, identity
 from harness.models.phase import Phase
 from harness.normalizer import Normalizer
+from harness.own_line import told_anywhere, top_level
 
 Tree = dict[str, dict[str, Tensor]]
 """Tensors by layer and name, for instance ``params["conv1"]["weight"]``."""
@@ -116,15 +117,15 @@ class Layers:
         """Join the two branches of a residual block, both [N, C, H, W]."""
         try:
             y = self._normalizer.add(residual, shortcut, self._weights[name], self._table[name])
-        except Exception as error:
-            raise MethodError(hook_raised(self._normalizer, "add", name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self._normalizer, "add", name, error) from error
         return _same(self._normalizer, "add", name, shortcut, y)
 
     def _extend(self, layer: Layer, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         try:
             y = self._normalizer.extend(x, weights, layer)
-        except Exception as error:
-            raise MethodError(hook_raised(self._normalizer, "extend", layer.name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self._normalizer, "extend", layer.name, error) from error
         if y.shape != (x.shape[0], x.shape[1] + layer.extra) or y.dtype != x.dtype:
             expected = x.new_empty((x.shape[0], x.shape[1] + layer.extra))
             raise MethodError(hook_misfit(self._normalizer, "extend", layer.name, expected, y))
@@ -133,8 +134,8 @@ class Layers:
     def _activate(self, name: str, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         try:
             y = self._normalizer.activate(x, weights, self._table[name])
-        except Exception as error:
-            raise MethodError(hook_raised(self._normalizer, "activate", name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self._normalizer, "activate", name, error) from error
         return _same(self._normalizer, "activate", name, x, y)
 
 
@@ -152,8 +153,8 @@ class Settling(Layers):
     def _activate(self, name: str, x: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         try:
             kept = self._normalizer.settle(x, weights, self._table[name])
-        except Exception as error:
-            raise MethodError(hook_raised(self._normalizer, "settle", name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self._normalizer, "settle", name, error) from error
         self.settled[name] = {**weights, **kept}
         return super()._activate(name, x, self.settled[name])
 
@@ -232,14 +233,27 @@ class Recorder(Layers):
         """Make room for the features that the normalizer adds to a linear layer's input."""
         try:
             extra = self._asked.extra_features(layer)
-        except Exception as error:
-            raise MethodError(hook_raised(self._asked, "extra_features", layer.name, error)) from error
+        except BaseException as error:
+            raise hook_raised(self._asked, "extra_features", layer.name, error) from error
         return replace(layer, shape=(layer.shape[0], layer.shape[1] + extra), extra=extra)
 
 
-def hook_raised(normalizer: Normalizer, hook: str, layer: str, error: Exception) -> str:
-    """Say which hook of a normalizer raised, where, and what."""
-    return f"{normalizer.name}.{hook} raised at layer {layer!r}: {type(error).__name__}: {error}"
+def hook_raised(normalizer: Normalizer, hook: str, layer: str, error: BaseException) -> MethodError:
+    """Say which hook of a normalizer raised, where, what, and in which line of its author's.
+
+    Also of what is no ``Exception``, such as the ``SystemExit`` of a hook that calls ``sys.exit``: it would end the process
+    and all other trials in it.
+
+    Raises:
+        KeyboardInterrupt: It is that: somebody wants the sweep to end.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    from harness.composition import Composite
+
+    parts = normalizer.parts if isinstance(normalizer, Composite) else (normalizer,)
+    owners = {top_level(type(part).__module__) for part in parts}
+    return MethodError(f"{normalizer.name}.{hook} raised at layer {layer!r}: {told_anywhere(error, owners)}")
 
 
 def hook_misfit(normalizer: Normalizer, hook: str, layer: str, expected: Tensor, found: Tensor) -> str:

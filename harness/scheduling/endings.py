@@ -54,7 +54,8 @@ class Kind:
 
 NODE = Kind("node lost", node=True)
 PREEMPTED = Kind("machine taken away", node=True)
-WORKER = Kind("process killed")
+WORKER = Kind("process killed", budget=6)  # a trial that ends its own process does so every time
+PLUGIN = Kind("plugin cannot be used here", budget=3)  # another node may have the package that this one lacks
 MEMORY = Kind("out of memory", budget=3, grows=True)
 UNFIT = Kind("node not fit", unfit=True)
 RESULTS = Kind("results cannot be written", unfit=True)
@@ -87,10 +88,12 @@ class Lost:
     Attributes:
         trial_id: Which one.
         reason: What happened.
+        normalizer: Label of the normalizer, where the trial was given up; empty where the sweep was asked to stop.
     """
 
     trial_id: str
     reason: str
+    normalizer: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,4 +27,4 @@ def run_inline(round_: Round) -> Iterator[Event]:
             yield Lost(trial.id, f"{ending.reason}; the same command goes on from there")
             return
         else:
-            yield Lost(trial.id, ending.reason)
+            yield Lost(trial.id, ending.reason, trial.cell.normalizer.label())

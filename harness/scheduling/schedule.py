@@ -213,12 +213,13 @@ class Schedule:
         losses.kinds[kind] += 1
         if losses.kinds[kind] > kind.budget:
             again = f"given up after {losses.kinds[kind]} attempts; the last: " if kind.budget else ""
-            return Lost(trial, again + ending.reason)
+            return Lost(trial, again + ending.reason, attempt.trial.cell.normalizer.label())
         losses.attempts += 1
         if kind.grows:
             grown = attempt.resources.grown()
             if not any(node.has.slots(grown) for node in self._nodes):
-                return Lost(trial, f"{ending.reason}; no node has more than {attempt.resources.words()}")
+                reason = f"{ending.reason}; no node has more than {attempt.resources.words()}"
+                return Lost(trial, reason, attempt.trial.cell.normalizer.label())
             losses.resources = grown
         wait = min(BACK_OFF_SECONDS * 2 ** (losses.kinds.total() - 1), LONGEST_BACK_OFF)
         need = losses.resources or attempt.resources

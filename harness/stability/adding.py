@@ -6,14 +6,13 @@ the line of its own file. Each gets a copy of the trace, so that none can change
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
+from harness.own_line import own_line, top_level
 from harness.stability.detectors.detector import Detector
 from harness.stability.detectors.look import Look
 from harness.stability.verdict import Added, Finding, Looked
@@ -102,12 +101,9 @@ def _short(value: Any) -> str:
 
 
 def _place(detector: Detector, error: BaseException) -> str:
-    """Return the innermost line of the detector's own file that an error passed through; that of ``look`` if none."""
-    own = getattr(sys.modules.get(type(detector).__module__), "__file__", None)
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == own:
-            return f" ({frame.filename}:{frame.lineno})"
-    return _place_of_look(detector)
+    """Return the line of the detector's own code that an error came about in; that of ``look`` where it passed none."""
+    place = own_line(error, {top_level(type(detector).__module__)})
+    return f" ({place[0]}:{place[1]})" if place else _place_of_look(detector)
 
 
 def _place_of_look(detector: Detector) -> str:

@@ -73,6 +73,10 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             f"The source of {kind} {name} changed between trials while its version stayed the same."
             for kind, name in evidence.sources
         )),
+        Fact("Left out", tuple(
+            f"{count(trials, 'trial')} of {name}, version {version}: the suite names another version; they are in no row."
+            for name, version, trials in evidence.left_out
+        )),
         Fact("Ledger", (f"sha256 {evidence.hash()} over {count(evidence.committed, 'trial')}",), code=True),
         Fact("Made by", (*ran, " ".join(["ganbench report", *["RESULTS_FOLDER"] * len(suites)])), code=True),
     ]  # fmt: skip

@@ -68,6 +68,7 @@ def combine(evidences: Sequence[Evidence], names: Sequence[str], baseline: str |
         wanted={cell["id"]: wanted[cell["id"]] for cell in cells},
         plugins=tuple(plugins),
         contents=tuple(sorted({item for evidence in evidences for item in evidence.contents})),
+        left_out=_left_out(evidences),
     )
     if baseline is not None:
         return _with_baseline(combined, baseline)
@@ -275,6 +276,13 @@ def _difference(
         " machine, device or version of torch can be why, or another definition of instability when it was run."
         f" Which of the two counts is not for a page to choose: {merge}report the two apart"
     )
+
+
+def _left_out(evidences: Sequence[Evidence]) -> tuple[tuple[str, str, int], ...]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for evidence in evidences:
+        counts.update({(name, version): count for name, version, count in evidence.left_out})
+    return tuple((*method, count) for method, count in sorted(counts.items()))
 
 
 def changed_sources(plugins: Iterable[tuple[str, str, str, str]]) -> set[tuple[str, str]]:

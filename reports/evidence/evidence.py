@@ -156,6 +156,8 @@ class Evidence:
         wanted: How many trials each cell should have.
         plugins: What the trials were made with: kind, name, version and hash of the source of each plugin; sorted.
         contents: What the data were: a data set's canonical specification, and its content; sorted.
+        left_out: Committed trials under a version of a normalizer that the plan does not name, while it names another: name
+            and version, and how many; sorted.
     """
 
     plan: dict[str, Any]
@@ -170,6 +172,7 @@ class Evidence:
     wanted: dict[str, int]
     plugins: tuple[tuple[str, str, str, str], ...] = ()
     contents: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str, int], ...] = ()
 
     @property
     def seeds(self) -> int:
@@ -208,10 +211,8 @@ class Evidence:
         specs = [
             cell["spec"].get("normalizer") or {} for cell in self.plan["cells"] if cell["normalizer"] == normalizer
         ]
-        names = {str(spec.get("name", "?")) for spec in specs}
-        return frozenset(
-            (version, source) for kind, name, version, source in self.plugins if kind == "normalizer" and name in names
-        )
+        wanted = {("normalizer", str(spec.get("name", "?")), str(spec.get("version", ""))) for spec in specs}
+        return frozenset((version, source) for *plugin, version, source in self.plugins if (*plugin, version) in wanted)
 
     def hash(self) -> str:
         """Return the SHA-256 over the sorted SHA-256 of the committed trials: what this page was made from."""

@@ -17,6 +17,7 @@ from harness.seeding import Place, Sequential, seeds_wanted
 from harness.stability import Definition, Verdict, load_definition
 from harness.trace import samples_from_json
 from reports.evidence import Evidence, Group, Result
+from reports.evidence.combining import changed_sources
 from reports.evidence.grouping import group_cells
 from reports.evidence.thinning import Thinning
 from reports.packing import Packed, pack, unpack
@@ -54,8 +55,9 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     sources: set[Source] = set()
     relabelled = 0
     contents: set[tuple[str, str]] = set()
+    outside: Outside = {}
     with uncollected():
-        for result, (cell, fails, anew, software_of, sources_of, content) in _all(ledger, sieve):
+        for result, (cell, fails, anew, software_of, sources_of, content) in _all(ledger, sieve, outside):
             results[cell][result.seed] = result
             failed.setdefault(cell, {})[result.seed] = fails
             software[software_of] += 1
@@ -70,11 +72,12 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
         protocols=tuple(dict.fromkeys(group.protocol for group in groups)),
         results=results,
         software=tuple(sorted(software.items(), key=lambda item: (-item[1], item[0]))),
-        sources=tuple(sorted(_changed(sources))),
+        sources=tuple(sorted(changed_sources(sources))),
         relabelled=relabelled,
         wanted=wanted_seeds(plan, groups, failed),
         plugins=tuple(sorted(sources)),
         contents=tuple(sorted(contents)),
+        left_out=_other_versions(plan, outside),
     )
 
 
@@ -129,6 +132,10 @@ decides who gets more seeds; whether its verdict was reached anew; with what sof
 its data's specification and content."""
 
 
+Outside = dict[str, tuple[str, str]]
+"""Trials of cells that the plan does not name: name and version of their normalizers, by identity."""
+
+
 @dataclass(frozen=True)
 class Sieve:
     """Takes from records what the evidence needs.
@@ -149,18 +156,27 @@ class Sieve:
     decides: Definition
     looks: Looks = field(default_factory=dict)
 
-    def __call__(self, ledger: Ledger, part: str) -> tuple[Packed, list[Rest]]:
+    def __call__(self, ledger: Ledger, part: str) -> tuple[Packed, list[Rest], Outside]:
         """Return what is taken from a part."""
-        found = list(self.take(record for _, record in ledger.parts.records(part, AT_ONCE)))
-        return pack([result for result, _ in found]), [rest for _, rest in found]
+        outside: Outside = {}
+        found = list(self.take((record for _, record in ledger.parts.records(part, AT_ONCE)), outside))
+        return pack([result for result, _ in found]), [rest for _, rest in found], outside
 
-    def take(self, records: Iterable[Record]) -> Iterator[tuple[Result, Rest]]:
-        """Yield what is taken from records of the plan; the others are passed over."""
+    def take(self, records: Iterable[Record], outside: Outside) -> Iterator[tuple[Result, Rest]]:
+        """Yield what is taken from records of the plan; the others are passed over.
+
+        Args:
+            records: Of a ledger.
+            outside: What is passed over because the plan does not name its cell is written down here.
+        """
         thinning = Thinning()
         same: dict[Any, Any] = {}  # equal objects are kept once: there are few of them, and many trials
         for record in records:
             planned = 0 <= record.seed < self.seeds and record.spec.get("suite_seed") == self.suite_seed
             measure = self.measures.get(record.cell_id)
+            if measure is None:
+                normalizer = record.spec.get("cell", {}).get("normalizer") or {}
+                outside[record.trial_id] = str(normalizer.get("name", "?")), str(normalizer.get("version", "?"))
             if not planned or measure is None:
                 continue
             verdict = record.judged_by(self.definition, self.looks.get(record.trial_id, ()))
@@ -180,13 +196,18 @@ class Sieve:
             )
 
 
-def _all(ledger: Ledger, sieve: Sieve) -> Iterator[tuple[Result, Rest]]:
+def _all(ledger: Ledger, sieve: Sieve, outside: Outside) -> Iterator[tuple[Result, Rest]]:
     """Yield what is taken from a ledger. Of equal trials, the one of the first part counts."""
+
+    def compacted() -> Iterator[tuple[Result, Rest]]:
+        for packed, rest, passed in each_part(ledger, sieve):
+            outside.update(passed)
+            yield from zip(unpack(packed), rest, strict=True)
+
     alone, _ = ledger.contents()
     seen: set[str] = set()
-    compacted = (zip(unpack(packed), rest, strict=True) for packed, rest in each_part(ledger, sieve))
     # A single record may have been moved into a part in between.
-    for result, rest in chain(chain.from_iterable(compacted), sieve.take(ledger.alone(alone))):
+    for result, rest in chain(compacted(), sieve.take(ledger.alone(alone), outside)):
         if result.trial_id not in seen:
             seen.add(result.trial_id)
             yield result, rest
@@ -268,10 +289,12 @@ def _content(record: Record) -> tuple[str, str] | None:
     return None if content is None else (canonical_json(record.spec.get("cell", {}).get("dataset")), str(content))
 
 
-def _changed(sources: Iterable[Source]) -> set[tuple[str, str]]:
-    """Return the plugins that have several sources under one version."""
-    seen = Counter((kind, name, version) for kind, name, version, _ in sources)
-    return {(kind, name) for (kind, name, _), times in seen.items() if times > 1}
+def _other_versions(plan: Mapping[str, Any], outside: Outside) -> tuple[tuple[str, str, int], ...]:
+    specs = [cell["spec"].get("normalizer") or {} for cell in plan["cells"]]
+    named = {(str(spec.get("name")), str(spec.get("version"))) for spec in specs}
+    names = {name for name, _ in named}
+    found = Counter(method for method in outside.values() if method not in named and method[0] in names)
+    return tuple((*method, count) for method, count in sorted(found.items()))
 
 
 def _samples(record: Record) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -57,7 +57,7 @@ def run_alone(script: str, folder: Path, environment: dict[str, str], timeout: f
     said = folder.parent / "said.txt"
     with said.open("w") as log:
         done = subprocess.run(
-            [*ALONE, "timeout", str(timeout), "bash", "-c", script],
+            ["timeout", str(timeout), *ALONE, "bash", "-c", script],
             cwd=folder,
             env={key: os.environ[key] for key in ("HOME", "LANG", "GANBENCH_DATA") if key in os.environ} | environment,
             stdout=log,

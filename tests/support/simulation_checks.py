@@ -31,7 +31,7 @@ from harness.scheduling.schedule import Attempt, Node, Submission
 from harness.stability import load_definition
 from harness.suite import Suite
 
-BUDGETS = {"node lost": 20, "machine taken away": 20, "process killed": 20, "out of memory": 3, "node not fit": 20}
+BUDGETS = {"node lost": 20, "machine taken away": 20, "process killed": 6, "out of memory": 3, "node not fit": 20}
 BUDGETS |= {"results cannot be written": 20, "a fault of ours": 0}
 STRIKES, AVOID_SECONDS = 3, 600.0
 

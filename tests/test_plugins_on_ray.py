@@ -1,0 +1,102 @@
+"""Plugins on a real Ray: a package goes to nodes that cannot see it, and one that kills its workers harms nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ray_nodes import RayNodes
+
+import harness
+from harness import read_ledger, run
+from harness.cluster import executor
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
+from harness.scheduling.endings import WORKER, Event, Note
+from harness.stability import METHOD_ERROR
+
+ROOT = Path(harness.__file__).parent.parent
+
+NORM = """
+from harness.normalizer import Normalizer
+from .factors import HALF
+
+class Halve(Normalizer):
+    name = "halve"
+    summary = "Half of every weight."
+
+    def reparametrize(self, weight, params, state, layer):
+        from my_norms import factors
+        return factors.HALF * weight, state
+"""
+
+KILLER = """
+import os
+from harness.normalizer import Normalizer
+
+class Killer(Normalizer):
+    name = "killer"
+    summary = "Ends its process."
+
+    def reparametrize(self, weight, params, state, layer):
+        os._exit(7)
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a head that runs nothing and a node, which see ganbench, and nothing of the driver's folders."""
+    nodes = RayNodes()
+    elsewhere = {"PYTHONPATH": str(ROOT)}
+    (tmp_path / "elsewhere").mkdir()
+    try:
+        nodes.start("--num-cpus=0", environment=elsewhere, cwd=tmp_path / "elsewhere")
+        nodes.start("--node-ip-address=127.0.0.2", "--num-cpus=2", environment=elsewhere, cwd=tmp_path / "elsewhere")
+        nodes.wait(2)
+        for key, value in nodes.environment.items():
+            monkeypatch.setenv(key, value)
+        yield nodes.address
+    finally:
+        nodes.close()
+
+
+def test_a_package_travels_to_a_node_that_cannot_see_it_and_who_kills_its_workers_harms_nobody_else(
+    node, tiny, tmp_path, monkeypatch
+):
+    """One sweep with three plugins: a package, a file that ends its process, and one that cannot be imported.
+
+    How often a trial whose process ended is tried again is a test of the schedule's; not at all is enough here.
+    """
+    desk = tmp_path / "desk"
+    (desk / "my_norms").mkdir(parents=True)
+    (desk / "my_norms" / "norm.py").write_text(NORM)
+    (desk / "my_norms" / "factors.py").write_text("HALF = 0.5\n")
+    (desk / "killer.py").write_text(KILLER)
+    (desk / "broken.py").write_text("1 / 0\n")
+    text = tiny.read_text().replace("[none, spectral_norm]", "[killer, halve, spectral_norm]")
+    tiny.write_text(text[: text.index("  - dataset: digits")].replace("steps: 40", "steps: 10"))
+    monkeypatch.chdir(desk)
+    monkeypatch.setitem(executor.KINDS, "WorkerCrashedError", replace(WORKER, budget=0))
+    events: list[Event | None] = []
+    report = run(
+        tiny,
+        tmp_path / "out",
+        address=node,
+        plugins=["my_norms.norm", "killer.py", "broken.py"],
+        seeds=1,
+        on_event=lambda report, event: events.append(event),
+    )
+    assert (report.committed, report.missing, report.given_up) == (4, 2, {"killer": 2})
+    assert all("process killed" in reason for reason in report.lost.values())
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert notes == ["--plugin broken.py: ZeroDivisionError: division by zero (broken.py:1)"]
+    records = list(read_ledger(tmp_path / "out").records())
+    assert METHOD_ERROR not in {record.verdict.outcome for record in records}, records[0].verdict.message
+    sources = {
+        record.spec["cell"]["normalizer"]["name"]: record.provenance["sources"]["normalizer"] for record in records
+    }
+    assert sources.keys() == {"halve", "spectral_norm"}
+    halve = Catalog([PluginSource.read("my_norms.norm")]).create("normalizer", "halve")
+    assert sources["halve"] == halve.source()
