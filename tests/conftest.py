@@ -24,6 +24,25 @@ atexit.register(shutil.rmtree, os.environ["GANBENCH_DATA"], ignore_errors=True)
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
+LONG_FILES = (
+    "test_write_a_normalizer",
+    "test_interruption",
+    "test_sweep",
+    "test_conformance",
+    "test_hosts",
+    "test_cli",
+    "test_tracking_servers",
+    "test_tracking_faults",
+    "test_cluster",
+    "test_doctor_cluster",
+)
+"""Files that take a minute or more: begun first, so that at the end no worker waits for another's last file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: index for index, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:

@@ -109,6 +109,17 @@ BAD = {
     "has no summary": ("    summary = ''\n" + hook(HALF), "says what it is", "summary"),
     "changes the dtype": (hook("return weight.double(), state"), "keeps shape, dtype", "torch.float64"),
     "changes the shape": (hook("return weight.flatten(), state"), "keeps shape, dtype", "returned shape"),
+    "stays on the CPU": (
+        hook("return weight * torch.ones(weight.shape, dtype=weight.dtype), state"),
+        "keeps shape, dtype",
+        "is not on the expected device",
+    ),
+    "leaves its state on the CPU": (
+        "    def init_state(self, weight, layer, generator):\n        return {'n': torch.zeros(1)}\n"
+        + hook("return 0.5 * weight, {'n': torch.zeros(1, dtype=state['n'].dtype)}"),
+        "keeps shape, dtype",
+        "a state ('n' of layer",
+    ),
     "raises on the third call": (
         hook(
             "SEEN['calls'] = SEEN.get('calls', 0) + 1",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ray_nodes import RayNodes
 
 import harness
-from harness import read_ledger, run
-from harness.cluster import executor
+from harness import read_ledger
 from harness.plugin_source import PluginSource
 from harness.registry import Catalog
-from harness.scheduling.endings import WORKER, Event, Note
 from harness.stability import METHOD_ERROR
 
 ROOT = Path(harness.__file__).parent.parent
@@ -42,6 +43,28 @@ class Killer(Normalizer):
 
     def reparametrize(self, weight, params, state, layer):
         os._exit(7)
+"""
+
+DRIVER = """
+import json, sys
+from dataclasses import replace
+from harness import run
+from harness.cluster import executor
+from harness.scheduling.endings import WORKER, Note
+
+executor.KINDS["WorkerCrashedError"] = replace(WORKER, budget=0)
+suite, out, address = sys.argv[1:]
+notes = []
+report = run(
+    suite,
+    out,
+    address=address,
+    plugins=["my_norms.norm", "killer.py", "broken.py"],
+    seeds=1,
+    on_event=lambda report, event: notes.append(event.text) if isinstance(event, Note) else None,
+)
+told = {key: getattr(report, key) for key in ("committed", "missing", "given_up")}
+print(json.dumps(told | {"lost": list(report.lost.values()), "notes": notes}))
 """
 
 
@@ -77,26 +100,26 @@ def test_a_package_travels_to_a_node_that_cannot_see_it_and_who_kills_its_worker
     (desk / "broken.py").write_text("1 / 0\n")
     text = tiny.read_text().replace("[none, spectral_norm]", "[killer, halve, spectral_norm]")
     tiny.write_text(text[: text.index("  - dataset: digits")].replace("steps: 40", "steps: 10"))
-    monkeypatch.chdir(desk)
-    monkeypatch.setitem(executor.KINDS, "WorkerCrashedError", replace(WORKER, budget=0))
-    events: list[Event | None] = []
-    report = run(
-        tiny,
-        tmp_path / "out",
-        address=node,
-        plugins=["my_norms.norm", "killer.py", "broken.py"],
-        seeds=1,
-        on_event=lambda report, event: events.append(event),
+    # A process of its own: Ray reads once in a process whether it asks for tokens.
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tiny), str(tmp_path / "out"), node],
+        cwd=desk,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (report.committed, report.missing, report.given_up) == (4, 2, {"killer": 2})
-    assert all("process killed" in reason for reason in report.lost.values())
-    notes = [event.text for event in events if isinstance(event, Note)]
-    assert notes == ["--plugin broken.py: ZeroDivisionError: division by zero (broken.py:1)"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["committed"], told["missing"], told["given_up"]) == (4, 2, {"killer": 2})
+    assert all("process killed" in reason for reason in told["lost"])
+    assert told["notes"] == ["--plugin broken.py: ZeroDivisionError: division by zero (broken.py:1)"]
     records = list(read_ledger(tmp_path / "out").records())
     assert METHOD_ERROR not in {record.verdict.outcome for record in records}, records[0].verdict.message
     sources = {
         record.spec["cell"]["normalizer"]["name"]: record.provenance["sources"]["normalizer"] for record in records
     }
     assert sources.keys() == {"halve", "spectral_norm"}
+    monkeypatch.chdir(desk)
     halve = Catalog([PluginSource.read("my_norms.norm")]).create("normalizer", "halve")
     assert sources["halve"] == halve.source()

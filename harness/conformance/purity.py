@@ -12,7 +12,11 @@ from harness.conformance.outcome import Failed, parts_of
 from harness.conformance.subject import Subject, an_input, cast, same, start
 
 if TYPE_CHECKING:
+    from harness.models.network import Network
+    from harness.models.operations import Tree
     from harness.normalizer import Normalizer
+
+ON_DEVICE = "make tensors with device=x.device"
 
 BOUNDS = ("Gt", "Ge", "Lt", "Le", "Interval")
 """What pydantic calls the ends of a range."""
@@ -51,15 +55,38 @@ def keeps_forms(subject: Subject) -> None:
             if made.dtype != dtype:
                 raise Failed(f"activations of {dtype} became {made.dtype}; keep the dtype of what comes in", "activate")
             for layer, before in state.items():
-                if weights[layer]["weight"].device != params[layer]["weight"].device:
-                    raise Failed(f"the weight of layer {layer!r} changed its device; make tensors with device=x.device")
                 for key, value in before.items():
                     now = after[layer][key]
-                    if (now.shape, now.dtype, now.device) != (value.shape, value.dtype, value.device):
+                    if (now.shape, now.dtype) != (value.shape, value.dtype):
                         raise Failed(
                             f"the state {key!r} of layer {layer!r} went in as {tuple(value.shape)} of {value.dtype} and"
-                            f" came back as {tuple(now.shape)} of {now.dtype}; keep shape, dtype and device"
+                            f" came back as {tuple(now.shape)} of {now.dtype}; keep both"
                         )
+        _keeps_device(network)
+
+
+def _keeps_device(network: Network) -> None:
+    """Run the hooks on torch's device without numbers: whatever a plugin makes elsewhere does not go with it."""
+    import torch
+
+    params, state = (_moved(tree, "meta") for tree in start(network))
+    try:
+        weights, after = network.effective(params, state)
+        network(weights, an_input(network).to("meta"))
+        projected = network.project(params)
+    except Exception as error:
+        if "device" in str(error):
+            raise
+        return  # it asks for a value, which is for other checks to judge
+    for what, tree in (("weight or parameter", weights), ("state", after), ("projected parameter", projected)):
+        for layer, tensors in tree.items():
+            for key, value in tensors.items():
+                if value.device != torch.device("meta"):
+                    raise Failed(f"a {what} ({key!r} of layer {layer!r}) changed its device; {ON_DEVICE}")
+
+
+def _moved(tree: Tree, device: str) -> Tree:
+    return {name: {key: value.to(device) for key, value in layer.items()} for name, layer in tree.items()}
 
 
 def changes_no_argument(subject: Subject) -> None:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from harness.conformance import claims, cost, finiteness, gradients, modes, purity, state, streams, training
@@ -108,7 +109,8 @@ def _said(error: Exception) -> str:
 
 
 def _at(words: str, place: str) -> str:
-    return f"{words} ({place})" if place else words
+    # What a hook raised names its file already, but without the folder.
+    return f"{words.removesuffix(f' ({PurePath(place).name})')} ({place})" if place else words
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,7 +26,7 @@ from harness.interruption import is_asked_to_stop
 from harness.ledger import Ledger, Record
 from harness.scheduling.endings import MEMORY, WORKER
 from harness.scheduling.resources import Resources
-from harness.stability import STABLE, UNSTABLE, Definition, Finding, Verdict, method_error
+from harness.stability import STABLE, UNSTABLE, Definition, Detector, Finding, Verdict, method_error
 from harness.storage import Storage
 from harness.suite import Suite
 from harness.training.checkpoint import KEPT, Checkpoints
@@ -100,6 +100,7 @@ class Trainings:
         checkpoints: Storage,
         checkpoint_every: float,
         interrupted: Callable[[], bool],
+        detectors: Sequence[Detector] = (),
     ) -> Record:
         process = self.process
         machine: Machine = process.facts["machine"]
