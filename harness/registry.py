@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from harness.errors import InputError, PluginError, UnknownNameError, describe
 from harness.own_line import told, top_level
 from harness.plugin import Plugin
-from harness.plugin_source import PluginSource as PluginSource
+from harness.plugin_source import PluginSource
 
 KINDS = {
     "normalizer": "ganbench.normalizers",

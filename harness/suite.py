@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from harness.cell import Cell, Trial, digest
 from harness.errors import InputError, SuiteError, did_you_mean
 from harness.expansion import about_detector, expand, expand_detectors
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 from harness.seeding import Place, Sequential
 from harness.stability import Detector
 from harness.suite_file import Seeds, SuiteFile, explain_file

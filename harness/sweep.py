@@ -17,8 +17,9 @@ from harness.data.store import Store
 from harness.errors import LedgerError
 from harness.interruption import go_on, is_asked_to_stop, now_and_then
 from harness.ledger import Ledger
+from harness.plugin_source import PluginSource
 from harness.readiness import check_data, check_machine
-from harness.registry import Catalog, PluginSource
+from harness.registry import Catalog
 from harness.scheduling.drive import Execute, Round
 from harness.scheduling.duration import Durations
 from harness.scheduling.endings import Done, Event, Lost, Note, Retried

@@ -15,7 +15,8 @@ from harness.errors import InputError, Interrupted, LedgerError, PluginError, Un
 from harness.interruption import interruption, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.ledger.running import announced
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 from harness.scheduling.endings import (
     FAULT,
     MEMORY,

@@ -19,7 +19,8 @@ from harness import read_ledger, run
 from harness.cli import app
 from harness.errors import InputError, Interrupted, LedgerError, PluginError, SuiteError
 from harness.ledger import Ledger, Record, read_looks, write_looks
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 from harness.relabelling import relabel
 from harness.stability import STABLE, Added, Detector, Finding, Looked, Verdict, judge, load_definition, look_at
 from harness.suite import load_suite

@@ -12,7 +12,8 @@ from harness.conformance import CHECKS, Check, check_normalizer, claims
 from harness.conformance.outcome import conformance
 from harness.errors import PluginError
 from harness.normalizer import Claim, largest_absolute_entry
-from harness.registry import Catalog, Offer, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog, Offer
 
 CATALOG = Catalog()
 

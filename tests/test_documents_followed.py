@@ -13,7 +13,8 @@ from documents import DOCS, blocks, script
 
 from harness.errors import InputError
 from harness.ledger import Ledger
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 
 ROOT = DOCS.parent
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import InputError
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 from harness.scaffold import package
 from harness.scaffold.package import LONGEST, kinds, write_package
 from harness.suite import load_suite

@@ -10,7 +10,8 @@ from harness.conformance import check_normalizer
 from harness.conformance.subject import Subject, same, start
 from harness.errors import InputError, PluginError
 from harness.normalizer import NETWORKS, Claim, Normalizer, largest_absolute_entry, normalizer
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 
 FILE = '''
 import torch

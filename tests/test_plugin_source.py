@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import PluginError
-from harness.plugin_source import MOST_BYTES
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import MOST_BYTES, PluginSource
+from harness.registry import Catalog
 from harness.scheduling.endings import PLUGIN, Done, Failed
 from harness.suite import load_suite
 from harness.worker import Task, attempt

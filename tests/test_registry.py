@@ -6,7 +6,8 @@ import pytest
 
 from harness.data.ring8 import Ring8
 from harness.errors import InputError, PluginError, UnknownNameError
-from harness.registry import Catalog, Offer, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog, Offer
 
 HALVE = """
 from harness.normalizer import Normalizer

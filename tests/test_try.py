@@ -17,7 +17,8 @@ from harness.cli import app
 from harness.commands.common import chosen_normalizers
 from harness.errors import GanbenchError, InputError
 from harness.ledger import Ledger
-from harness.registry import Catalog, PluginSource
+from harness.plugin_source import PluginSource
+from harness.registry import Catalog
 from harness.suite import Suite
 from harness.trying import against_baseline, default_results
 from harness.worker import execute

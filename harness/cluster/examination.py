@@ -17,7 +17,7 @@ from harness.errors import InputError, LedgerError
 from harness.registry import offering
 
 if TYPE_CHECKING:
-    from harness.registry import PluginSource
+    from harness.plugin_source import PluginSource
     from harness.suite import Suite
 
 

@@ -144,7 +144,8 @@ def _data(question: Question) -> dict[str, str | None]:
         return {}
     from harness.data.store import Store
     from harness.errors import GanbenchError
-    from harness.registry import Catalog, PluginSource
+    from harness.plugin_source import PluginSource
+    from harness.registry import Catalog
 
     usable = [PluginSource(*plugin) for plugin in question.plugins if _unusable(plugin) is None]
     catalog, store = Catalog(usable), Store.find(question.data_dir)
@@ -165,7 +166,8 @@ def _plugins(question: Question) -> dict[str, str | None]:
 
 def _unusable(plugin: tuple[str, tuple[tuple[str, str], ...], str]) -> str | None:
     from harness.errors import GanbenchError
-    from harness.registry import Catalog, PluginSource
+    from harness.plugin_source import PluginSource
+    from harness.registry import Catalog
 
     try:
         Catalog([PluginSource(*plugin)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.normalizer import Normalizer
+    from harness.progress import SweepDisplay
     from harness.registry import Catalog
 
 BAD_INPUT = 2
@@ -46,6 +49,23 @@ def say(text: str, style: str | None = None) -> None:
     terminal().print(text, style=style, highlight=False, soft_wrap=True, markup=False)
 
 
+@contextmanager
+def shown(console: Console) -> Iterator[SweepDisplay]:
+    """Yield a display of a sweep's progress; what ends it early, once it began, ends the command with exit code 3."""
+    from harness.errors import ClusterError, LedgerError
+    from harness.progress import SweepDisplay
+
+    with SweepDisplay(console) as display:
+        try:
+            yield display
+        except (KeyboardInterrupt, LedgerError, ClusterError) as error:
+            if not display.began:
+                raise
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            console.print(f"{reason}\ncommitted trials are kept, and the same command continues", markup=False)
+            raise typer.Exit(INCOMPLETE) from None
+
+
 def escaped(text: str) -> str:
     """Return a text that a table shows as it is."""
     from rich.markup import escape
@@ -60,7 +80,8 @@ def catalog(plugins: list[str] | None = None, *, tolerant: bool = False) -> Cata
         plugins: As ``--plugin`` has them.
         tolerant: Whether one that cannot be used is left out, to be told of, instead of ending the command.
     """
-    from harness.registry import Catalog, PluginSource
+    from harness.plugin_source import PluginSource
+    from harness.registry import Catalog
 
     return Catalog([PluginSource.read(origin) for origin in plugins or []], tolerant=tolerant)
 

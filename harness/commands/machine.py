@@ -55,7 +55,8 @@ def _cluster(
     console: Console, address: str, results: str | None, suite: str | None, plugins: list[str], data_dir: Path | None
 ) -> int:
     from harness.cluster.examination import examine_cluster
-    from harness.registry import Catalog, PluginSource
+    from harness.plugin_source import PluginSource
+    from harness.registry import Catalog
     from harness.suite import load_suite
 
     sources = [PluginSource.read(origin) for origin in plugins]

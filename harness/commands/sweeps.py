@@ -17,6 +17,7 @@ from harness.commands.common import (
     catalog,
     escaped,
     say,
+    shown,
     terminal,
 )
 from harness.training.checkpoint import EVERY_SECONDS
@@ -105,9 +106,8 @@ def run(
     ] = False,
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
-    from harness.errors import ClusterError, LedgerError
     from harness.ledger import Ledger
-    from harness.progress import SweepDisplay, status_line
+    from harness.progress import status_line
     from harness.suite import load_suite
     from harness.sweep import default_results
     from harness.sweep import run as sweep
@@ -115,27 +115,20 @@ def run(
     console = terminal()
     read = load_suite(suite, catalog=catalog(plugin, tolerant=True))
     folder = results or default_results(read)
-    with SweepDisplay(console) as display:
-        try:
-            report = sweep(
-                read,
-                folder,
-                address=address,
-                plugins=plugin or [],
-                seeds=seeds,
-                limit=limit,
-                gpus=gpus,
-                compiled=compiled,
-                data_dir=data_dir,
-                checkpoint_every=checkpoint_every,
-                on_event=display,
-            )
-        except (KeyboardInterrupt, LedgerError, ClusterError) as error:
-            if not display.began:
-                raise
-            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-            console.print(f"{reason}\ncommitted trials are kept, and the same command continues", markup=False)
-            raise typer.Exit(INCOMPLETE) from None
+    with shown(console) as display:
+        report = sweep(
+            read,
+            folder,
+            address=address,
+            plugins=plugin or [],
+            seeds=seeds,
+            limit=limit,
+            gpus=gpus,
+            compiled=compiled,
+            data_dir=data_dir,
+            checkpoint_every=checkpoint_every,
+            on_event=display,
+        )
     console.print(status_line(report), highlight=False, soft_wrap=True)
     if tracking_uri != "off":
         _sync(Ledger(folder), tracking_uri, console, must=False)

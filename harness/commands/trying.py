@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import INCOMPLETE, DataOption, PluginOption, SeedsOption, chosen_normalizers
+from harness.commands.common import INCOMPLETE, DataOption, PluginOption, SeedsOption, chosen_normalizers, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,9 +61,7 @@ def try_(
 
     from rich.console import Console
 
-    from harness.errors import ClusterError, LedgerError
     from harness.ledger import Ledger
-    from harness.progress import SweepDisplay
     from harness.suite import load_suite
     from harness.sweep import run
     from harness.trying import against_baseline, begin, default_results, known_ledgers, timed_apart
@@ -81,22 +79,15 @@ def try_(
         sources += known_ledgers(Path(place))
     _check_ready(wanted, [ledger, *sources], address, data_dir)
     _say_plan(console, read, wanted, begin(wanted, ledger, sources))
-    with SweepDisplay(console) as display:
-        try:
-            report = run(
-                wanted,
-                place,
-                address=address,
-                plugins=[source.origin for source in found.sources],
-                data_dir=data_dir,
-                on_event=display,
-            )
-        except (KeyboardInterrupt, LedgerError, ClusterError) as error:
-            if not display.began:
-                raise
-            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-            console.print(f"{reason}\ncommitted trials are kept, and the same command continues", markup=False)
-            raise typer.Exit(INCOMPLETE) from None
+    with shown(console) as display:
+        report = run(
+            wanted,
+            place,
+            address=address,
+            plugins=[source.origin for source in found.sources],
+            data_dir=data_dir,
+            on_event=display,
+        )
     page = leaderboard(ledger)
     _refuse_other_data(page, ledger)
     out = ledger.beside("leaderboard")
