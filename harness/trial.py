@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +27,7 @@ from harness.training.checkpoint import EVERY_SECONDS
 if TYPE_CHECKING:
     from harness.data.dataset import Data
     from harness.trace import Trace
+    from harness.training.compiled import Programs
     from harness.training.training import Material
 
 PROVENANCE_PACKAGES = ("ganbench", "torch", "torch-fidelity", "numpy")
@@ -46,6 +48,13 @@ class Workshop:
     device: str = "cpu"
     _data: dict[str, Data] = field(default_factory=dict)
     _materials: dict[str, Material] = field(default_factory=dict)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Steps that were compiled in this process."""
+        from harness.training.compiled import Programs
+
+        return Programs()
 
     def material(self, trial: Trial) -> Material:
         """Return the data and the metric of a trial's cell, loaded once per process."""
@@ -114,7 +123,7 @@ class Workshop:
         resources = resources or Resources()
         with one_thread():
             try:
-                training = Training(trial, material, compiled=compiled)
+                training = Training(trial, material, self.programs if compiled else None)
                 trace = train(training, kept, interrupted)
                 verdict = judge(trace, definition)
             except MethodError as error:

@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 
 from harness.composition import compose
 from harness.normalizer import Normalizer
-from harness.training.compiled import CompiledStep
+from harness.training.compiled import CompiledStep, Program, Programs
 from harness.training.gradients import functional_gradients
 from harness.training.packing import packed, stacked, unstacked
 from harness.training.step import make_step
@@ -102,7 +102,8 @@ def assert_traced_equals_plain(cell, steps: int = 2) -> None:
     """Traced whole by torch.compile, without a graph break, and run by its backend that only replays the trace."""
     training = a_training(cell)
     told: list[str] = []
-    traced = CompiledStep(training.generator, training.discriminator, protocol_of(cell), told.append, backend="eager")
+    program = Program("traced", training.generator, training.discriminator, protocol_of(cell), backend="eager")
+    traced = CompiledStep(program, training.step, told.append)
     plain = compiled = double(training.state)
     for now in range(1, steps + 1):
         batch = double(training.draw(now))
@@ -134,12 +135,59 @@ def test_every_rule_traced_as_a_whole_equals_its_plain_steps(rules):
 
 def test_ten_steps_of_machine_code_equal_the_plain_ones_to_rounding():
     """The real compiler once: the others above are traced only, which is where methods differ."""
-    plain, compiled = (a_training(a_cell(normalizer="bssn"), compiled=mode) for mode in (False, True))
+    plain, compiled = (a_training(a_cell(normalizer="bssn"), programs=mode) for mode in (None, Programs()))
     for _ in range(10):
         plain.advance(observe=False)
         compiled.advance(observe=False)
     assert (compiled.mode, compiled.notes) == ("compiled", [])
     assert max(differences(plain.state, compiled.state)) < 1e-4
+
+
+def test_the_trials_of_a_cell_share_a_program_and_compile_once():
+    programs = Programs("eager")
+    cell = a_cell(normalizer="bssn")
+    first, second = (a_training(cell, seed, programs=programs) for seed in (0, 1))
+    compilations = torch._dynamo.utils.counters["stats"]
+    first.advance(observe=False)
+    before = compilations["unique_graphs"]
+    second.advance(observe=False)
+    assert compilations["unique_graphs"] == before > 0
+    alone = a_training(cell, 1, programs=Programs("eager"))
+    alone.advance(observe=False)
+    assert compilations["unique_graphs"] == before + 1
+    assert max(differences(second.state, alone.state)) == 0
+
+
+def test_more_cells_than_torch_compiles_of_one_function_are_all_compiled():
+    programs = Programs("eager")
+    for width in range(4, 13):
+        training = a_training(a_cell(architecture={"name": "mlp", "width": width}), programs=programs)
+        training.advance(observe=False)
+        assert (training.mode, training.notes) == ("compiled", [])
+
+
+def test_a_process_keeps_so_many_programs_and_drops_the_one_that_was_used_longest_ago(monkeypatch):
+    monkeypatch.setattr("harness.training.compiled.MOST", 2)
+    programs = Programs("eager")
+    training = a_training(a_cell())
+    asked = (training.generator, training.discriminator, protocol_of(training.trial.cell))
+    a, b = programs.of("a", *asked), programs.of("b", *asked)
+    assert programs.of("a", *asked) is a
+    programs.of("c", *asked)
+    assert programs.of("a", *asked) is a
+    assert programs.of("b", *asked) is not b
+
+
+def test_what_could_not_be_compiled_is_not_tried_again_by_the_cells_other_trials():
+    cell = replace(a_cell(), normalizer=Reads())
+    programs = Programs()
+    trainings = [a_training(cell, seed, programs=programs) for seed in (0, 1)]
+    trainings[0].advance(observe=False)
+    again = a_training(cell, 2, programs=programs)
+    assert again.mode == "plain"
+    assert again.notes == trainings[0].notes
+    trainings[1].advance(observe=False)  # it began with a program, and finds out for itself
+    assert trainings[1].mode == "plain"
 
 
 class Declares(Normalizer):
@@ -174,7 +222,7 @@ class Raises(Normalizer):
 )
 def test_what_cannot_be_compiled_runs_plainly_with_one_line(normalizer, words):
     cell = replace(a_cell(), normalizer=normalizer)
-    plain, compiled = (a_training(cell, compiled=mode) for mode in (False, True))
+    plain, compiled = (a_training(cell, programs=mode) for mode in (None, Programs()))
     for _ in range(3):
         plain.advance(observe=False)
         compiled.advance(observe=False)
@@ -188,7 +236,7 @@ def test_what_cannot_be_compiled_runs_plainly_with_one_line(normalizer, words):
 def test_a_methods_own_error_is_not_blamed_on_the_compiler():
     from harness.errors import MethodError
 
-    training = a_training(replace(a_cell(), normalizer=Raises()), compiled=True)
+    training = a_training(replace(a_cell(), normalizer=Raises()), programs=Programs())
     with pytest.raises(MethodError, match="no luck today"):
         training.advance(observe=False)
     assert training.notes == []

@@ -16,7 +16,7 @@ from harness.models.operations import Tree
 from harness.models.phase import Phase, phase_at
 from harness.normalizer import Normalizer
 from harness.streams import Stream, open_streams
-from harness.training.compiled import CompiledStep
+from harness.training.compiled import CompiledStep, Programs
 from harness.training.optimizer import Optimizer
 from harness.training.protocol import Protocol, learning_rate_share
 from harness.training.step import Batch, NetworkState, Observations, State, StepFunction, make_step
@@ -62,19 +62,19 @@ class Training:
     Args:
         trial: What to train.
         material: Its data and metric.
-        compiled: Whether to compile the step.
+        programs: The process's compiled steps; None for plain ones.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
     """
 
-    def __init__(self, trial: Trial, material: Material, *, compiled: bool = False) -> None:
+    def __init__(self, trial: Trial, material: Material, programs: Programs | None = None) -> None:
         self.trial = trial
         self.material = material
         self.now = 0
         self.notes: list[str] = []
         self._timed, self._seconds = -1, 0.0  # the first step also prepares what the others use
-        self._compiled = compiled
+        self._programs = programs
         self._device = torch.device(material.device)
         self._streams = open_streams(trial.suite_seed, trial.seed, trial.cell.group)
         self._phases = trial.cell.architecture.phases(material.data.sample_shape, trial.cell.steps)
@@ -175,11 +175,11 @@ class Training:
         self.generator, self.discriminator = build_networks(
             cell.architecture, cell.normalizer, material.generator_default, material.data.sample_shape, phase
         )
-        self.step: StepFunction = (
-            CompiledStep(self.generator, self.discriminator, protocol, self.note)
-            if self._compiled
-            else make_step(self.generator, self.discriminator, protocol)
-        )
+        self.step: StepFunction = make_step(self.generator, self.discriminator, protocol)
+        if self._programs is not None:
+            key = f"{cell.id}_{phase.last}"
+            program = self._programs.of(key, self.generator, self.discriminator, protocol)
+            self.step = CompiledStep(program, self.step, self.note)
 
     def note(self, line: str) -> None:
         """Keep a line for readers of the results, once."""

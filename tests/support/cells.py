@@ -7,6 +7,7 @@ from typing import Any
 from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.registry import Catalog
+from harness.training.compiled import Programs
 from harness.training.training import Material, Training
 
 CATALOG = Catalog()
@@ -35,11 +36,11 @@ def material_of(cell: Cell) -> Material:
     return Material(cell.dataset.load(STORE), "", lambda samples: {}, default)
 
 
-def a_training(cell: Cell, seed: int = 0, *, compiled: bool = False, own_start: bool = False) -> Training:
+def a_training(cell: Cell, seed: int = 0, *, programs: Programs | None = None, own_start: bool = False) -> Training:
     """A training of a cell's seed, before its first step.
 
     Unless told otherwise all cells start alike, so that trainings under different rules can be compared.
     """
     if not own_start:
         cell.__dict__["group"] = "0"  # where the cached property keeps it
-    return Training(Trial(cell, 3, seed), material_of(cell), compiled=compiled)
+    return Training(Trial(cell, 3, seed), material_of(cell), programs)
