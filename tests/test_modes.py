@@ -34,6 +34,7 @@ def functional(training: Training):
 
 
 def differences(a, b) -> list[float]:
+    stacked([a])  # registers the dataclasses
     pairs = zip(pytree.tree_leaves(a), pytree.tree_leaves(b), strict=True)
     return [float((x - y).abs().max()) for x, y in pairs if isinstance(x, torch.Tensor) and x.numel()]
 
