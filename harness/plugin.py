@@ -46,6 +46,11 @@ class Plugin(BaseModel):
         """Return the parameters by the names that suites know them by."""
         return {field.alias or key: field for key, field in cls.model_fields.items()}
 
+    @classmethod
+    def parameters_in_words(cls) -> list[str]:
+        """Return a line for each parameter: ``scale = 1.0, greater than 0, at most 10: the factor on every weight``."""
+        return [_in_words(name, field) for name, field in cls.parameters().items()]
+
     def label(self) -> str:
         """Return the name, with those parameters that are not at their default: ``bssn(scale=1.2)``."""
         dumped = self.model_dump(mode="json", by_alias=True)
@@ -61,6 +66,27 @@ class Plugin(BaseModel):
     def source(self) -> str:
         """Return the hash of the source that defines the plugin."""
         return source_hash(type(self))
+
+
+BOUNDS = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
+"""What pydantic calls the ends of a range, in words."""
+
+
+def _in_words(name: str, field: FieldInfo) -> str:
+    value = "must be given" if field.is_required() else f"= {field.get_default(call_default_factory=True)!r}"
+    return f"{name} {value}{_range(field)}{f': {field.description}' if field.description else ''}"
+
+
+def _range(field: FieldInfo) -> str:
+    bounds = (
+        (words, getattr(item, key)) for item in field.metadata for key, words in BOUNDS.items() if hasattr(item, key)
+    )
+    return "".join(f", {words} {bound:g}" for words, bound in bounds if bound is not None)
+
+
+def has_range(field: FieldInfo) -> bool:
+    """Say whether a parameter's values are bounded on one side at least."""
+    return bool(_range(field))
 
 
 def source_hash(plugin: type[Plugin]) -> str:

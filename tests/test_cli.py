@@ -109,6 +109,31 @@ def test_a_sweep_that_is_cut_short_ends_with_3_and_says_that_it_can_continue(tin
     assert len(Ledger(tmp_path / "out").committed()) == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            ("normalizers", "bssn"),
+            "  scale = 1.0, greater than 0, at most 10: the factor c on every weight; 1 gives BSN",
+        ),
+        (("normalizers", "gradient_penalty"), "  one_sided = False: leave shorter gradients alone"),
+        (("normalizers", "none"), "  no parameters"),
+        (("datasets", "image_folder"), "  crop = None, at least 8: side of the square"),
+        (("suites", "quick"), "quick"),
+    ],
+)
+def test_list_says_of_one_what_a_suite_can_set(asked, told, ganbench):
+    done = ganbench("list", *asked)
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith(told) for line in done.stdout.splitlines()), done.stdout
+
+
+def test_list_names_the_nearest_where_there_is_no_such_plugin(ganbench):
+    done = ganbench("list", "normalizers", "bsn_")
+    assert done.returncode == 2
+    assert "did you mean" in done.stderr
+
+
 def test_check_passes_a_baseline_and_says_what_is_wrong_with_a_bad_plugin(ganbench, tmp_path):
     good = ganbench("check", "bssn")
     assert good.returncode == 0

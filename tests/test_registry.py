@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import Field
 
 from harness.data.ring8 import Ring8
 from harness.errors import InputError, PluginError, UnknownNameError
+from harness.normalizer import Normalizer
 from harness.plugin_source import PluginSource
 from harness.registry import Catalog, Offer
 
@@ -117,3 +119,17 @@ def test_a_name_that_could_leave_its_folder_is_refused(name, plugin):
     offered(catalog, "dataset", name, lambda: type("Mine", (Ring8,), {"name": name}))
     with pytest.raises(PluginError, match="letters, digits"):
         catalog.get("dataset", name)
+
+
+def test_a_parameter_says_its_default_its_range_and_whether_it_must_be_given():
+    class Example(Normalizer):
+        name = "example"
+        needed: int
+        share: float = Field(0.5, gt=0, lt=1, description="how much")
+        kind_: str = "plain"
+
+    assert Example.parameters_in_words() == [
+        "needed must be given",
+        "share = 0.5, greater than 0, less than 1: how much",
+        "kind_ = 'plain'",
+    ]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands.common import BAD_INPUT, PluginOption, catalog, chosen_normalizers, escaped, say, terminal
-from harness.errors import InputError
+from harness.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from harness.conformance import Check
     from harness.normalizer import Normalizer
+    from harness.plugin import Plugin
     from harness.registry import Catalog
 
 
@@ -30,8 +31,12 @@ class What(StrEnum):
     suites = "suites"
 
 
-def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: PluginOption = None) -> None:
-    """List what a suite can name, with a line on each."""
+def list_(
+    what: Annotated[What, typer.Argument(help="What to list.")],
+    name: Annotated[str | None, typer.Argument(help="One of them: its parameters with defaults and ranges.")] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """List what a suite can name, with a line on each; or say all that there is to say of one."""
     from rich.table import Table
 
     from harness.registry import KINDS
@@ -41,11 +46,18 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     broken: list[str] = []
     if what == What.suites:
-        for name, path in shipped_suites().items():
-            table.add_row(name, _suite_line(path))
+        for suite, path in shipped_suites().items():
+            if name in (None, suite):
+                table.add_row(suite, _suite_line(path))
+        if name is not None and name not in shipped_suites():
+            raise UnknownNameError("suite", name, shipped_suites())
     else:
         kind = next(kind for kind, group in KINDS.items() if group == f"ganbench.{what}")
-        for listed in catalog(plugin, tolerant=True).listing(kind):
+        found = catalog(plugin, tolerant=True)
+        if name is not None:
+            _say_all(found.get(kind, name))
+            return
+        for listed in found.listing(kind):
             if listed.plugin is None:
                 broken.append(listed.error)
             else:
@@ -55,6 +67,14 @@ def list_(what: Annotated[What, typer.Argument(help="What to list.")], plugin: P
         say(f"cannot be used: {error}", style="red")
     if what == What.detectors:
         _say_failure_modes()
+
+
+def _say_all(plugin: type[Plugin]) -> None:
+    say(f"{plugin.name}, version {plugin.version}: {plugin.summary}")
+    if plugin.paper:
+        say(plugin.paper)
+    for line in plugin.parameters_in_words() or ["no parameters"]:
+        say(f"  {line}")
 
 
 def check(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.conformance.outcome import Failed, parts_of
 from harness.conformance.subject import Subject, an_input, cast, same, start
+from harness.plugin import has_range
 
 if TYPE_CHECKING:
     from harness.models.network import Network
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from harness.normalizer import Normalizer
 
 ON_DEVICE = "make tensors with device=x.device"
-
-BOUNDS = ("Gt", "Ge", "Lt", "Le", "Interval")
-"""What pydantic calls the ends of a range."""
 
 
 def describes_itself(subject: Subject) -> str:
@@ -30,8 +28,8 @@ def describes_itself(subject: Subject) -> str:
             if not getattr(part, key):
                 raise Failed(f"the class attribute {key!r} of {type(part).__name__} is empty; fill it in")
         for name, field in part.parameters().items():
-            bounds = [bound for bound in field.metadata if type(bound).__name__ in BOUNDS]
-            if isinstance(field.default, int | float) and not isinstance(field.default, bool) and not bounds:
+            number = isinstance(field.default, int | float) and not isinstance(field.default, bool)
+            if number and not has_range(field):
                 raise Failed(
                     f"the parameter {name!r} of {type(part).__name__} has no range, so that no wrong value is refused;"
                     f" write {name}: float = Field({field.default}, gt=0, le=10, description='...')"
