@@ -10,6 +10,7 @@ import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -57,12 +58,13 @@ class Offer:
     """Somebody's plugin under a name.
 
     Attributes:
-        whose: Where it comes from, for people.
+        told: Says where it comes from, for people; asked where something is wrong only, because reading what a package says
+            of itself takes longer than finding all entry points.
         owner: The top-level module that it stands in.
         load: Imports it.
     """
 
-    whose: str
+    told: Callable[[], str]
     owner: str
     load: Callable[[], Any]
 
@@ -88,9 +90,10 @@ class Catalog:
     def __init__(self, sources: Sequence[PluginSource] = (), *, tolerant: bool = False) -> None:
         self.broken: dict[str, str] = {}
         self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
+        installed = entry_points()  # one look at every installed package, for all kinds
         for kind, group in KINDS.items():
-            for entry in entry_points(group=group):
-                self._offer(kind, entry.name, Offer(_whose(entry), top_level(entry.module), entry.load))
+            for entry in installed.select(group=group):
+                self._offer(kind, entry.name, Offer(partial(_whose, entry), top_level(entry.module), entry.load))
         usable = []
         for source in dict.fromkeys(sources):
             try:
@@ -132,7 +135,7 @@ class Catalog:
             raise
         except BaseException as error:  # a module may also end the process, by SystemExit
             reason = told(error, {offer.owner})
-            raise PluginError(f"{kind} {name!r} of {offer.whose} cannot be loaded: {reason}") from error
+            raise PluginError(f"{kind} {name!r} of {offer.told()} cannot be loaded: {reason}") from error
         if not (isinstance(plugin, type) and issubclass(plugin, Plugin) and getattr(plugin, "kind", None) == kind):
             raise PluginError(f"{kind} {name!r} is {plugin!r}, expected a subclass of harness' {kind} base class")
         if not _NAME.fullmatch(name):
@@ -199,7 +202,7 @@ class Catalog:
             if plugin.name in self._offers[kind] and not tolerant:
                 raise PluginError(f"--plugin {source.origin}: a {kind} named {plugin.name!r} exists already")
         for plugin in found:
-            offer = Offer(f"--plugin {source.origin}", top_level(module.__name__), _known(plugin))
+            offer = Offer(lambda: f"--plugin {source.origin}", top_level(module.__name__), _known(plugin))
             self._offer(plugin.kind, plugin.name, offer)  # type: ignore[attr-defined]
 
     def _offer(self, kind: str, name: str, offer: Offer) -> None:
@@ -232,7 +235,7 @@ def _twice(kind: str, name: str, offers: Sequence[Offer]) -> str:
     """Say that a name is offered twice; nothing where it is not."""
     if len(offers) < 2:
         return ""
-    return f"{kind} {name!r} is offered by {' and by '.join(offer.whose for offer in offers)}; one needs another name"
+    return f"{kind} {name!r} is offered by {' and by '.join(offer.told() for offer in offers)}; one needs another name"
 
 
 def _parts(spec: str | Mapping[str, Any] | Sequence[Any]) -> Sequence[Any] | None:

@@ -291,7 +291,7 @@ def test_a_plugin_that_imports_something_missing_is_named_and_harms_no_other(tmp
         raise ModuleNotFoundError("No module named 'nothing_of_this_name'")
 
     catalog = Catalog()
-    catalog._offer("normalizer", "broken", Offer("a package", "", broken))
+    catalog._offer("normalizer", "broken", Offer(lambda: "a package", "", broken))
     listed = {line.name: line for line in catalog.listing("normalizer")}
     assert "nothing_of_this_name" in listed["broken"].error
     assert all(line.plugin is not None for name, line in listed.items() if name != "broken")

@@ -73,7 +73,7 @@ def test_an_absent_file_is_named():
 
 
 def offered(catalog: Catalog, kind: str, name: str, load) -> None:
-    catalog._offer(kind, name, Offer("a package", "", load))
+    catalog._offer(kind, name, Offer(lambda: "a package", "", load))
 
 
 def test_a_broken_entry_point_is_listed_with_its_reason_and_the_others_still_load():
