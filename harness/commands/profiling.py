@@ -48,6 +48,8 @@ def profile(
 
     imported = time.perf_counter() - begun
 
+    from rich.console import Console
+
     from harness.cell import Trial
     from harness.data.store import Store
     from harness.devices import device_of
@@ -71,18 +73,19 @@ def profile(
     chosen = read.cells[cell - 1]
     store = Store.find(data_dir)
     check_data([chosen], store)
-    measured = measure(
-        Trial(chosen, read.seed, 0),
-        found,
-        store,
-        load_definition(read.definition),
-        number=cell,
-        device=device_of(chosen.resources),
-        compiled=compiled,
-        steps=steps,
-        out=out,
-        started=started,
-    )
+    with Console(stderr=True).status("measuring"):
+        measured = measure(
+            Trial(chosen, read.seed, 0),
+            found,
+            store,
+            load_definition(read.definition),
+            number=cell,
+            device=device_of(chosen.resources),
+            compiled=compiled,
+            steps=steps,
+            out=out,
+            started=started,
+        )
     if as_json:
         print(json.dumps({**measured.to_json(), "suite": read.name, "trace": str(out)}, indent=1, ensure_ascii=False))
     else:
@@ -159,5 +162,5 @@ def _words(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+        return "{} min {} s".format(*divmod(round(seconds), 60))
     return duration(seconds)

@@ -61,11 +61,12 @@ class Clock:
         """Time a stretch; those that were begun in it and not ended, as where something was raised, end with it."""
         return _Stretch(self, name)
 
-    def add(self, other: Clock) -> None:
-        """Add what another clock has seen."""
+    def add(self, other: Clock, outermost: str) -> None:
+        """Add what another clock has seen of a stretch and of what lies inside of it."""
         for path, seconds in other.seconds.items():
-            self.seconds[path] = self.seconds.get(path, 0.0) + seconds
-        self.counts += other.counts
+            if path[0] == outermost:
+                self.seconds[path] = self.seconds.get(path, 0.0) + seconds
+                self.counts[path] += other.counts[path]
 
     def each(self, path: Path) -> float:
         """Return the mean seconds of a stretch; 0 where there was none."""

@@ -47,7 +47,7 @@ WARM = 3
 """Steps that prepare what the others use, such as memory that is kept; they are timed apart."""
 
 PAIRS = 15
-"""Steps that are made again with and without being observed."""
+"""Steps that are made again with and without being observed; three are enough where they take long."""
 
 REPEATS = 5
 CHEAP_SECONDS = 1.0
@@ -129,7 +129,7 @@ def profile(
         with startup.part("building networks"):
             training = WatchedTraining(trial, material, compiled=compiled)
         recorded.clock = Clock(settle)  # the first evaluation also prepares what the others use
-        recorder = WatchedRecorder(training, recorded.clock)
+        recorder = WatchedRecorder(training, before := recorded.clock)
         costs: dict[Nested, Cost] = {}
         stretches: list[Stretch] = []
         for phase in training.phases:
@@ -137,7 +137,8 @@ def profile(
             wanted = steps if phase.first == 1 else None
             stretch = measured_steps(training, Clock(settle), wanted, SECONDS / len(training.phases), phase)
             observing, seen = _observing(training, settle)
-            _around(training, recorder, recorded, events := Clock(settle), seen)
+            _around(training, recorder, recorded, events := Clock(settle), seen, before)
+            before = Clock()
             stretches.append(stretch)
             _add(costs, _of_steps(stretch))
             _add(costs, _of_events(recorder, cell, phase, events, observing))
@@ -290,13 +291,29 @@ def _observing(training: WatchedTraining, settle: Callable[[], None]) -> tuple[f
             took[observe] = time.perf_counter() - begun
             seen = found or seen
         differences.append(took[True] - took[False])
+        if len(differences) >= 3 and took[False] > CHEAP_SECONDS / PAIRS:
+            break
     return max(statistics.median(differences), 0.0), seen
 
 
 def _around(
-    training: WatchedTraining, recorder: WatchedRecorder, recorded: _Recorded, clock: Clock, seen: Observations
+    training: WatchedTraining,
+    recorder: WatchedRecorder,
+    recorded: _Recorded,
+    clock: Clock,
+    seen: Observations,
+    before: Clock,
 ) -> None:
-    """Log, probe and evaluate."""
+    """Log, probe and evaluate.
+
+    Args:
+        training: What is recorded.
+        recorder: Its recorder.
+        recorded: Gets the clock.
+        clock: Gets what a time of each takes.
+        seen: What was observed of a step.
+        before: What has seen the first time of each, if it was.
+    """
     for _ in range(REPEATS):
         with clock.part(LOGGING):
             recorder.record(training, seen)
@@ -304,12 +321,14 @@ def _around(
     def on(which: Clock) -> None:
         recorder.clock = recorded.clock = which
 
-    for work in (lambda: recorder.probe(training, seen), lambda: recorder.evaluate(training)):
-        on(once := Clock(clock.settle))
-        begun = time.perf_counter()
-        work()
-        if time.perf_counter() - begun > CHEAP_SECONDS:
-            clock.add(once)
+    works = {PROBES: lambda: recorder.probe(training, seen), EVALUATION: lambda: recorder.evaluate(training)}
+    for name, work in works.items():
+        once = before
+        if not once.counts[(name,)]:
+            on(once := Clock(clock.settle))
+            work()
+        if once.each((name,)) > CHEAP_SECONDS:
+            clock.add(once, name)
             continue
         on(clock)
         for _ in range(REPEATS):
