@@ -17,14 +17,16 @@ from harness.cell import Cell, Trial
 from harness.cli import app
 from harness.errors import InputError, MethodError
 from harness.normalizer import Normalizer
-from harness.profiling import Part, Profile, profile
+from harness.profiling import Part, Profile, measuring, profile
 from harness.profiling.account import REST, Cost, leaves, parts_of
 from harness.profiling.clock import Clock
 from harness.profiling.measuring import measured_steps
 from harness.profiling.watched import DISCRIMINATOR, GENERATOR, WatchedTraining
 from harness.stability import load_definition
+from harness.training import recorder
 from harness.training.checkpoint import EVERY_SECONDS
 from harness.training.loop import train
+from harness.training.sampling import generate
 from harness.training.training import Training
 from harness.trial import Workshop
 
@@ -138,6 +140,22 @@ def test_every_phase_of_a_growing_network_counts_with_its_own_steps():
     phases = cell.architecture.phases((1, 8, 8), cell.steps)
     assert find(found.parts, "checkpoints").times == len(phases) - 1 > 0
     assert any(f"{len(phases)} phases" in note for note in found.notes)
+
+
+def test_an_evaluation_that_takes_long_is_made_once_and_counts_as_often_as_it_happens(monkeypatch):
+    made = []
+    monkeypatch.setattr(measuring, "CHEAP_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "generate", lambda *given: made.append(given) or generate(*given))
+    found = a_profile(a_cell(TOY, steps=40, evaluations=4))
+    assert len(made) == 1
+    assert find(found.parts, "evaluation").times == 5
+    assert find(found.parts, "evaluation", "making samples").seconds > 0
+
+
+def test_a_training_that_diverges_is_profiled_and_told_of():
+    found = a_profile(a_cell(TOY, steps=40, lr_g=1e30, lr_d=1e30, optimizer="sgd"))
+    assert any("not finite" in note for note in found.notes)
+    assert find(found.parts, "steps").seconds > 0
 
 
 def test_a_step_that_is_one_program_is_one_part():
