@@ -11,6 +11,7 @@ from harness.commands.common import BAD_INPUT
 from harness.commands.data import data
 from harness.commands.ledger import ledger
 from harness.commands.new import new
+from harness.commands.profiling import profile
 from harness.commands.trying import try_
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command(name="list")(plugins.list_)
 app.command()(plugins.check)
 app.command()(new)
 app.command(name="try")(try_)
+app.command()(profile)
 app.command()(machine.doctor)
 app.add_typer(data)
 app.add_typer(ledger)

@@ -15,7 +15,7 @@ from harness.ledger import Ledger
 from harness.worker import execute
 
 VERBS = ["plan", "run", "status", "stop", "report", "relabel", "label", "sync", "list", "check", "power", "doctor", "data",
-         "ledger"]  # fmt: skip
+         "ledger", "profile"]  # fmt: skip
 
 
 def test_help_names_every_verb_and_imports_nothing_heavy():

@@ -64,10 +64,10 @@ def plan(
     for line in (*found.troubles(), *changed_plugins(ledger, wanted, missing)):
         say(line, style="yellow")
     asked = Counter(trial.cell.id for trial in wanted)
-    table = Table("dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
+    table = Table("cell", "dataset", "architecture", "setting", "normalizer", "steps", "done", "missing", box=None)
     left = Counter(trial.cell.id for trial in missing)
-    for cell in read.cells:
-        names = (cell.dataset.label(), cell.architecture.label(), cell.setting, cell.normalizer.label())
+    for number, cell in enumerate(read.cells, 1):
+        names = (str(number), cell.dataset.label(), cell.architecture.label(), cell.setting, cell.normalizer.label())
         table.add_row(*names, str(cell.steps), str(asked[cell.id] - left[cell.id]), str(left[cell.id]))
     console = terminal()
     console.print(table)

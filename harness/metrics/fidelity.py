@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -173,11 +174,26 @@ class _Evaluation:
     _on: dict[torch.device, RealStatistics] = field(default_factory=dict)
 
     def __call__(self, generated: Generated) -> dict[str, float]:
+        return {key: value for _, stage in self.stages(generated) for key, value in stage().items()}
+
+    def stages(self, generated: Generated) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+        """Yield the features, then each measure; what several measures need is part of the first of them."""
         device = generated.samples.device
         if device not in self._on:
             self._on[device] = self.real.to(device)
-        comparison = Comparison(gather(extract(self.extractor, generated.samples, self.batch)), self._on[device])
-        return {key: KINDS[name].value(comparison) for name, key in self.keys.items()}
+        made: list[Comparison] = []
+
+        def features() -> dict[str, float]:
+            made.append(Comparison(gather(extract(self.extractor, generated.samples, self.batch)), self._on[device]))
+            return {}
+
+        yield "features", features
+        for name, key in self.keys.items():
+            yield key, partial(_measured, name, key, made[0])
+
+
+def _measured(name: str, key: str, comparison: Comparison) -> dict[str, float]:
+    return {key: KINDS[name].value(comparison)}
 
 
 def offered(entry: ExtractorEntry) -> tuple[str, ...]:

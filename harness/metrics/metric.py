@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -38,6 +38,18 @@ class Generated:
 
 Evaluate = Callable[[Generated], dict[str, float]]
 """From a generator to numbers by measure; NaN where one could not be computed."""
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """An :data:`Evaluate` that can be done stage by stage, for whoever wants to know how long each takes."""
+
+    def stages(self, generated: Generated) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+        """Yield the stages, each of which is done before the next is asked for.
+
+        Yields:
+            A name, and what does the stage and returns the numbers that it gave, if any.
+        """
 
 
 class NotHereError(GanbenchError):

@@ -1,0 +1,480 @@
+"""A profile of a trial: some of its steps, one of everything else that it does, and how often it does each."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch.profiler import ProfilerActivity, record_function
+
+from harness.cell import Cell, Trial
+from harness.data.store import Store
+from harness.devices import CPU, device_name
+from harness.ledger import Ledger, Record
+from harness.metrics.metric import Evaluate, Generated, Metric, NotHereError, Staged
+from harness.models.phase import Phase
+from harness.normalizer import Normalizer
+from harness.profiling import account
+from harness.profiling.account import Cost, Profile, parts_of
+from harness.profiling.clock import Clock
+from harness.profiling.clock import Path as Nested
+from harness.profiling.watched import EVALUATION, LOGGING, PROBES, WatchedRecorder, WatchedTraining
+from harness.registry import Catalog
+from harness.stability import Definition, judge
+from harness.threads import one_thread
+from harness.training.checkpoint import EVERY_SECONDS, Checkpoints
+from harness.training.step import Observations
+from harness.training.training import Material
+
+STEPS = 20
+"""Steps that are made at least."""
+
+SECONDS = 3.0
+"""For how long steps are made, unless their number is given."""
+
+BLOCK = 5
+"""Steps in a row that are watched, then as many that are not, and so on: what drifts, drifts for both."""
+
+WARM = 3
+"""Steps that prepare what the others use, such as memory that is kept; they are timed apart."""
+
+PAIRS = 15
+"""Steps that are made again with and without being observed; three are enough where they take long."""
+
+REPEATS = 5
+CHEAP_SECONDS = 1.0
+"""What takes less is done once in vain and then a few times; what takes more, once."""
+
+TRACED = 5
+"""Steps in the trace file."""
+
+OBSERVING = "observing the step"
+KEEPING = "keeping the numbers"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What was measured while the networks had the same layers.
+
+    Attributes:
+        phase: Which layers.
+        clock: The parts of the steps that were watched, all in ``"steps"``.
+        watched: How many those were.
+        plain: Seconds of a step that nobody watched.
+        first: Seconds that the first steps took beyond that, for example to compile.
+        measured: Steps that were made.
+    """
+
+    phase: Phase
+    clock: Clock
+    watched: int
+    plain: float
+    first: float
+    measured: int
+
+    @property
+    def whole(self) -> float:
+        """Seconds of a step that was watched."""
+        return self.clock.seconds[(account.STEPS,)] / self.watched
+
+
+def profile(
+    trial: Trial,
+    catalog: Catalog,
+    store: Store,
+    definition: Definition,
+    *,
+    number: int = 1,
+    device: str = CPU,
+    compiled: bool = False,
+    steps: int | None = None,
+    out: Path | None = None,
+    started: dict[str, float] | None = None,
+) -> Profile:
+    """Measure where the time of a trial goes.
+
+    The steps are the trial's own first ones, and the numbers in them are those of the trial. What happens seldom, such as
+    an evaluation, is done once or a few times, and counts as often as it happens in the whole trial. A growing network
+    is measured in each of its phases.
+
+    Args:
+        trial: The trial; it is trained for its first steps, and nothing of it is kept.
+        catalog: The plugins.
+        store: Where data sets stand.
+        definition: Of the detectors' thresholds.
+        number: The cell's number in its suite.
+        device: Where to compute.
+        compiled: Whether to compile the step.
+        steps: How many steps; as many as take a few seconds where none is said.
+        out: Where to write a trace of some steps; None for nowhere.
+        started: What was done before, and took seconds; by name.
+
+    Raises:
+        MethodError: The normalizer raised or broke its contract.
+        InputError: The data are absent.
+        OSError: The trace cannot be written.
+    """
+    settle = torch.cuda.synchronize if device != CPU else lambda: None
+    cell, startup = trial.cell, Clock(settle)
+    with one_thread():
+        material, recorded = _material(trial, catalog, store, device, startup)
+        with startup.part("building networks"):
+            training = WatchedTraining(trial, material, compiled=compiled)
+        recorded.clock = Clock(settle)  # the first evaluation also prepares what the others use
+        recorder = WatchedRecorder(training, before := recorded.clock)
+        costs: dict[Nested, Cost] = {}
+        stretches: list[Stretch] = []
+        for phase in training.phases:
+            training.now = max(training.now, phase.first - 1)
+            wanted = steps if phase.first == 1 else None
+            stretch = measured_steps(training, Clock(settle), wanted, SECONDS / len(training.phases), phase)
+            observing, seen = _observing(training, settle)
+            _around(training, recorder, recorded, events := Clock(settle), seen, before)
+            before = Clock()
+            stretches.append(stretch)
+            _add(costs, _of_steps(stretch))
+            _add(costs, _of_events(recorder, cell, phase, events, observing))
+        final = _final(training, recorder, recorded, events)
+        _add(costs, {path: Cost(seconds, 1) for path, seconds in final.items()})
+        _add(costs, _of_end(training, recorder, definition, len(training.phases), costs))
+        operations = _traced(training, recorder, recorded, seen, events, out) if out is not None else None
+    taken = {name: seconds for (name, *rest), seconds in startup.seconds.items() if not rest}
+    first = sum(stretch.first for stretch in stretches)
+    mean = _weighted(stretches, lambda stretch: stretch.plain)
+    watched = _weighted(stretches, lambda stretch: stretch.whole)
+    return Profile(
+        title=cell.title(),
+        number=number,
+        seed=trial.seed,
+        device=device_name(device),
+        mode=training.mode,
+        steps=cell.steps,
+        measured=stretches[0].measured,
+        step_seconds=mean,
+        watched_seconds=watched,
+        parts=parts_of(costs),
+        startup={**(started or {}), **taken, "compiling" if compiled else "first steps, beyond the others": first},
+        operations=operations if training.mode == "plain" else None,
+        notes=(*material.notes, *training.notes, *_remarks(recorder, device, training.mode, len(stretches))),
+    )
+
+
+def measured_steps(
+    training: WatchedTraining, clock: Clock, steps: int | None, seconds: float = SECONDS, phase: Phase | None = None
+) -> Stretch:
+    """Make a training's next steps, and time them: by turns with a clock around their parts, and without.
+
+    A phase that is shorter than that repeats its last step's schedule.
+
+    Args:
+        training: The training.
+        clock: Gets the parts.
+        steps: How many, at least 8; None for as many as take some seconds, 20 at least.
+        seconds: How many seconds those are.
+        phase: The phase that the steps belong to; the present one where none is said.
+    """
+    last = (phase or training.phase).last
+
+    def made(count: int, *, observe: bool = False) -> float:
+        clock.settle()
+        begun = time.perf_counter()
+        for _ in range(count):
+            training.now = min(training.now, last - 1)
+            training.advance(observe=observe)
+        clock.settle()
+        return time.perf_counter() - begun
+
+    period = _period(training.trial.cell)
+    warm, block = max(WARM, period), period * math.ceil(BLOCK / period)
+    if steps is not None:
+        warm = min(warm, steps // 4)
+        fits = min(block, (steps - warm) // 4)
+        block = max(fits - fits % period, 1)
+    first = made(1, observe=True) + made(warm - 1)
+    before = time.perf_counter()
+    done, spent, watched, plain = warm, 0.0, 0, 0
+    while steps is None or done < steps:
+        count, more = block, block
+        if steps is not None and steps - done < 2 * block:
+            count, more = 0, steps - done  # whole blocks alone are watched, so that a lazy penalty has its share
+        if count:
+            training.watch(clock)
+            with clock.part(account.STEPS):
+                made(count)
+            training.watch(None)
+        spent += made(more)
+        done, watched, plain = done + count + more, watched + count, plain + more
+        if steps is None and done >= STEPS and (time.perf_counter() - before > seconds or training.now == last):
+            break
+    each = spent / plain
+    return Stretch(training.phase, clock, watched, each, max(first - warm * each, 0.0), done)
+
+
+def _period(cell: Cell) -> int:
+    """Return after how many steps a lazy penalty is due in the same updates again."""
+    return cell.penalty_every // math.gcd(cell.penalty_every, cell.n_dis)
+
+
+class _Recorded:
+    """Holds the clock that the evaluation tells its stages to; it changes between measurements."""
+
+    clock: Clock
+
+
+def _material(trial: Trial, catalog: Catalog, store: Store, device: str, startup: Clock) -> tuple[Material, _Recorded]:
+    """Load what a trial needs, as a worker does, with a clock around each metric."""
+    cell, recorded = trial.cell, _Recorded()
+    with startup.part("loading data"):
+        data = cell.dataset.load(store).to(device)
+        data_hash = data.content_hash()
+    ready: list[tuple[Metric, Evaluate]] = []
+    notes: list[str] = []
+    parts = cell.metric.parts()
+    same = Counter(metric.name for metric in parts)
+    names = {metric: metric.label() if same[metric.name] > 1 else metric.name for metric in parts}
+    for metric in parts:
+        with startup.part(f"preparing {names[metric]}"):
+            try:
+                ready.append((metric, metric.prepare(data, store)))
+            except NotHereError as error:
+                notes.append(f"{metric.label()} was not computed: {error}")
+    nothing = {measure.key: math.nan for measure in cell.metric.measures()}
+
+    def evaluate(generated: Generated) -> dict[str, float]:
+        recorded.clock.leave()  # the samples are made
+        values = dict(nothing)
+        for metric, part in ready:
+            given = replace(generated, samples=generated.samples[: metric.sample_count()])
+            with recorded.clock.part(names[metric]):
+                values |= _staged(part, given, recorded.clock)
+        return values
+
+    default = cast("Normalizer", catalog.create("normalizer", cell.architecture.generator_normalizer))
+    return Material(data, data_hash, evaluate, default, tuple(notes), device), recorded
+
+
+def _staged(part: Evaluate, generated: Generated, clock: Clock) -> dict[str, float]:
+    """Evaluate, with a clock around each stage where the metric tells them apart."""
+    if not isinstance(part, Staged):
+        return part(generated)
+    values: dict[str, float] = {}
+    for name, stage in part.stages(generated):
+        with clock.part(name):
+            values |= stage()
+    return values
+
+
+def _observing(training: WatchedTraining, settle: Callable[[], None]) -> tuple[float, Observations]:
+    """Return the seconds that observing adds to a step, and what is seen.
+
+    A step is pure: the same one is made twice, and the one result is as good as the other. The median of pairs is not
+    moved by what else the machine did.
+    """
+    now, differences = training.now, []
+    seen: Observations = {}
+    for pair in range(PAIRS):
+        batch = training.draw(max(now - pair, training.phase.first))
+        took = {}
+        for observe in (False, True) if pair % 2 else (True, False):
+            settle()
+            begun = time.perf_counter()
+            _, found = training.usual(training.state, batch, observe)
+            settle()
+            took[observe] = time.perf_counter() - begun
+            seen = found or seen
+        differences.append(took[True] - took[False])
+        if len(differences) >= 3 and took[False] > CHEAP_SECONDS / PAIRS:
+            break
+    return max(statistics.median(differences), 0.0), seen
+
+
+def _around(
+    training: WatchedTraining,
+    recorder: WatchedRecorder,
+    recorded: _Recorded,
+    clock: Clock,
+    seen: Observations,
+    before: Clock,
+) -> None:
+    """Log, probe and evaluate.
+
+    Args:
+        training: What is recorded.
+        recorder: Its recorder.
+        recorded: Gets the clock.
+        clock: Gets what a time of each takes.
+        seen: What was observed of a step.
+        before: What has seen the first time of each, if it was.
+    """
+    for _ in range(REPEATS):
+        with clock.part(LOGGING):
+            recorder.record(training, seen)
+
+    def on(which: Clock) -> None:
+        recorder.clock = recorded.clock = which
+
+    works = {PROBES: lambda: recorder.probe(training, seen), EVALUATION: lambda: recorder.evaluate(training)}
+    for name, work in works.items():
+        once = before
+        if not once.counts[(name,)]:
+            on(once := Clock(clock.settle))
+            work()
+        if once.each((name,)) > CHEAP_SECONDS:
+            clock.add(once, name)
+            continue
+        on(clock)
+        for _ in range(REPEATS):
+            work()
+
+
+def _of_steps(stretch: Stretch) -> dict[Nested, Cost]:
+    """Return what the steps of a phase cost in the whole trial.
+
+    The parts are in proportion to each other as in steps that were watched, and together as long as one that was not.
+    """
+    steps = stretch.phase.last - stretch.phase.first + 1
+    factor = stretch.plain / stretch.whole * steps / stretch.watched
+    costs = {
+        path: Cost(seconds * factor, stretch.clock.counts[path] * steps / stretch.watched)
+        for path, seconds in stretch.clock.seconds.items()
+    }
+    return costs | {(account.STEPS,): Cost(stretch.plain * steps, steps)}
+
+
+def _of_events(
+    recorder: WatchedRecorder, cell: Cell, phase: Phase, clock: Clock, observing: float
+) -> dict[Nested, Cost]:
+    """Return what logging, probes and evaluations of a phase cost in the whole trial, the last evaluation left out."""
+
+    def within(points: frozenset[int]) -> int:
+        return sum(phase.first <= point <= phase.last for point in points)
+
+    begins = phase.first == 1  # the untrained networks are probed and evaluated as well
+    logged, keeping = within(recorder.log_points), clock.each((LOGGING,))
+    probed = within(recorder.probe_points) + begins
+    costs = {
+        (LOGGING,): Cost((observing + keeping) * logged, logged),
+        (LOGGING, OBSERVING): Cost(observing * logged, logged),
+        (LOGGING, KEEPING): Cost(keeping * logged, logged),
+        (PROBES,): Cost(clock.each((PROBES,)) * probed, probed),
+    }
+    evaluated = within(recorder.evaluation_points - {cell.steps}) + begins
+    once = max(clock.counts[(EVALUATION,)], 1)
+    for path, seconds in clock.seconds.items():
+        if path[0] == EVALUATION:
+            costs[path] = Cost(seconds / once * evaluated, clock.counts[path] / once * evaluated)
+    return costs
+
+
+def _final(
+    training: WatchedTraining, recorder: WatchedRecorder, recorded: _Recorded, usual: Clock
+) -> dict[Nested, float]:
+    """Return what the last evaluation costs, by path; some metrics do more in it."""
+    if usual.each((EVALUATION,)) > CHEAP_SECONDS * REPEATS:
+        return {path: usual.each(path) for path in usual.seconds if path[0] == EVALUATION}
+    clock = recorder.clock = recorded.clock = Clock(usual.settle)
+    now, training.now = training.now, training.trial.cell.steps
+    recorder.evaluate(training)
+    training.now = now
+    return dict(clock.seconds)
+
+
+def _of_end(
+    training: WatchedTraining,
+    recorder: WatchedRecorder,
+    definition: Definition,
+    phases: int,
+    costs: dict[Nested, Cost],
+) -> dict[Nested, Cost]:
+    """Return what checkpoints cost in the whole trial, and its end: the verdict and the commit."""
+    trial, clock = training.trial, Clock()
+    with tempfile.TemporaryDirectory(prefix="ganbench-profile-") as folder:
+        kept = Checkpoints(Path(folder) / "checkpoints", "profile")
+        for step in range(2):
+            with clock.part(account.CHECKPOINTS):
+                kept.save(step, {"training": training.snapshot(), "recorder": recorder.snapshot()})
+        with clock.part(account.JUDGING):
+            with clock.part("judging"):
+                trace = recorder.trace(trial.cell.steps)
+                verdict = judge(trace, definition)
+            with clock.part("committing"):
+                record = Record(trial.id, trial.cell.id, trial.spec(), verdict, trace.to_json(), {"notes": []})
+                Ledger(folder).commit(record)
+    seconds = sum(cost.seconds for path, cost in costs.items() if len(path) == 1)
+    times = int(seconds / EVERY_SECONDS) + phases - 1  # one before each new phase, too
+    found = {path: Cost(clock.seconds[path], 1) for path in clock.seconds if path[0] == account.JUDGING}
+    return found | {(account.CHECKPOINTS,): Cost(clock.each((account.CHECKPOINTS,)) * times, times)}
+
+
+def _traced(
+    training: WatchedTraining,
+    recorder: WatchedRecorder,
+    recorded: _Recorded,
+    seen: Observations,
+    usual: Clock,
+    out: Path,
+) -> int:
+    """Write a trace of some steps, a probe and, where it is short, an evaluation.
+
+    Returns:
+        How many operations of PyTorch's a step consists of.
+    """
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
+    clock = Clock(mark=record_function)
+    last = training.phase.last
+    with torch.profiler.profile(activities=activities) as seen_by_torch:
+        training.watch(clock)
+        for _ in range(TRACED):
+            training.now = min(training.now, last - 1)
+            with clock.part("step"):
+                training.advance(observe=False)
+        training.watch(None)
+        recorder.clock = recorded.clock = clock
+        recorder.probe(training, seen)
+        if usual.each((EVALUATION,)) < CHEAP_SECONDS:
+            recorder.evaluate(training)
+    seen_by_torch.export_chrome_trace(str(out))
+    steps = [event for event in seen_by_torch.events() or [] if event.name == "step"]
+    return round(sum(map(_operations, steps)) / TRACED)
+
+
+def _operations(event: torch.autograd.profiler_util.FunctionEvent) -> int:
+    """Count the operations inside of an event that consist of no others."""
+    if not event.cpu_children:
+        return int(event.name.startswith("aten::"))
+    return sum(map(_operations, event.cpu_children)) or int(event.name.startswith("aten::"))
+
+
+def _add(costs: dict[Nested, Cost], more: dict[Nested, Cost]) -> None:
+    for path, cost in more.items():
+        before = costs.get(path, Cost(0.0, 0.0))
+        costs[path] = Cost(before.seconds + cost.seconds, before.times + cost.times)
+
+
+def _weighted(stretches: list[Stretch], value: Callable[[Stretch], float]) -> float:
+    lengths = [stretch.phase.last - stretch.phase.first + 1 for stretch in stretches]
+    return sum(value(item) * length for item, length in zip(stretches, lengths, strict=True)) / sum(lengths)
+
+
+def _remarks(recorder: WatchedRecorder, device: str, mode: str, phases: int) -> list[str]:
+    remarks = []
+    if not recorder.finite:
+        remarks.append("values are not finite any more: this trial ends before its budget, and its evaluations are cut")
+    if device != CPU:
+        remarks.append(
+            "on a GPU each part is waited for, which a training does not do: the parts are in proportion to that, and"
+            " together as long as a step that nobody waits for"
+        )
+    if mode != "plain":
+        remarks.append(f"a {mode} step is one program: its parts are in a profile without --compile")
+    if phases > 1:
+        remarks.append(f"the networks grow in {phases} phases, each of which was measured")
+    return remarks
