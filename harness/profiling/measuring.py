@@ -31,6 +31,7 @@ from harness.registry import Catalog
 from harness.stability import Definition, judge
 from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS, Checkpoints
+from harness.training.compiled import Programs
 from harness.training.step import Observations
 from harness.training.training import Material
 
@@ -127,7 +128,7 @@ def profile(
     with one_thread():
         material, recorded = _material(trial, catalog, store, device, startup)
         with startup.part("building networks"):
-            training = WatchedTraining(trial, material, compiled=compiled)
+            training = WatchedTraining(trial, material, Programs() if compiled else None)
         recorded.clock = Clock(settle)  # the first evaluation also prepares what the others use
         recorder = WatchedRecorder(training, before := recorded.clock)
         costs: dict[Nested, Cost] = {}

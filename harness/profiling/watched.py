@@ -18,6 +18,7 @@ from harness.models.operations import Tree
 from harness.models.phase import Phase
 from harness.objectives import Loss
 from harness.profiling.clock import Clock
+from harness.training.compiled import Programs
 from harness.training.gradients import eager_gradients
 from harness.training.optimizer import Optimizer, Slots
 from harness.training.protocol import Protocol
@@ -177,9 +178,9 @@ class WatchedTraining(Training):
     A step that is one program, such as a compiled one, is timed as a whole.
     """
 
-    def __init__(self, trial: Trial, material: Material, *, compiled: bool = False) -> None:
+    def __init__(self, trial: Trial, material: Material, programs: Programs | None = None) -> None:
         self.clock: Clock | None = None
-        super().__init__(trial, material, compiled=compiled)
+        super().__init__(trial, material, programs)
 
     def watch(self, clock: Clock | None) -> None:
         """Time the steps from here on, or no longer."""
