@@ -62,6 +62,11 @@ def cell_of(name: str, normalizer: str = "spectral_norm") -> Cell:
     return Cell(**plugins, lr_g=2e-4, lr_d=2e-4, n_dis=1, batch_size=64, steps=100_000, evaluations=25, log_points=200)
 
 
+def endless(name: str, normalizer: str = "spectral_norm") -> Cell:
+    """Return a cell without a budget, for as many steps as one wants to time."""
+    return replace(cell_of(name, normalizer), steps=10**9)
+
+
 def material_of(cell: Cell, device: str = "cpu") -> Material:
     """Return a cell's data, with a metric that measures nothing: for steps, not for trials."""
     default = cast("Normalizer", catalog().create("normalizer", cell.architecture.generator_normalizer))

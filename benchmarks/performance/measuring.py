@@ -85,9 +85,9 @@ def first_steps(name: str, device: str = "cpu") -> dict[str, Any]:
     """Return how long the first compiled step takes, with whatever the compiler finds in its cache."""
     from harness.cell import Trial
     from harness.training.training import Training
-    from performance.cells import cell_of, material_of
+    from performance.cells import endless, material_of
 
-    cell = cell_of(name)
+    cell = endless(name)
     training = Training(Trial(cell, 0, 0), material_of(cell, device), compiled=True)
     begun = time.perf_counter()
     training.advance(observe=False)
@@ -105,15 +105,15 @@ def steps(name: str, block: int, repeats: int, device: str = "cpu", parts: bool 
     from harness.cell import Trial
     from harness.models.network import leaves
     from harness.training.training import Training
-    from performance.cells import cell_of, material_of
+    from performance.cells import endless, material_of
     from performance.peers import Loop, decoded
 
-    cell = cell_of(name)
+    cell = endless(name)
     material = material_of(cell, device)
     data = decoded(material)
 
     def training(compiled: bool = False, normalizer: str = "spectral_norm") -> Training:
-        return Training(Trial(cell_of(name, normalizer), 0, 0), material, compiled=compiled)
+        return Training(Trial(endless(name, normalizer), 0, 0), material, compiled=compiled)
 
     def advance(one: Training, observe: bool = False) -> Callable[[], object]:
         return lambda: [_read(one.advance(observe)) for _ in range(block)]
@@ -352,10 +352,10 @@ def crowd(name: str, seconds: float, device: str, compiled: bool, go: float, usu
     """
     from harness.cell import Trial
     from harness.training.training import Training
-    from performance.cells import cell_of, material_of
+    from performance.cells import endless, material_of
     from performance.peers import Loop, decoded
 
-    cell = cell_of(name)
+    cell = endless(name)
     material = material_of(cell, device)
     if usual:
         loop = Loop(cell, decoded(material), device)
@@ -420,10 +420,10 @@ def work_rate(name: str, device: str, block: int = 20, repeats: int = 5) -> dict
 
     from harness.cell import Trial
     from harness.training.training import Training
-    from performance.cells import cell_of, material_of
+    from performance.cells import endless, material_of
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    cell = cell_of(name)
+    cell = endless(name)
     material = material_of(cell, device)
     with FlopCounterMode(display=False) as counter:
         Training(Trial(cell, 0, 0), material).advance(observe=False)

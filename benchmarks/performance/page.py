@@ -13,7 +13,7 @@ CHECKPOINT_EVERY = 300.0
 """Seconds between two checkpoints, unless a sweep asks for others."""
 
 LONG = {"steps": 100_000, "logged": 201, "evaluations": 26}
-"""A trial of the papers' length under the defaults of a suite: 200 logged steps and 25 evaluations, and those at the start."""
+"""A trial of the papers' length at a suite's default cadence; the untrained networks count as well."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def page(measured: dict[str, Any]) -> str:
     """Write the page."""
     rows = [*cpu_rows(measured), *gpu_rows(measured), *other_rows(measured)]
     parts = [
-        HEAD.format(command=COMMAND, minutes=measured["minutes"], **about(measured["machine"])),
+        HEAD.format(command=COMMAND, minutes=measured["minutes"], counted=_counted(measured), **about(measured["machine"])),
         table(("what", "target", "reached", "of the target", ""), [_line(row) for row in rows]),
         READING,
         _misses(rows),
@@ -104,7 +104,7 @@ def page(measured: dict[str, Any]) -> str:
         table(("cell", "empty cache", "filled cache", "how it ran"), _compile_lines(measured)),
         TRIALS,
         table(
-            ("cell", "step", "bare steps", "telemetry", "evaluation", "commit", "rest", "whole", "usual loop's steps / whole"),
+            ("cell", "step", "bare steps", "telemetry", "evaluation", "commit", "rest", "whole", "usual loop / whole"),
             _trial_lines(measured),
         ),
         _long_text(measured),
@@ -128,10 +128,12 @@ Written by
 
     {command}
 
-which measured everything here in one run of {minutes:.0f} minutes; no number is written by hand but the targets. Machine: {processor},
-{cores} cores, {system}, {gpu}; load {load} when the run began. Python {python}, torch {torch}, {compiler} a C++ compiler; ganbench {ganbench}.
+which measured everything here in one run of {minutes:.0f} minutes; no number is written by hand but the targets. The
+machine: {processor}, {cores} cores, {system}, {gpu}, {compiler} a C++ compiler; load {load} when the run began.
+Python {python}, torch {torch}, ganbench {ganbench}.
 
-Numbers are medians with quartiles. Ratios are those of rounds in which both sides ran in turns in one process, on one thread.
+Numbers are medians, with quartiles in brackets. {counted} Ratios are those of rounds in which both sides ran in
+turns in one process, on one thread.
 """
 
 READING = """
@@ -145,16 +147,16 @@ STEPS = """
 ## A step, in milliseconds
 
 The careful loop is what an experienced hand makes of the usual one: batches gathered by index, generated samples without a
-graph, the discriminator frozen while the generator learns, nothing read back. `channels-last` is the plain step with weights
-and images in that layout: an experiment, no option of ours.
+graph, the discriminator frozen while the generator learns, nothing read back. `channels-last` is the plain step with
+weights in that layout: an experiment, no option of ours.
 """
 
 PARTS = """
 ## Where a step's time goes
 
 Of the plain step: drawing the batch; the normalizer, as the step less that of the same cell without one; Adam for both
-networks; the networks' passes, which are the rest. Then what logging adds to a step that is logged, and of the compiled step
-the program, which is all but the draw.
+networks; the networks' passes, which are the rest. Then what logging adds to a step that is logged, and of the compiled
+step the program, which is all but the draw.
 """
 
 COMPILING = """
@@ -167,16 +169,16 @@ trials of a cell share the cache on disk.
 TRIALS = """
 ## A whole trial
 
-`harness.worker.execute` into a ledger on disk, as a worker runs it, as shares of its bare steps: those that are not logged. The
-first step of each program is left out. The last column is how often a usual loop's steps, without any telemetry, evaluation or
-record, go into the whole trial.
+`harness.worker.execute` into a ledger on disk, as a worker runs it. Bare steps are the trial's own steps as long as those
+that are not logged take; what comes on top is given as a share of them. The first step of each program is left out. The
+last column is the time of a usual loop's steps, without any telemetry, evaluation or record, over that of the whole trial.
 """
 
 SAME = """
 ## Both sides train the same networks
 
-From the same weights on the same batches in float64: relative differences of losses. Under spectral normalization torch makes
-an iteration in every pass and ours one in every update, so that losses differ a little after the first update.
+From the same weights on the same batches in float64: relative differences of losses. Under spectral normalization torch
+makes an iteration in every pass and ours one in every update, so that losses differ a little after the first update.
 """
 
 
@@ -204,7 +206,7 @@ def cpu_rows(measured: dict[str, Any]) -> list[Row]:
             3.0,
             Spread.of([_loop_seconds(suite) / suite["seconds"]]) if suite else None,
             why=f"{suite['seeds']} of its seeds" if suite else "left out of this run: --quick-suite SEEDS",
-            missed=_suite_causes(suite) if suite else (),
+            missed=_suite_causes(measured) if suite else (),
         )
     )
     return rows
@@ -215,9 +217,16 @@ def gpu_rows(measured: dict[str, Any]) -> list[Row]:
     gpu = measured["gpu"]
     rows = []
     for name, target in (("ring8", 4.0), ("digits", 4.0), ("sngan_cnn", 2.5), ("sngan_resnet", 2.0)):
-        reached = Spread.ratio(*(gpu["cells"][name]["times"][side] for side in ("usual", "compiled"))) if gpu else None
+        found = gpu and gpu["cells"][name]
+        reached = Spread.ratio(found["times"]["usual"], found["times"]["compiled"]) if gpu else None
         rows.append(
-            Row(f"`{name}` on a GPU, one trial, against eager PyTorch", target, reached, why="" if gpu else NO_GPU)
+            Row(
+                f"`{name}` on a GPU, one trial, against eager PyTorch",
+                target,
+                reached,
+                why="" if gpu else NO_GPU,
+                missed=(_tried(found),) if found else (),
+            )
         )
     for name, target in (("ring8", 20.0), ("digits", 20.0), ("sngan_cnn", 6.0)):
         width, rate = _best(gpu["full"][name]) if gpu else (0, 0.0)
@@ -285,6 +294,18 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (escaped[0], ["---"] * len(head), *escaped[1:]))
 
 
+def _counted(measured: dict[str, Any]) -> str:
+    rounds = [
+        f"`{name}` {len(found['times']['plain'])} rounds of {found['block']} steps"
+        for name, found in measured["cells"].items()
+    ]
+    trials = {len(found["parts"]["whole"]) for modes in measured["trials"].values() for found in modes.values()}
+    return (
+        f"Counted are, after one of each to warm up: {', '.join(rounds)}; {' or '.join(map(str, sorted(trials)))} whole"
+        f" trials. Starts are {len(measured['start'])}, all counted."
+    )
+
+
 def _line(row: Row) -> tuple[str, ...]:
     target = f"at {'least' if row.least else 'most'} {row.form.format(row.target)}"
     if row.reached is None:
@@ -301,7 +322,8 @@ def _misses(rows: Sequence[Row]) -> str:
     for row in missed:
         assert row.reached is not None
         lines.append(
-            f"**{row.what}**: {row.reached.text(row.form)}, and {row.form.format(row.target)} was wanted. {' '.join(row.missed)}"
+            f"**{row.what}**: {row.reached.text(row.form)}, and {row.form.format(row.target)} was wanted."
+            f" {' '.join(row.missed)}"
         )
     return "\n\n".join(lines)
 
@@ -332,17 +354,28 @@ def _step_causes(measured: dict[str, Any], name: str) -> list[str]:
     step = _medians(found)
     parts = [f"{part} {value / step['plain']:.0%}" for part, value in _split(found).items()]
     program = step["compiled"] - step["draw"]
-    tried = [
-        f"{side} {Spread.ratio(found['times']['usual'], found['times'][key]).text('{:.2f}x')}"
-        for key, side in (("careful", "the careful loop"), ("plain", "plain"), ("channels_last", "plain with channels last"),
-                          ("compiled", "compiled"))
-        if key in found["times"]
-    ]  # fmt: skip
     return [
         f"Of the plain step's {_ms(step['plain'])}: {', '.join(parts)}.",
-        f"Of the compiled step's {_ms(step['compiled'])} the program takes {_ms(program)} and the draw {_ms(step['draw'])}.",
-        f"Tried, against the usual loop: {', '.join(tried)}.",
+        f"Of the compiled step's {_ms(step['compiled'])} the program takes {_ms(program)}, the draw {_ms(step['draw'])}.",
+        _tried(found),
     ]
+
+
+TRIED = {
+    "careful": "the careful loop",
+    "plain": "plain",
+    "channels_last": "plain with channels last",
+    "compiled": "compiled",
+}
+
+
+def _tried(found: dict[str, Any]) -> str:
+    tried = [
+        f"{side} {Spread.ratio(found['times']['usual'], found['times'][key]).text('{:.2f}x')}"
+        for key, side in TRIED.items()
+        if key in found["times"]
+    ]
+    return f"Tried, against the usual loop: {', '.join(tried)}."
 
 
 def _trial_causes(found: dict[str, Any]) -> str:
@@ -366,13 +399,17 @@ def _loop_seconds(suite: dict[str, Any]) -> float:
     )
 
 
-def _suite_causes(suite: dict[str, Any]) -> list[str]:
+def _suite_causes(measured: dict[str, Any]) -> list[str]:
+    suite = measured["suite"]
     trials = len(suite["cells"]) * suite["seeds"]
-    return [
-        f"{trials} trials in {suite['seconds']:.0f} s, the start of Ray and of its workers among them;"
-        f" the loop would take {_loop_seconds(suite):.0f} s, {_loop_seconds(suite) / trials:.2f} s a trial."
-        " Two cores give a factor of two at most, and trials this short run plain, as compiling takes longer than they do."
-    ]
+    plain = statistics.median(measured["trials"]["ring8"]["plain"]["parts"]["whole"])
+    said = [f"{trials} trials took {suite['seconds']:.0f} s, the start of Ray and of its workers among them: "
+            f"{suite['seconds'] / trials:.2f} s each, where the loop takes {_loop_seconds(suite) / trials:.2f} s."]  # fmt: skip
+    said.append(
+        f"They run plain: a whole one on `ring8` takes {plain:.1f} s, the first compiled step with a filled cache alone"
+        f" {measured['first']['ring8'][1]['seconds']:.1f} s."
+    )
+    return said
 
 
 def _suite_text(measured: dict[str, Any]) -> str:
@@ -393,10 +430,10 @@ def _suite_text(measured: dict[str, Any]) -> str:
     text = f"""
 ## The quick suite
 
-`ganbench run quick --seeds {suite["seeds"]}` on two cores took {suite["seconds"]:.0f} s from the command to its end, Ray's start, telemetry,
-verdicts and the ledger among them. The loop's side is reckoned, not run: for each cell its milliseconds per step, measured over
-{made:.0%} of the budget, times the budget, plus as many evaluations of ours as a trial has, without telemetry or records:
-{_loop_seconds(suite):.0f} s for as many seeds.
+`ganbench run quick --seeds {suite["seeds"]}` on two cores took {suite["seconds"]:.0f} s from the command to its end,
+Ray's start, telemetry, verdicts and the ledger among them. The loop's side is reckoned, not run: for each cell its
+milliseconds per step, measured over {made:.0%} of the budget, times the budget, plus as many evaluations of ours as a
+trial has, without telemetry or records: {_loop_seconds(suite):.0f} s for as many seeds.
 """
     return text + "\n" + table(("cell", "a step", "steps", "an evaluation", "evaluations"), lines)
 
@@ -414,8 +451,9 @@ def _long_text(measured: dict[str, Any]) -> str:
             shares = (telemetry / whole, evaluation / whole, saved)
             lines.append((f"`{name}`", mode, *(f"{share:.3%}" for share in shares)))
     text = f"""
-At the papers' lengths telemetry and evaluation are rarer. Reckoned from the same measurements for {LONG["steps"]:,} steps at a suite's
-default cadence ({LONG["logged"]} logged steps, {LONG["evaluations"]} evaluations), and a checkpoint every {CHECKPOINT_EVERY:.0f} s:
+At the papers' lengths telemetry and evaluation are rarer. Reckoned from the same measurements for {LONG["steps"]:,}
+steps at a suite's default cadence ({LONG["logged"]} logged steps, {LONG["evaluations"]} evaluations), and a checkpoint
+every {CHECKPOINT_EVERY:.0f} s:
 """
     return text + "\n" + table(("cell", "step", "telemetry", "evaluation", "checkpoints"), lines)
 
