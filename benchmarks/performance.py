@@ -1,4 +1,4 @@
-"""Everything that issue "As fast as the machine allows" asks for, measured side by side in one run, as docs/performance.md.
+"""How fast everything is against plain PyTorch and against its targets, side by side in one run, as docs/performance.md.
 
     python benchmarks/performance.py [--quick-suite SEEDS] [--repeats 7] [--out docs/performance.md]
 

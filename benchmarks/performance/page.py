@@ -403,8 +403,11 @@ def _suite_causes(measured: dict[str, Any]) -> list[str]:
     suite = measured["suite"]
     trials = len(suite["cells"]) * suite["seeds"]
     plain = statistics.median(measured["trials"]["ring8"]["plain"]["parts"]["whole"])
-    said = [f"{trials} trials took {suite['seconds']:.0f} s, the start of Ray and of its workers among them: "
-            f"{suite['seconds'] / trials:.2f} s each, where the loop takes {_loop_seconds(suite) / trials:.2f} s."]  # fmt: skip
+    took, loop = suite["seconds"], _loop_seconds(suite)
+    said = [
+        f"{trials} trials took {took:.0f} s, the start of Ray and of its workers among them: {took / trials:.2f} s each,"
+        f" where the loop takes {loop / trials:.2f} s."
+    ]
     said.append(
         f"They run plain: a whole one on `ring8` takes {plain:.1f} s, the first compiled step with a filled cache alone"
         f" {measured['first']['ring8'][1]['seconds']:.1f} s."
