@@ -97,7 +97,8 @@ def page(measured: dict[str, Any]) -> str:
         READING,
         _misses(rows),
         STEPS,
-        table(("cell", "usual loop", "careful loop", "plain", "channels-last", "compiled"), _step_lines(measured)),
+        table(STEP_HEAD, _step_lines(measured["cells"])),
+        _gpu_text(measured["gpu"]),
         PARTS,
         table(("cell", "draw", "normalizer", "Adam", "networks", "a logged step adds", "program"), _parts(measured)),
         COMPILING,
@@ -149,6 +150,10 @@ STEPS = """
 The careful loop is what an experienced hand makes of the usual one: batches gathered by index, generated samples without a
 graph, the discriminator frozen while the generator learns, nothing read back. `channels-last` is the plain step with
 weights in that layout: an experiment, no option of ours.
+"""
+
+GPU = """
+On the GPU likewise; then seeds x steps a second of processes that share it, a seed each, their steps compiled.
 """
 
 PARTS = """
@@ -319,13 +324,16 @@ def _misses(rows: Sequence[Row]) -> str:
     if not missed:
         return ""
     lines = ["## What was missed, and where the time goes"]
-    for row in missed:
-        assert row.reached is not None
-        lines.append(
-            f"**{row.what}**: {row.reached.text(row.form)}, and {row.form.format(row.target)} was wanted."
-            f" {' '.join(row.missed)}"
-        )
+    # Rows of one trial have the same causes.
+    for causes in dict.fromkeys(tuple(row.missed) for row in missed):
+        said = [_miss(row) for row in missed if tuple(row.missed) == causes]
+        lines.append(f"{'; '.join(said)}. {' '.join(causes)}")
     return "\n\n".join(lines)
+
+
+def _miss(row: Row) -> str:
+    assert row.reached is not None
+    return f"**{row.what}**: {row.reached.text(row.form)}, and {row.form.format(row.target)} was wanted"
 
 
 def _faster(measured: dict[str, Any], name: str, side: str) -> Spread:
@@ -461,14 +469,29 @@ every {CHECKPOINT_EVERY:.0f} s:
     return text + "\n" + table(("cell", "step", "telemetry", "evaluation", "checkpoints"), lines)
 
 
-def _step_lines(measured: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [
-        (f"`{name}`: {found['cell']}", *(
-            Spread.of(found["times"][side]).text(_form(found["times"][side])) if side in found["times"] else ""
-            for side in ("usual", "careful", "plain", "channels_last", "compiled")
-        ))
-        for name, found in measured["cells"].items()
-    ]  # fmt: skip
+SIDES = ("usual", "careful", "plain", "channels_last", "compiled")
+STEP_HEAD = ("cell", "usual loop", "careful loop", "plain", "channels-last", "compiled")
+
+
+def _step_lines(cells: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [(f"`{name}`: {found['cell']}", *(_side(found, side) for side in SIDES)) for name, found in cells.items()]
+
+
+def _side(found: dict[str, Any], side: str) -> str:
+    times = found["times"].get(side)
+    return Spread.of(times).text(_form(times)) if times else ""
+
+
+def _gpu_text(gpu: dict[str, Any] | None) -> str:
+    if not gpu:
+        return ""
+    crowds = [
+        (f"`{name}`", f"{full['eager']:.1f}", width, f"{found['rate']:.1f}", f"{found['late']:.1f} s")
+        for name, full in gpu["full"].items()
+        for width, found in full["processes"].items()
+    ]
+    head = ("cell", "one usual loop", "processes of ours", "together", "late for the common start")
+    return "\n\n".join([GPU.strip(), table(STEP_HEAD, _step_lines(gpu["cells"])), table(head, crowds)])
 
 
 def _parts(measured: dict[str, Any]) -> list[tuple[str, ...]]:
