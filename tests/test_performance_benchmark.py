@@ -168,8 +168,5 @@ def test_what_shares_a_device_waits_for_the_common_start_and_counts_its_steps(be
 
 
 def test_a_ceiling_counts_both_operations_of_a_product(benchmark, monkeypatch):
-    import torch
-
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)  # puts back what it was
     monkeypatch.setattr(benchmark.measuring, "in_turns", lambda sides, repeats, steps, device: {"product": [2.0]})
     assert benchmark.measuring.ceiling("cpu", side=1000, repeats=1) == pytest.approx(1.0)  # 2e9 operations in 2 ms

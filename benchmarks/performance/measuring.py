@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -403,35 +404,50 @@ def full_device(
     return {"eager": alone["steps"] / alone["seconds"], "processes": rates}
 
 
+@contextmanager
+def tf32() -> Iterator[None]:
+    """Allow TF32 in matrix products and convolutions."""
+    import torch
+
+    places = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = True
+    try:
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.allow_tf32 = value
+
+
 def ceiling(device: str, side: int = 8192, repeats: int = 20) -> float:
     """Return TFLOP/s of square matrix products in TF32, where the device has it."""
     import torch
 
-    torch.backends.cuda.matmul.allow_tf32 = True
     left, right = torch.randn(2, side, side, device=device)
-    times = in_turns({"product": lambda: left @ right}, repeats, 1, device)["product"]
-    return 2 * side**3 / (1e-3 * sorted(times)[len(times) // 2]) / 1e12
+    with tf32():
+        times = in_turns({"product": lambda: left @ right}, repeats, 1, device)["product"]
+    return 2 * side**3 / (1e-3 * statistics.median(times)) / 1e12
 
 
 def work_rate(name: str, device: str, block: int = 20, repeats: int = 5) -> dict[str, float]:
-    """Return TFLOP/s of a cell's compiled step with TF32 allowed; products are counted, not estimated."""
-    import torch
+    """Return TFLOP/s of a cell's compiled step with TF32 allowed; its operations are counted, not estimated."""
+    from performance.cells import endless, material_of
     from torch.utils.flop_counter import FlopCounterMode
 
     from harness.cell import Trial
     from harness.training.training import Training
-    from performance.cells import endless, material_of
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     cell = endless(name)
     material = material_of(cell, device)
     with FlopCounterMode(display=False) as counter:
         Training(Trial(cell, 0, 0), material).advance(observe=False)
     training = Training(Trial(cell, 0, 0), material, compiled=True)
     sides = {"step": lambda: [training.advance(observe=False) for _ in range(block)]}
-    times = sorted(in_turns(sides, repeats, block, device)["step"])
+    with tf32():
+        times = in_turns(sides, repeats, block, device)["step"]
     work = counter.get_total_flops()
-    return {"tflops": work / (1e-3 * times[len(times) // 2]) / 1e12, "gflop": work / 1e9}
+    return {"tflops": work / (1e-3 * statistics.median(times)) / 1e12, "gflop": work / 1e9}
 
 
 def same(name: str) -> dict[str, Any]:
