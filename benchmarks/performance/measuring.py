@@ -432,11 +432,11 @@ def ceiling(device: str, side: int = 8192, repeats: int = 20) -> float:
 
 def work_rate(name: str, device: str, block: int = 20, repeats: int = 5) -> dict[str, float]:
     """Return TFLOP/s of a cell's compiled step with TF32 allowed; its operations are counted, not estimated."""
-    from performance.cells import endless, material_of
     from torch.utils.flop_counter import FlopCounterMode
 
     from harness.cell import Trial
     from harness.training.training import Training
+    from performance.cells import endless, material_of
 
     cell = endless(name)
     material = material_of(cell, device)
