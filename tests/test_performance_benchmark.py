@@ -149,6 +149,16 @@ def test_a_step_that_was_not_compiled_is_not_called_compiled(benchmark):
     assert "ran plain: not compiled: no compiler" in line_of(benchmark.page.page(measured), "`digits` DCGAN")
 
 
+def test_shares_at_the_papers_lengths_are_reckoned_from_what_each_step_costs(benchmark):
+    measured = given()
+    rows = {row.what: row for row in benchmark.page.other_rows(measured)}
+    share = rows["`ring8`, plain: telemetry's share, reckoned for 100,000 steps"].reached.median
+    logged, evaluated = 201 * 0.1 / 11, 26 * 0.1 / 3
+    assert share == pytest.approx(logged / (100_000 * 9.9 / 100 + logged + evaluated))
+    text = benchmark.page.page(measured)
+    assert "python benchmarks/performance.py --repeats 2 --quick-suite 1" in text
+
+
 def test_a_trials_parts_are_the_whole(benchmark):
     clock = {"Recorder.__init__": 0.5, "Recorder.record": 1.0, "Recorder._evaluate": 0.7, "Ledger.commit": 0.1}
     kept = {"observed": [9.0, 0.2], "bare": [5.0, 0.1, 0.1, 0.1]}

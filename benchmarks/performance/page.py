@@ -92,7 +92,7 @@ def page(measured: dict[str, Any]) -> str:
     """Write the page."""
     rows = [*cpu_rows(measured), *gpu_rows(measured), *other_rows(measured)]
     parts = [
-        HEAD.format(command=COMMAND, minutes=measured["minutes"], counted=_counted(measured), **about(measured["machine"])),
+        HEAD.format(**about(measured)),
         table(("what", "target", "reached", "of the target", ""), [_line(row) for row in rows]),
         READING,
         _misses(rows),
@@ -116,10 +116,12 @@ def page(measured: dict[str, Any]) -> str:
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-def about(machine: dict[str, Any]) -> dict[str, Any]:
-    """Return the machine in words."""
-    gpu = machine["gpu"] or "no GPU"
-    return {**machine, "gpu": gpu, "compiler": "with" if machine["compiler"] else "without"}
+def about(measured: dict[str, Any]) -> dict[str, Any]:
+    """Return the run and its machine in words."""
+    machine = measured["machine"]
+    said = {"gpu": machine["gpu"] or "no GPU", "compiler": "with" if machine["compiler"] else "without"}
+    run = {"command": _command(measured), "counted": _counted(measured), "minutes": measured["minutes"]}
+    return {**machine, **said, **run}
 
 
 HEAD = """
@@ -133,8 +135,10 @@ which measured everything here in one run of {minutes:.0f} minutes; no number is
 machine: {processor}, {cores} cores, {system}, {gpu}, {compiler} a C++ compiler; load {load} when the run began.
 Python {python}, torch {torch}, ganbench {ganbench}.
 
-Numbers are medians, with quartiles in brackets. {counted} Ratios are those of rounds in which both sides ran in
-turns in one process, on one thread.
+Numbers are medians, with quartiles in brackets. Ratios are those of rounds in which both sides ran in turns in one process,
+on one thread.
+
+{counted}
 """
 
 READING = """
@@ -176,7 +180,8 @@ TRIALS = """
 
 `harness.worker.execute` into a ledger on disk, as a worker runs it. Bare steps are the trial's own steps as long as those
 that are not logged take; what comes on top is given as a share of them. The first step of each program is left out. The
-last column is the time of a usual loop's steps, without any telemetry, evaluation or record, over that of the whole trial.
+last column is the time of a usual loop's steps, without any telemetry, evaluation or record, over that of the whole trial:
+the ratio of the steps, measured in turns above, times that of bare steps to the whole.
 """
 
 SAME = """
@@ -268,27 +273,41 @@ def other_rows(measured: dict[str, Any]) -> list[Row]:
     for name, modes in measured["trials"].items():
         for mode, found in modes.items():
             parts = found["parts"]
-            without = [
-                whole - evaluation for whole, evaluation in zip(parts["whole"], parts["evaluation"], strict=True)
-            ]
-            title = f"`{name}`, {mode}, a trial of {found['steps']} steps"
-            causes = (_trial_causes(found),)
-            rows += [
-                Row(f"{title} through the whole harness, less evaluation, against the bare step", 1.05,
-                    Spread.ratio(without, parts["bare"]), least=False, missed=causes),
-                Row(f"{title}: evaluation's share, {found['evaluations']} of them", 0.10,
-                    Spread.ratio(parts["evaluation"], parts["whole"]), form="{:.1%}", least=False, missed=causes),
-                Row(f"{title}: telemetry's share, {found['logged']} logged steps", 0.02,
-                    Spread.ratio(parts["telemetry"], parts["whole"]), form="{:.1%}", least=False, missed=causes),
-            ]  # fmt: skip
+            pairs = zip(parts["whole"], parts["evaluation"], strict=True)
+            without = Spread.ratio([whole - evaluation for whole, evaluation in pairs], parts["bare"])
+            what = f"`{name}`, {mode}, {found['steps']} steps through the whole harness, less evaluation"
+            rows.append(
+                Row(f"{what}, against the bare step", 1.05, without, least=False, missed=(_trial_causes(found),))
+            )
+    for name, modes in measured["trials"].items():
+        for mode, found in modes.items():
+            shares = _long(found)
+            for part, target in (("evaluation", 0.10), ("telemetry", 0.02)):
+                what = f"`{name}`, {mode}: {part}'s share, reckoned for {LONG['steps']:,} steps"
+                share = Spread.of([shares[part]])
+                rows.append(Row(what, target, share, form="{:.2%}", least=False, missed=(_trial_causes(found),)))
     torch = Spread.of(measured["import_torch"]).text("{:.1f} s")
-    rows += [
-        Row("from a worker's start to its first step (Ray's own start apart)", 5.0, Spread.of(measured["start"]),
-            form="{:.1f} s", least=False, missed=(f"An interpreter that imports torch and ends takes {torch}.",)),
-        Row("`ganbench --help`", 0.5, Spread.of(measured["help"]), form="{:.2f} s", least=False,
-            missed=("It imports neither torch nor Ray; what is left is the interpreter, typer and rich.",)),
-    ]  # fmt: skip
-    return rows
+    start = Row(
+        "from a worker's start to its first step (Ray's own start apart)",
+        5.0,
+        Spread.of(measured["start"]),
+        form="{:.1f} s",
+        least=False,
+        missed=(f"An interpreter that imports torch and ends takes {torch}.",),
+    )
+    helped = Row("`ganbench --help`", 0.5, Spread.of(measured["help"]), form="{:.2f} s", least=False)
+    return [*rows, start, helped]
+
+
+def _long(found: dict[str, Any]) -> dict[str, float]:
+    """Return shares of a trial of the papers' length, reckoned from what a step, a logged step and an evaluation cost."""
+    parts = {key: statistics.median(values) for key, values in found["parts"].items()}
+    bare = parts["bare"] / found["steps"] * LONG["steps"]
+    telemetry = parts["telemetry"] / found["logged"] * LONG["logged"]
+    evaluation = parts["evaluation"] / found["evaluations"] * LONG["evaluations"]
+    whole = bare + telemetry + evaluation
+    saved = 1e-3 * statistics.median(found["checkpoint"]) / CHECKPOINT_EVERY
+    return {"telemetry": telemetry / whole, "evaluation": evaluation / whole, "checkpoints": saved}
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -297,6 +316,12 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
         return ""
     escaped = [[cell.replace("|", "\\|") for cell in line] for line in (head, *lines)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (escaped[0], ["---"] * len(head), *escaped[1:]))
+
+
+def _command(measured: dict[str, Any]) -> str:
+    """Return what repeats the run."""
+    suite = measured.get("suite")
+    return f"{COMMAND} --repeats {len(measured['start'])} --quick-suite {suite['seeds'] if suite else 0}"
 
 
 def _counted(measured: dict[str, Any]) -> str:
@@ -327,7 +352,7 @@ def _misses(rows: Sequence[Row]) -> str:
     # Rows of one trial have the same causes.
     for causes in dict.fromkeys(tuple(row.missed) for row in missed):
         said = [_miss(row) for row in missed if tuple(row.missed) == causes]
-        lines.append(f"{'; '.join(said)}. {' '.join(causes)}")
+        lines.append(f"{'; '.join(said)}. {' '.join(causes)}".strip())
     return "\n\n".join(lines)
 
 
@@ -450,17 +475,11 @@ trial has, without telemetry or records: {_loop_seconds(suite):.0f} s for as man
 
 
 def _long_text(measured: dict[str, Any]) -> str:
-    lines = []
-    for name, modes in measured["trials"].items():
-        for mode, found in modes.items():
-            parts = {key: statistics.median(values) for key, values in found["parts"].items()}
-            bare = parts["bare"] / found["steps"] * LONG["steps"]
-            telemetry = parts["telemetry"] / found["logged"] * LONG["logged"]
-            evaluation = parts["evaluation"] / found["evaluations"] * LONG["evaluations"]
-            whole = bare + telemetry + evaluation
-            saved = 1e-3 * statistics.median(found["checkpoint"]) / CHECKPOINT_EVERY
-            shares = (telemetry / whole, evaluation / whole, saved)
-            lines.append((f"`{name}`", mode, *(f"{share:.3%}" for share in shares)))
+    lines = [
+        (f"`{name}`", mode, *(f"{share:.3%}" for share in _long(found).values()))
+        for name, modes in measured["trials"].items()
+        for mode, found in modes.items()
+    ]
     text = f"""
 At the papers' lengths telemetry and evaluation are rarer. Reckoned from the same measurements for {LONG["steps"]:,}
 steps at a suite's default cadence ({LONG["logged"]} logged steps, {LONG["evaluations"]} evaluations), and a checkpoint
@@ -527,18 +546,9 @@ def _trial_lines(measured: dict[str, Any]) -> list[tuple[str, ...]]:
                 for key in ("telemetry", "evaluation", "commit", "rest")
             )
             whole = Spread.ratio(parts["whole"], parts["bare"]).text("{:.2f}x")
-            usual = 1e-3 * statistics.median(measured["cells"][name]["times"]["usual"]) * found["steps"]
             seconds = statistics.median(parts["bare"])
-            lines.append(
-                (
-                    f"`{name}`",
-                    mode,
-                    f"{seconds:.2f} s",
-                    *shares,
-                    whole,
-                    f"{usual / statistics.median(parts['whole']):.2f}x",
-                )
-            )
+            ratio = _faster(measured, name, mode).median / Spread.ratio(parts["whole"], parts["bare"]).median
+            lines.append((f"`{name}`", mode, f"{seconds:.2f} s", *shares, whole, f"{ratio:.2f}x"))
     return lines
 
 
