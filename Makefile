@@ -5,7 +5,7 @@
 #   make test-long     the tests that take minutes: every normalizer trained on every architecture
 #   make test-faults   10,000 random schedules of faults for a simulated cluster; SCHEDULES and SEED change and repeat it
 #   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
-#   make benchmark     what the harness costs against a hand-written loop
+#   make benchmark     what the harness costs against a hand-written loop, and docs/performance.md
 #
 # The set-up runs once; afterwards both work offline.
 
@@ -52,6 +52,7 @@ evidence: $(VENV)/installed
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/performance.py
 
 clean:
 	rm -rf $(VENV)

@@ -17,9 +17,7 @@ import time
 from dataclasses import replace
 
 import torch
-from torch import nn
-from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
+from performance.peers import Loop
 
 from harness.cell import Cell, Trial
 from harness.data.store import Store
@@ -31,34 +29,9 @@ NORMALIZERS = ("none", "spectral_norm")
 MOST = 1.10
 
 
-def by_hand(data: torch.Tensor, normalizer: str, steps: int, batch: int, fused: bool) -> None:
+def by_hand(cell: Cell, data: torch.Tensor, steps: int, fused: bool) -> None:
     """Train the same GAN for as many steps, as one would write it in an afternoon."""
-    wrap = spectral_norm if normalizer == "spectral_norm" else (lambda layer: layer)
-    generator = nn.Sequential(nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
-    discriminator = nn.Sequential(
-        wrap(nn.Linear(2, 128)),
-        nn.LeakyReLU(0.2),
-        wrap(nn.Linear(128, 128)),
-        nn.LeakyReLU(0.2),
-        wrap(nn.Linear(128, 1)),
-    )
-    optimizer_g = torch.optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=fused)
-    optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=fused)
-    for _ in range(steps):
-        real = data[torch.randint(len(data), (batch,))]
-        with torch.no_grad():
-            fake = generator(torch.randn(batch, 2))
-        loss = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake)).mean()
-        optimizer_d.zero_grad()
-        loss.backward()
-        optimizer_d.step()
-
-        discriminator.requires_grad_(False)
-        loss = F.softplus(-discriminator(generator(torch.randn(batch, 2)))).mean()
-        optimizer_g.zero_grad()
-        loss.backward()
-        optimizer_g.step()
-        discriminator.requires_grad_(True)
+    Loop(cell, data, careful=True, fused=fused).run(steps)
 
 
 def main() -> None:
@@ -95,8 +68,8 @@ def compare(catalog: Catalog, normalizer: str, steps: int, repeats: int) -> list
     material = Material(data, "", cell.metric.prepare(data, Store.find()), catalog.create("normalizer", "none"))
     sides = (
         lambda: train(Training(Trial(cell, 0, 0), material)),
-        lambda: by_hand(data.examples, normalizer, steps, 64, fused=False),
-        lambda: by_hand(data.examples, normalizer, steps, 64, fused=True),
+        lambda: by_hand(cell, data.examples, steps, fused=False),
+        lambda: by_hand(cell, data.examples, steps, fused=True),
         lambda: train(Training(Trial(replace(cell, log_points=1), 0, 0), material)),
     )
     times: list[list[float]] = [[] for _ in sides]

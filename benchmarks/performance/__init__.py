@@ -1,0 +1,1 @@
+"""The parts of ``benchmarks/performance.py``: cells, peers, what is measured, and the page."""
