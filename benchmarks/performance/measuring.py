@@ -85,11 +85,12 @@ def synchronize(device: str) -> None:
 def first_steps(name: str, device: str = "cpu") -> dict[str, Any]:
     """Return how long the first compiled step takes, with whatever the compiler finds in its cache."""
     from harness.cell import Trial
+    from harness.training.compiled import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
 
     cell = endless(name)
-    training = Training(Trial(cell, 0, 0), material_of(cell, device), compiled=True)
+    training = Training(Trial(cell, 0, 0), material_of(cell, device), Programs())
     begun = time.perf_counter()
     training.advance(observe=False)
     synchronize(device)
@@ -105,6 +106,7 @@ def steps(name: str, block: int, repeats: int, device: str = "cpu", parts: bool 
     """
     from harness.cell import Trial
     from harness.models.network import leaves
+    from harness.training.compiled import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
     from performance.peers import Loop, decoded
@@ -114,7 +116,7 @@ def steps(name: str, block: int, repeats: int, device: str = "cpu", parts: bool 
     data = decoded(material)
 
     def training(compiled: bool = False, normalizer: str = "spectral_norm") -> Training:
-        return Training(Trial(endless(name, normalizer), 0, 0), material, compiled=compiled)
+        return Training(Trial(endless(name, normalizer), 0, 0), material, Programs() if compiled else None)
 
     def advance(one: Training, observe: bool = False) -> Callable[[], object]:
         return lambda: [_read(one.advance(observe)) for _ in range(block)]
@@ -352,6 +354,7 @@ def crowd(name: str, seconds: float, device: str, compiled: bool, go: float, usu
         usual: The peer's loop instead.
     """
     from harness.cell import Trial
+    from harness.training.compiled import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
     from performance.peers import Loop, decoded
@@ -364,7 +367,7 @@ def crowd(name: str, seconds: float, device: str, compiled: bool, go: float, usu
         def step() -> object:
             return loop.run(1)
     else:
-        training = Training(Trial(cell, 0, os.getpid() % 1000), material, compiled=compiled)
+        training = Training(Trial(cell, 0, os.getpid() % 1000), material, Programs() if compiled else None)
 
         def step() -> object:
             return training.advance(observe=False)
@@ -435,6 +438,7 @@ def work_rate(name: str, device: str, block: int = 20, repeats: int = 5) -> dict
     from torch.utils.flop_counter import FlopCounterMode
 
     from harness.cell import Trial
+    from harness.training.compiled import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
 
@@ -442,7 +446,7 @@ def work_rate(name: str, device: str, block: int = 20, repeats: int = 5) -> dict
     material = material_of(cell, device)
     with FlopCounterMode(display=False) as counter:
         Training(Trial(cell, 0, 0), material).advance(observe=False)
-    training = Training(Trial(cell, 0, 0), material, compiled=True)
+    training = Training(Trial(cell, 0, 0), material, Programs())
     sides = {"step": lambda: [training.advance(observe=False) for _ in range(block)]}
     with tf32():
         times = in_turns(sides, repeats, block, device)["step"]
