@@ -21,6 +21,15 @@ from harness.training.training import Training, protocol_of
 GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}
 
 
+SAMPLE = ("bssn", "batch_norm", "weight_norm_strict", "r1", "weight_clipping")
+"""A state, activations, own parameters, a penalty, a projection."""
+
+NORMALIZERS = [
+    pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.long) for name in CATALOG.names("normalizer")
+]
+"""`ganbench check` asks the same of every baseline, in test_conformance; here are several steps, and all observations."""
+
+
 def double(value):
     """The same state or batch in float64, where rounding is small enough to see a mistake."""
     stacked([value])  # registers the dataclasses
@@ -55,7 +64,7 @@ def assert_batched_equals_single(cell, seeds: int = 3, steps: int = 3) -> None:
             assert max(float((seen[key][index] - alone[index][key]).abs().max()) for key in seen) < 1e-8
 
 
-@pytest.mark.parametrize("name", CATALOG.names("normalizer"))
+@pytest.mark.parametrize("name", NORMALIZERS)
 def test_every_normalizer_batched_over_seeds_equals_its_single_steps(name):
     assert_batched_equals_single(a_cell(IMAGES, normalizer=name, batch_size=8))
 
@@ -116,7 +125,7 @@ def assert_traced_equals_plain(cell, steps: int = 2) -> None:
     assert traced.mode == "compiled"
 
 
-@pytest.mark.parametrize("name", CATALOG.names("normalizer"))
+@pytest.mark.parametrize("name", NORMALIZERS)
 def test_every_normalizer_traced_as_a_whole_equals_its_plain_steps(name):
     assert_traced_equals_plain(a_cell(IMAGES, normalizer=name, batch_size=8))
 
