@@ -9,6 +9,7 @@ from pydantic import SerializeAsAny
 
 from harness.errors import InputError
 from harness.normalizer import Normalizer, total_penalty
+from harness.own_line import top_level
 
 if TYPE_CHECKING:
     import torch
@@ -187,6 +188,16 @@ def compose(parts: Sequence[Normalizer]) -> Normalizer:
         if len(owners) > 1:
             raise InputError(f"normalizer {label}: {owners[0]!r} and {owners[1]!r} both {words}")
     return Composite(parts=tuple(parts))
+
+
+def parts_of(normalizer: Normalizer) -> tuple[Normalizer, ...]:
+    """Return the parts of a composition; of any other normalizer, itself."""
+    return normalizer.parts if isinstance(normalizer, Composite) else (normalizer,)
+
+
+def authors_of(normalizer: Normalizer) -> set[str]:
+    """Return the top-level modules of a normalizer's parts: an error of theirs is told with a line of these."""
+    return {top_level(type(part).__module__) for part in parts_of(normalizer)}
 
 
 def _owns(part: Normalizer, hook: str) -> bool:

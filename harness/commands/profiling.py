@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import DataOption, PluginOption, SuiteArgument, catalog, terminal
+from harness.commands.common import DataOption, PluginOption, SuiteArgument, catalog, say, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,16 +105,12 @@ def _say(suite: Suite, found: Profile, out: Path) -> None:
     from rich.text import Text
 
     console = terminal()
-
-    def tell(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
-
-    tell(
+    say(
         f"suite {suite.name}, cell {found.number}: {found.title}; seed {found.seed}, {found.mode} steps on {found.device}"
     )
     shares = ", ".join(f"{found.share(part):.0%} {part.name}" for part in found.parts if found.share(part) >= 0.005)
-    tell(f"a trial of {found.steps} steps takes about {_words(found.seconds)}: {shares}")
-    tell(f"(from {found.measured} of its steps; start-up is apart, below)\n")
+    say(f"a trial of {found.steps} steps takes about {_words(found.seconds)}: {shares}")
+    say(f"(from {found.measured} of its steps; start-up is apart, below)\n")
     table = Table("part", box=None)
     for title in ("times", "ms each", "ms per step", "in a trial", "share"):
         table.add_column(title, justify="right")
@@ -129,20 +125,20 @@ def _say(suite: Suite, found: Profile, out: Path) -> None:
         )
     console.print(table)
     startup = sum(found.startup.values())
-    tell(f"\nstart-up, {_words(startup)} (of a process; only networks and first steps are of each trial):")
+    say(f"\nstart-up, {_words(startup)} (of a process; only networks and first steps are of each trial):")
     starting = Table("part", box=None, show_header=False)
     starting.add_column(justify="right")
     for name, seconds in found.startup.items():
         starting.add_row(Text(f"  {name}"), _words(seconds))
     console.print(starting)
-    tell(
+    say(
         f"\na step takes {1000 * found.step_seconds:.3f} ms, and {1000 * found.watched_seconds:.3f} ms while its parts are"
         " timed; the parts stand in the proportion of the second, and add up to the first"
     )
     for note in found.notes:
-        tell(note, "yellow")
-    tell(f"trace of some steps: {out} (open it at https://ui.perfetto.dev, or in Chrome at chrome://tracing)")
-    tell(f"\n{found.advice()}")
+        say(note, "yellow")
+    say(f"trace of some steps: {out} (open it at https://ui.perfetto.dev, or in Chrome at chrome://tracing)")
+    say(f"\n{found.advice()}")
 
 
 def _rows(found: Profile, parts: tuple[Part, ...], depth: int = 0) -> Iterator[tuple[int, Part]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance.outcome import Failed, Skipped, parts_of
+from harness.composition import parts_of
+from harness.conformance.outcome import Failed, Skipped
 from harness.conformance.subject import Subject, differences
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.own_line import own_line, top_level
+from harness.composition import authors_of, parts_of
+from harness.own_line import own_line
 
 if TYPE_CHECKING:
     from harness.normalizer import Normalizer
@@ -68,12 +69,6 @@ def conformance(normalizer: Normalizer, outcomes: Sequence[Check]) -> dict[str, 
     }
 
 
-def parts_of(normalizer: Normalizer) -> tuple[Normalizer, ...]:
-    """Return the parts of a composition; of any other normalizer, itself."""
-    parts: tuple[Normalizer, ...] = getattr(normalizer, "parts", (normalizer,))
-    return parts
-
-
 def place_of_hook(normalizer: Normalizer, hook: str) -> str:
     """Return file and line where a normalizer defines a hook, or ``""`` where it does not define it itself."""
     from harness.normalizer import Normalizer as Base
@@ -91,7 +86,7 @@ def place_of_error(normalizer: Normalizer, error: BaseException) -> str:
 
     Where it passed through none, because the harness refused what a hook had returned, that of the hook; else ``""``.
     """
-    owners = {top_level(type(part).__module__) for part in parts_of(normalizer)}
+    owners = authors_of(normalizer)
     for cause in reversed(list(_causes(error))):
         if place := own_line(cause, owners):
             return f"{place[0]}:{place[1]}"

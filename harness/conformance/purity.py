@@ -8,7 +8,8 @@ import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance.outcome import Failed, parts_of
+from harness.composition import parts_of
+from harness.conformance.outcome import Failed
 from harness.conformance.subject import Subject, an_input, cast, same, start
 from harness.plugin import has_range
 

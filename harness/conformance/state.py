@@ -8,7 +8,8 @@ import itertools
 import sys
 from types import ModuleType
 
-from harness.conformance.outcome import Failed, parts_of
+from harness.composition import parts_of
+from harness.conformance.outcome import Failed
 from harness.conformance.subject import Subject, same, start
 from harness.normalizer import Normalizer
 

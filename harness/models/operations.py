@@ -18,7 +18,7 @@ from harness.errors import MethodError
 from harness.models.layers import Activation, Layer, identity
 from harness.models.phase import Phase
 from harness.normalizer import Normalizer
-from harness.own_line import told_anywhere, top_level
+from harness.own_line import told_anywhere
 
 Tree = dict[str, dict[str, Tensor]]
 """Tensors by layer and name, for instance ``params["conv1"]["weight"]``."""
@@ -249,11 +249,10 @@ def hook_raised(normalizer: Normalizer, hook: str, layer: str, error: BaseExcept
     """
     if isinstance(error, KeyboardInterrupt):
         raise error
-    from harness.composition import Composite
+    from harness.composition import authors_of
 
-    parts = normalizer.parts if isinstance(normalizer, Composite) else (normalizer,)
-    owners = {top_level(type(part).__module__) for part in parts}
-    return MethodError(f"{normalizer.name}.{hook} raised at layer {layer!r}: {told_anywhere(error, owners)}")
+    told = told_anywhere(error, authors_of(normalizer))
+    return MethodError(f"{normalizer.name}.{hook} raised at layer {layer!r}: {told}")
 
 
 def hook_misfit(normalizer: Normalizer, hook: str, layer: str, expected: Tensor, found: Tensor) -> str:
