@@ -15,6 +15,7 @@ from typing import Any
 from harness.cell import PLUGIN_KINDS, Trial
 from harness.data.store import Store
 from harness.errors import LedgerError
+from harness.how import How
 from harness.interruption import go_on, is_asked_to_stop, now_and_then
 from harness.ledger import Ledger
 from harness.plugin_source import PluginSource
@@ -95,7 +96,7 @@ def run(
     seeds: int | None = None,
     limit: int | None = None,
     gpus: float | None = None,
-    compiled: bool = False,
+    how: How | None = None,
     data_dir: str | Path | None = None,
     checkpoint_every: float = EVERY_SECONDS,
     on_event: OnEvent | None = None,
@@ -110,7 +111,7 @@ def run(
         seeds: Trials per cell, instead of the suite's own number.
         limit: Run at most this many trials now.
         gpus: Share of a GPU for every trial, instead of what the suite says; 0 for the CPU.
-        compiled: Compile the step; faster for long trials, equal to the plain step up to rounding.
+        how: How trials are run; replayed where nothing is said.
         data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
         checkpoint_every: Seconds between two checkpoints of a training.
         on_event: Progress.
@@ -142,13 +143,13 @@ def run(
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
-    how = {
-        "compiled": compiled,
+    what = {
+        "how": how or How(),
         "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
         "checkpoint_every": checkpoint_every,
         "detectors": tuple(detector.spec() for detector in read.detectors),
     }
-    task_of = partial(_task, read, ledger.where, catalog.sources, how)
+    task_of = partial(_task, read, ledger.where, catalog.sources, what)
     durations = _durations(ledger)
     started = time.monotonic()
     tell(report, None)
@@ -244,8 +245,8 @@ def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[
     return seeds_wanted(suite.places(), sequential, failed)
 
 
-def _task(suite: Suite, ledger: str, sources: tuple[PluginSource, ...], how: Mapping[str, Any], trial: Trial) -> Task:
-    return Task(trial.id, trial.spec(), trial.cell.setting, sources, suite.definition, ledger, **how)
+def _task(suite: Suite, ledger: str, sources: tuple[PluginSource, ...], what: Mapping[str, Any], trial: Trial) -> Task:
+    return Task(trial.id, trial.spec(), trial.cell.setting, sources, suite.definition, ledger, **what)
 
 
 def _durations(ledger: Ledger) -> Durations:

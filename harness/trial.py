@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +15,7 @@ from harness.cell import PLUGIN_KINDS, Trial, canonical_json, digest
 from harness.data.store import Store
 from harness.devices import device_name, out_of_memory, what_it_says
 from harness.errors import MethodError
+from harness.how import How, numerics
 from harness.ledger import Record
 from harness.registry import Catalog
 from harness.scheduling.resources import Resources
@@ -26,8 +26,8 @@ from harness.training.checkpoint import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from harness.data.dataset import Data
+    from harness.programs.program import Programs
     from harness.trace import Trace
-    from harness.training.compiled import Programs
     from harness.training.training import Material
 
 PROVENANCE_PACKAGES = ("ganbench", "torch", "torch-fidelity", "numpy")
@@ -46,15 +46,15 @@ class Workshop:
     catalog: Catalog
     store: Store = field(default_factory=Store.find)
     device: str = "cpu"
+    _programs: dict[str, Programs | None] = field(default_factory=dict)
     _data: dict[str, Data] = field(default_factory=dict)
     _materials: dict[str, Material] = field(default_factory=dict)
 
-    @cached_property
-    def programs(self) -> Programs:
-        """Steps that were compiled in this process."""
-        from harness.training.compiled import Programs
-
-        return Programs()
+    def programs(self, how: How) -> Programs | None:
+        """Return the programs that this process has made; None for plain steps."""
+        if how.way not in self._programs:
+            self._programs[how.way] = how.programs()
+        return self._programs[how.way]
 
     def material(self, trial: Trial) -> Material:
         """Return the data and the metric of a trial's cell, loaded once per process."""
@@ -82,7 +82,7 @@ class Workshop:
         attempt: int = 1,
         *,
         resources: Resources | None = None,
-        compiled: bool = False,
+        how: How | None = None,
         checkpoints: str | Path | Storage | None = None,
         checkpoint_every: float = EVERY_SECONDS,
         interrupted: Callable[[], bool] = lambda: False,
@@ -95,7 +95,7 @@ class Workshop:
             definition: Of the detectors' thresholds.
             attempt: From 1.
             resources: What it has; one core where nothing is said.
-            compiled: Whether to compile the step.
+            how: How it is run; replayed where nothing is said.
             checkpoints: The place that an interrupted attempt left a state in, and that this one may; None for neither.
             checkpoint_every: Seconds between two of them.
             interrupted: Asked after every step.
@@ -110,7 +110,7 @@ class Workshop:
         from harness.training.loop import train
         from harness.training.training import Training
 
-        started = time.time()
+        started, how = time.time(), how or How()
         material = self.material(trial)
         training: Training | None = None
         trace: Trace | None = None
@@ -118,19 +118,19 @@ class Workshop:
         kept = (
             None
             if checkpoints is None
-            else Checkpoints(checkpoints, digest([trial.id, setting, compiled]), checkpoint_every)
+            else Checkpoints(checkpoints, digest([trial.id, setting, how.numerics()]), checkpoint_every)
         )
         resources = resources or Resources()
-        with one_thread():
+        with one_thread(), numerics(how):
             try:
-                training = Training(trial, material, self.programs if compiled else None)
+                training = Training(trial, material, self.programs(how))
                 trace = train(training, kept, interrupted)
                 verdict = judge(trace, definition)
             except MethodError as error:
                 verdict = method_error(what_it_says(error, resources.gpus), definition)
             except RuntimeError as error:
                 verdict = method_error(out_of_memory(error, resources.gpus), definition)
-        how: dict[str, Any] = {
+        where: dict[str, Any] = {
             "started": round(started, 3),
             "seconds": round(time.time() - started, 3),
             "step_seconds": training.step_seconds if training else None,
@@ -141,17 +141,18 @@ class Workshop:
             "host": platform.node(),
             "pid": os.getpid(),
             "step": training.mode if training else "plain",
+            "how": how.to_json(),
             "notes": [*material.notes, *(training.notes if training else [])],
         }
         if trace is not None and detectors:
-            how["detectors"] = [look.to_json() for look in look_at(trace, detectors)]
+            where["detectors"] = [look.to_json() for look in look_at(trace, detectors)]
         return Record(
             trial_id=trial.id,
             cell_id=trial.cell.id,
             spec=trial.spec(),
             verdict=verdict,
             trace_json=None if trace is None else trace.to_json(),
-            provenance=setting | how,
+            provenance=setting | where,
         )
 
 

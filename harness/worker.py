@@ -12,6 +12,7 @@ from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.devices import device_of
 from harness.errors import InputError, Interrupted, LedgerError, PluginError, UnknownNameError
+from harness.how import How
 from harness.interruption import interruption, is_asked_to_stop
 from harness.ledger import Ledger
 from harness.ledger.running import announced
@@ -50,7 +51,7 @@ class Task:
         ledger: The folder or address to commit to.
         attempt: From 1; more than one after infrastructure was lost.
         resources: What the attempt has; with a share of a GPU it trains there.
-        compiled: Whether to compile the step.
+        how: How trials are run.
         data_dir: Where data sets stand; None for the place that the worker's machine says.
         checkpoint_every: Seconds between two checkpoints.
         detectors: Canonical specifications of those that look beside the definition's.
@@ -64,7 +65,7 @@ class Task:
     ledger: str
     attempt: int = 1
     resources: Resources = field(default_factory=Resources)
-    compiled: bool = False
+    how: How = field(default_factory=How)
     data_dir: str | None = None
     checkpoint_every: float = EVERY_SECONDS
     detectors: tuple[dict[str, Any], ...] = ()
@@ -111,7 +112,7 @@ def execute(task: Task) -> Done:
                 load_definition(task.definition),
                 task.attempt,
                 resources=task.resources,
-                compiled=task.compiled,
+                how=task.how,
                 checkpoints=checkpoints,
                 checkpoint_every=task.checkpoint_every,
                 interrupted=interrupted,

@@ -85,7 +85,7 @@ def synchronize(device: str) -> None:
 def first_steps(name: str, device: str = "cpu") -> dict[str, Any]:
     """Return how long the first compiled step takes, with whatever the compiler finds in its cache."""
     from harness.cell import Trial
-    from harness.training.compiled import Programs
+    from harness.programs.program import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
 
@@ -106,7 +106,7 @@ def steps(name: str, block: int, repeats: int, device: str = "cpu", parts: bool 
     """
     from harness.cell import Trial
     from harness.models.network import leaves
-    from harness.training.compiled import Programs
+    from harness.programs.program import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
     from performance.peers import Loop, decoded
@@ -354,7 +354,7 @@ def crowd(name: str, seconds: float, device: str, compiled: bool, go: float, usu
         usual: The peer's loop instead.
     """
     from harness.cell import Trial
-    from harness.training.compiled import Programs
+    from harness.programs.program import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
     from performance.peers import Loop, decoded
@@ -438,7 +438,7 @@ def work_rate(name: str, device: str, block: int = 20, repeats: int = 5) -> dict
     from torch.utils.flop_counter import FlopCounterMode
 
     from harness.cell import Trial
-    from harness.training.compiled import Programs
+    from harness.programs.program import Programs
     from harness.training.training import Training
     from performance.cells import endless, material_of
 

@@ -54,6 +54,7 @@ def profile(
     from harness.data.store import Store
     from harness.devices import device_of
     from harness.errors import InputError
+    from harness.how import COMPILED, PLAIN
     from harness.profiling import profile as measure
     from harness.readiness import check_data
     from harness.stability import load_definition
@@ -81,7 +82,7 @@ def profile(
             load_definition(read.definition),
             number=cell,
             device=device_of(chosen.resources),
-            compiled=compiled,
+            way=COMPILED if compiled else PLAIN,
             steps=steps,
             out=out,
             started=started,

@@ -25,6 +25,7 @@ from harness.training.checkpoint import EVERY_SECONDS
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.how import How
     from harness.ledger import Ledger
 
 WATCH_SECONDS = 3.0
@@ -101,8 +102,15 @@ def run(
     checkpoint_every: Annotated[
         float, typer.Option(min=0, help="Seconds between two checkpoints of a training.")
     ] = EVERY_SECONDS,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Make every step plainly, from Python; by default they are replayed.")
+    ] = False,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
+    ] = False,
+    tf32: Annotated[bool, typer.Option("--tf32", help="Let a GPU round products to TF32, as PyTorch may.")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Keep a GPU to kernels that make the same numbers every time.")
     ] = False,
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
@@ -124,7 +132,7 @@ def run(
             seeds=seeds,
             limit=limit,
             gpus=gpus,
-            compiled=compiled,
+            how=_how(exact, compiled, tf32=tf32, deterministic=deterministic),
             data_dir=data_dir,
             checkpoint_every=checkpoint_every,
             on_event=display,
@@ -138,6 +146,16 @@ def run(
         say(f"{report.missing} trials are missing{said}; the same command continues", style="yellow")
         raise typer.Exit(INCOMPLETE)
     console.print(f"complete; next: ganbench report {folder}")
+
+
+def _how(exact: bool, compiled: bool, **gpu: bool) -> How:
+    """Return how trials are to be run."""
+    from harness.errors import InputError
+    from harness.how import COMPILED, PLAIN, REPLAYED, How
+
+    if exact and compiled:
+        raise InputError("--exact runs steps as they are written and --compile does not; give one of them")
+    return How(PLAIN if exact else COMPILED if compiled else REPLAYED, **gpu)
 
 
 def status(

@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, record_function
 from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.devices import CPU, device_name
+from harness.how import PLAIN, How
 from harness.ledger import Ledger, Record
 from harness.metrics.metric import Evaluate, Generated, Metric, NotHereError, Staged
 from harness.models.phase import Phase
@@ -31,7 +32,6 @@ from harness.registry import Catalog
 from harness.stability import Definition, judge
 from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS, Checkpoints
-from harness.training.compiled import Programs
 from harness.training.step import Observations
 from harness.training.training import Material
 
@@ -95,7 +95,7 @@ def profile(
     *,
     number: int = 1,
     device: str = CPU,
-    compiled: bool = False,
+    way: str = PLAIN,
     steps: int | None = None,
     out: Path | None = None,
     started: dict[str, float] | None = None,
@@ -113,7 +113,7 @@ def profile(
         definition: Of the detectors' thresholds.
         number: The cell's number in its suite.
         device: Where to compute.
-        compiled: Whether to compile the step.
+        way: How steps are run, one of :class:`harness.how.How`'s.
         steps: How many steps; as many as take a few seconds where none is said.
         out: Where to write a trace of some steps; None for nowhere.
         started: What was done before, and took seconds; by name.
@@ -128,7 +128,7 @@ def profile(
     with one_thread():
         material, recorded = _material(trial, catalog, store, device, startup)
         with startup.part("building networks"):
-            training = WatchedTraining(trial, material, Programs() if compiled else None)
+            training = WatchedTraining(trial, material, How(way).programs())
         recorded.clock = Clock(settle)  # the first evaluation also prepares what the others use
         recorder = WatchedRecorder(training, before := recorded.clock)
         costs: dict[Nested, Cost] = {}
@@ -162,7 +162,11 @@ def profile(
         step_seconds=mean,
         watched_seconds=watched,
         parts=parts_of(costs),
-        startup={**(started or {}), **taken, "compiling" if compiled else "first steps, beyond the others": first},
+        startup={
+            **(started or {}),
+            **taken,
+            "making programs" if way != PLAIN else "first steps, beyond the others": first,
+        },
         operations=operations if training.mode == "plain" else None,
         notes=(*material.notes, *training.notes, *_remarks(recorder, device, training.mode, len(stretches))),
     )

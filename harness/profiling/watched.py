@@ -18,7 +18,7 @@ from harness.models.operations import Tree
 from harness.models.phase import Phase
 from harness.objectives import Loss
 from harness.profiling.clock import Clock
-from harness.training.compiled import Programs
+from harness.programs.program import Programs
 from harness.training.gradients import eager_gradients
 from harness.training.optimizer import Optimizer, Slots
 from harness.training.protocol import Protocol

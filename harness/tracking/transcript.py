@@ -39,7 +39,7 @@ HEAD_LENGTH = 40
 
 SCALARS = ("d_grad_norm", "g_grad_norm")
 
-PROVENANCE = ("packages", "python", "device", "machine", "step", "step_seconds", "sources", "data")
+PROVENANCE = ("packages", "python", "device", "machine", "step", "how", "step_seconds", "sources", "data")
 """What a page says of where a trial ran: no host, no process, no time."""
 
 Curve = tuple[Column, Column]

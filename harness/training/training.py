@@ -15,8 +15,8 @@ from harness.models.network import Network, leaves
 from harness.models.operations import Tree
 from harness.models.phase import Phase, phase_at
 from harness.normalizer import Normalizer
+from harness.programs.program import Programs, ProgramStep
 from harness.streams import Stream, open_streams
-from harness.training.compiled import CompiledStep, Programs
 from harness.training.optimizer import Optimizer
 from harness.training.protocol import Protocol, learning_rate_share
 from harness.training.step import Batch, NetworkState, Observations, State, StepFunction, make_step
@@ -62,7 +62,7 @@ class Training:
     Args:
         trial: What to train.
         material: Its data and metric.
-        programs: The process's compiled steps; None for plain ones.
+        programs: The process's; None for plain steps.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
@@ -146,8 +146,8 @@ class Training:
 
     @property
     def mode(self) -> str:
-        """How steps are run now: ``"plain"`` or ``"compiled"``."""
-        return self.step.mode if isinstance(self.step, CompiledStep) else "plain"
+        """How steps are run now: ``"plain"``, ``"replayed"`` or ``"compiled"``."""
+        return self.step.mode if isinstance(self.step, ProgramStep) else "plain"
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that changes: step, state of both networks, and the position of every stream.
@@ -179,7 +179,7 @@ class Training:
         if self._programs is not None:
             key = f"{cell.id}_{phase.last}"
             program = self._programs.of(key, self.generator, self.discriminator, protocol)
-            self.step = CompiledStep(program, self.step, self.note)
+            self.step = ProgramStep(self._programs, program, self.step, self.note)
 
     def note(self, line: str) -> None:
         """Keep a line for readers of the results, once."""

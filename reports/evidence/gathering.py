@@ -263,7 +263,10 @@ def software_words(provenance: Mapping[str, Any]) -> str:
     parts = [f"{name} {packages[name]}" for name in sorted(packages)]
     parts += [f"Python {provenance['python']}"] if provenance.get("python") else []
     parts += [str(provenance[key]) for key in ("device", "machine") if provenance.get(key)]
-    parts += [f"{provenance['step']} step"] if provenance.get("step", "plain") != "plain" else []
+    # A replayed step makes the plain one's numbers, bit for bit.
+    parts += ["compiled step"] if provenance.get("step") == "compiled" else []
+    how = provenance.get("how") or {}
+    parts += [words for key, words in (("tf32", "TF32"), ("deterministic", "deterministic kernels")) if how.get(key)]
     return ", ".join(parts) or "not recorded"
 
 

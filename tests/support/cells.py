@@ -6,8 +6,8 @@ from typing import Any
 
 from harness.cell import Cell, Trial
 from harness.data.store import Store
+from harness.programs.program import Programs
 from harness.registry import Catalog
-from harness.training.compiled import Programs
 from harness.training.training import Material, Training
 
 CATALOG = Catalog()

@@ -22,6 +22,7 @@ from simulation_cluster import Machine
 from harness import worker
 from harness.cell import Cell, Trial, digest
 from harness.errors import InputError, Interrupted
+from harness.how import How
 from harness.interruption import is_asked_to_stop
 from harness.ledger import Ledger, Record
 from harness.scheduling.endings import MEMORY, WORKER
@@ -96,7 +97,7 @@ class Trainings:
         attempt: int,
         *,
         resources: Resources,
-        compiled: bool,
+        how: How,
         checkpoints: Storage,
         checkpoint_every: float,
         interrupted: Callable[[], bool],

@@ -1,0 +1,83 @@
+"""How trials are run: what changes their speed, and of their numbers the rounding at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.programs.program import Programs
+
+PLAIN, REPLAYED, COMPILED = "plain", "replayed", "compiled"
+
+
+@dataclass(frozen=True)
+class How:
+    """How trials are run.
+
+    Attributes:
+        way: How steps are: ``"plain"``, operation by operation from Python; ``"replayed"``, the same operations without
+            the Python, equal bit for bit; ``"compiled"``, fused into machine code, equal up to rounding.
+        pack: Trials that one process trains side by side; each has its own program, and none feels the others.
+        tf32: Whether a GPU may multiply matrices with 10 bits of mantissa.
+        deterministic: Whether a GPU is kept to algorithms that make the same numbers every time.
+    """
+
+    way: str = REPLAYED
+    pack: int = 1
+    tf32: bool = False
+    deterministic: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    def numerics(self) -> dict[str, Any]:
+        """Return what of it numbers depend on: a training that was begun under others is not gone on with."""
+        return {"compiled": self.way == COMPILED, "tf32": self.tf32, "deterministic": self.deterministic}
+
+    def programs(self) -> Programs | None:
+        """Return what makes this process's programs; None for plain steps."""
+        if self.way == PLAIN:
+            return None
+        from harness.programs.program import Programs
+
+        return Programs(self.way)
+
+
+@contextmanager
+def numerics(how: How) -> Iterator[None]:
+    """Compute as it is said while the context lasts; PyTorch's settings are what they were before, afterwards.
+
+    A GPU multiplies in full float32 unless it is told otherwise here, convolutions too, which PyTorch by itself rounds to
+    TF32. A CPU makes the same numbers every time as it is.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        yield
+        return
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = (
+        products.allow_tf32,
+        convolutions.allow_tf32,
+        convolutions.benchmark,
+        torch.are_deterministic_algorithms_enabled(),
+    )
+    # Trying out algorithms picks another one from run to run.
+    _set(how.tf32, how.tf32, not how.deterministic, how.deterministic)
+    try:
+        yield
+    finally:
+        _set(*before)
+
+
+def _set(products: bool, convolutions: bool, tries: bool, deterministic: bool) -> None:
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = products
+    torch.backends.cudnn.allow_tf32 = convolutions
+    torch.backends.cudnn.benchmark = tries
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)

@@ -1,0 +1,225 @@
+"""A cell's step as programs, and a trial's use of them, with the plain step to fall back to."""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from harness.models.network import Network
+from harness.programs.captured import Captured, GraphTape, Tape
+from harness.programs.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
+from harness.programs.graph import StepGraph, graph_of
+from harness.programs.machine import compiled
+from harness.programs.script import Run, replayed
+from harness.training.protocol import Protocol
+from harness.training.step import Batch, Observations, State, StepFunction, make_step
+
+MOST = 32
+"""Cells whose programs a process keeps. Each is some megabytes; a sweep sends a process the cells of one seed in turn."""
+
+COMPARED = 2
+"""Steps of every replayed program that are made plainly too: one, and one from what it made, where anything that it took
+for a constant has changed."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of making programs.
+
+    Attributes:
+        name: What provenance calls a step that ran so.
+        failed: What begins the line that is told when it cannot.
+        make: From a graph and an example of its inputs to a program.
+        lay: How tensors are to lie in memory: returns the same values.
+        exact: Whether its numbers are the plain step's, bit for bit.
+    """
+
+    name: str
+    failed: str
+    make: Callable[[StepGraph, list[Tensor]], Run]
+    lay: Callable[[list[Tensor]], list[Tensor]]
+    exact: bool
+
+
+WAYS: Mapping[str, Way] = MappingProxyType(
+    {
+        way.name: way
+        for way in (
+            Way("replayed", "not replayed", replayed, lambda tensors: tensors, exact=True),
+            Way("compiled", "not compiled", compiled, channels_last, exact=False),
+        )
+    }
+)
+
+
+class NotTheSameError(Exception):
+    """A program made other numbers than the step that it was made from."""
+
+
+class Programs:
+    """The programs of a process: the trials of a cell share them, and only the first waits for them to be made.
+
+    Args:
+        way: ``"replayed"`` or ``"compiled"``.
+        tape: What captures a trial's programs; CUDA's graphs on a GPU, nothing elsewhere.
+    """
+
+    def __init__(self, way: str = "replayed", tape: Callable[[], Tape] | None = None) -> None:
+        self.way, self.tape = WAYS[way], tape
+        self._kept: OrderedDict[str, Program] = OrderedDict()
+
+    def of(self, key: str, generator: Network, discriminator: Network, protocol: Protocol) -> Program:
+        """Return the program of a cell in a phase of its growth.
+
+        Args:
+            key: Says which; networks and protocol are the same wherever it is.
+            generator: The generator.
+            discriminator: The discriminator.
+            protocol: The rules.
+        """
+        if key not in self._kept:
+            self._kept[key] = Program(self.way, generator, discriminator, protocol)
+            while len(self._kept) > MOST:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+Kind = tuple[object, ...]
+"""What tells programs of a cell apart: whether the step is observed, which updates are penalized, the numbers' type."""
+
+
+class Program:
+    """The step of a cell in a phase, as a program for each kind of step, made when it is first needed.
+
+    Attributes:
+        way: How they are made.
+        reason: Why there are none, in a line; empty where there are.
+    """
+
+    def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: Protocol) -> None:
+        self.way = way
+        self.reason = cannot_run("compiled", generator, discriminator) or ""
+        self._step = make_step(generator, discriminator, protocol)
+        self._graphs: dict[Kind, StepGraph] = {}
+        self._runs: dict[Kind, tuple[Run, tuple[str, ...]]] = {}
+        self._left: dict[Kind, int] = {}
+
+    def run(self, state: State, batch: Batch, observe: bool) -> tuple[Run, tuple[str, ...], Kind]:
+        """Return the program for a kind of step, the names of its observations, and which kind it is.
+
+        Raises:
+            Exception: It cannot be made.
+        """
+        form: Kind = (batch.penalized, batch.real.shape, batch.real.dtype, batch.real.device)
+        kind = (observe, *form)
+        if kind not in self._runs:
+            kept = state_tensors(state)
+            laid = alike(self.way.lay(kept + batch_tensors(batch)))
+            if form not in self._graphs:
+                state, batch = state_like(state, laid[: len(kept)]), batch_like(batch, laid[len(kept) :])
+                self._graphs[form] = graph_of(self._step, state, batch)
+            graph = self._graphs[form] if observe else self._graphs[form].unobserved()
+            program = self.way.make(graph, laid)
+            self._runs[kind] = (program, graph.observed)
+            self._left[kind] = COMPARED if self.way.exact else 0
+        return *self._runs[kind], kind
+
+    def compares(self, kind: Kind) -> bool:
+        """Say whether the next step of a kind is to be made plainly too, and count it."""
+        due = self._left[kind] > 0
+        self._left[kind] -= due
+        return due
+
+    def failed(self, error: Exception) -> None:
+        """Give the program up: the next trial of the cell need not find out again."""
+        self._graphs, self._runs = {}, {}
+        self.reason = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), 'no message')}"
+
+
+class ProgramStep:
+    """A trial's step: its cell's programs, with the plain step to fall back to.
+
+    The step is pure, so that a program that fails can be made up for by the plain step: where that succeeds, it was the
+    program's failure, and the trial goes on plainly; where it fails too, it was the method's, and raises as it would have.
+
+    Args:
+        programs: The process's.
+        program: The cell's.
+        plain: The same step, plain.
+        tell: Called with one line when the plain step takes over.
+    """
+
+    def __init__(self, programs: Programs, program: Program, plain: StepFunction, tell: Callable[[str], None]) -> None:
+        self._programs, self._plain, self._tell = programs, plain, tell
+        self._program: Program | None = program
+        self._captured: dict[Kind, Run] = {}
+        self._last: tuple[State, list[Tensor]] | None = None
+        if program.reason:
+            self._give_up(program)
+
+    @property
+    def mode(self) -> str:
+        """How steps are run now: the way's name, or ``"plain"``."""
+        return "plain" if self._program is None else self._program.way.name
+
+    def __call__(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
+        """Make a step."""
+        program = self._program
+        if program is None:
+            return self._plain(state, batch, observe)
+        try:
+            return self._made(program, state, batch, observe)
+        except Exception as error:
+            result = self._plain(state, batch, observe)
+            program.failed(error)
+            self._give_up(program)
+            return result
+
+    def _made(self, program: Program, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
+        held = self._last[1] if self._last is not None and self._last[0] is state else state_tensors(state)
+        run, observed, kind = program.run(state, batch, observe)
+        given = held + batch_tensors(batch)
+        expected = self._plain(state, batch, observe) if program.compares(kind) else None
+        made = self._here(run, kind, given, len(held))(given)
+        if expected is not None and not _equal([*state_tensors(expected[0]), *expected[1].values()], made):
+            program.failed(NotTheSameError("its numbers are not those of the plain step"))
+            self._give_up(program)
+            return expected
+        kept, seen = made[: len(held)], dict(zip(observed, made[len(held) :], strict=True))
+        after = state if all(map(operator.is_, kept, held)) else state_like(state, kept)
+        self._last = (after, kept)
+        return after, seen
+
+    def _here(self, run: Run, kind: Kind, given: list[Tensor], kept: int) -> Run:
+        """Return a program as this trial runs it: on a GPU captured, with memory of its own."""
+        tape = self._programs.tape or (GraphTape if given[0].device.type == "cuda" else None)
+        if tape is None:
+            return run
+        if kind not in self._captured:
+            self._captured[kind] = Captured(run, given, kept, tape())
+        return self._captured[kind]
+
+    def _give_up(self, program: Program) -> None:
+        self._program = self._last = None
+        self._captured = {}
+        self._tell(f"{program.way.failed}: {program.reason}")
+
+
+def _equal(expected: list[Tensor], found: list[Tensor]) -> bool:
+    """Say whether numbers are equal; NaN is equal to NaN."""
+    pairs = zip(expected, found, strict=True)
+    return all(torch.allclose(a, b, rtol=0, atol=0, equal_nan=True) for a, b in pairs)
+
+
+def cannot_run(mode: str, *networks: Network) -> str | None:
+    """Return which normalizer declares that it cannot run in a mode, or None."""
+    names = (network.normalizer.name for network in networks if not network.normalizer.runs(mode))
+    name = next(names, None)
+    return None if name is None else f"normalizer {name!r} declares that it cannot run {mode}"
