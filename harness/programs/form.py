@@ -77,8 +77,14 @@ def alike(tensors: list[Tensor]) -> list[Tensor]:
 
 
 def channels_last(tensors: list[Tensor]) -> list[Tensor]:
-    """Return tensors of four axes with their channels last in memory, where convolutions are fastest; the rest as it is."""
-    return [tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor for tensor in tensors]
+    """Return tensors that lie in memory in one way whatever they came as, so that a program is the same in every process.
+
+    Those of four axes have their channels last, where convolutions are fastest.
+    """
+    return [
+        tensor.contiguous(memory_format=torch.channels_last if tensor.dim() == 4 else torch.contiguous_format)
+        for tensor in tensors
+    ]
 
 
 def laid_out(tensors: list[Tensor], layout: Layout) -> list[Tensor]:
