@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harness.cell import Cell, Trial
 from harness.data.dataset import Data
@@ -120,29 +121,35 @@ class Training:
         asked = cell.normalizer.noise_shape((cell.batch_size, *data.sample_shape))
         fade = self.phase.fade(now)
         resident = isinstance(data.examples, torch.Tensor)
-        examples = data.examples[chosen.to(self._device) if resident else chosen].to(self._device)
+        examples = data.examples[self._sent(chosen)] if resident else self._sent(data.examples[chosen])
         if data.flips:
-            mirrored = torch.rand(size, generator=streams[Stream.FLIP]).to(self._device) < 0.5
+            mirrored = self._sent(torch.rand(size, generator=streams[Stream.FLIP])) < 0.5
             examples = torch.where(mirrored.view(*size, 1, 1, 1), examples.flip(-1), examples)
         noise = None if asked is None else torch.rand((cell.n_dis, *asked), generator=streams[Stream.PENALTY])
         batch = Batch(
             data.decode(examples),
-            torch.randn(latents, generator=streams[Stream.LATENT]).to(self._device),
-            None if noise is None else noise.to(self._device),
-            fade=fade,
+            self._sent(torch.randn(latents, generator=streams[Stream.LATENT])),
+            None if noise is None else self._sent(noise),
+            fade=None if fade is None else self._sent(fade),
         )
         if len(self._phases) > 1:
-            shown = cell.architecture.shown(batch.real.flatten(0, 1), self.phase, fade)
+            shown = cell.architecture.shown(batch.real.flatten(0, 1), self.phase, batch.fade)
             batch = replace(batch, real=shown.view_as(batch.real))
         if cell.lr_decay_from < 1:
             share = learning_rate_share(now, cell.steps, cell.lr_decay_from)
-            batch = replace(batch, lr_share=torch.tensor(share, dtype=torch.float64))
+            batch = replace(batch, lr_share=self._sent(torch.tensor(share, dtype=torch.float64)))
         if cell.penalty_every > 1:
             made = (now - 1) * cell.n_dis
             batch = replace(
                 batch, penalized=tuple((made + index) % cell.penalty_every == 0 for index in range(cell.n_dis))
             )
         return batch
+
+    def _sent(self, tensor: Tensor) -> Tensor:
+        """Return what was drawn on the device that trains, without waiting until it is there."""
+        if self._device.type != "cuda":
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)
 
     @property
     def mode(self) -> str:
