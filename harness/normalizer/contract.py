@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 NETWORKS = frozenset({"generator", "discriminator"})
 MODES = frozenset({"compiled", "batched"})
-"""Ways of running a step beside the plain one: compiled as a whole, and batched over seeds by ``torch.func.vmap``."""
+"""Ways of running a step beside the plain one: as a whole (replayed or compiled), and batched over seeds by
+``torch.func.vmap``."""
 
 
 class Normalizer(Plugin):
