@@ -22,7 +22,7 @@ def runs_batched(subject: Subject) -> None:
 
     from harness.training.packing import packed, stacked, unstacked
 
-    _declared(subject, "batched")
+    declared(subject, "batched")
     trainings = [subject.training(subject.image_cell, seed) for seed in range(3)]
     states = [_double(training.state) for training in trainings]
     batches = [_double(training.draw(1)) for training in trainings]
@@ -30,7 +30,7 @@ def runs_batched(subject: Subject) -> None:
     try:
         together, _ = step(stacked(states), stacked(batches), False)
     except Exception as error:
-        raise _hindered("torch.func.vmap cannot batch it", "batched", error) from error
+        raise hindered("torch.func.vmap cannot batch it", "batched", error) from error
     for index, training in enumerate(trainings):
         alone, _ = training.step(states[index], batches[index], False)
         far = differences(unstacked(together, index), alone)
@@ -49,7 +49,7 @@ def runs_compiled(subject: Subject) -> None:
     """torch.compile traces a step without a break, and the traced step makes the same numbers."""
     import torch
 
-    _declared(subject, "compiled")
+    declared(subject, "compiled")
     training = subject.training(subject.image_cell)
     state, batch = _double(training.state), _double(training.draw(1))
     expected, _ = training.step(state, batch, False)
@@ -59,23 +59,30 @@ def runs_compiled(subject: Subject) -> None:
     try:
         found, _ = traced(state, batch, False)
     except Exception as error:
-        raise _hindered("torch.compile cannot trace it", "compiled", error) from error
+        raise hindered("torch.compile cannot trace it", "compiled", error) from error
     far = differences(expected, found)
     if not far <= TOLERANCE:
         raise Failed(f"the compiled step ends {far:.2g} away from the plain one, in float64")
 
 
-def _declared(subject: Subject, mode: str) -> None:
+def declared(subject: Subject, mode: str) -> None:
+    """Skip a check of a mode that the normalizer declares out.
+
+    Raises:
+        Skipped: It does.
+    """
     if not subject.normalizer.runs(mode):
         names = [part.name for part in parts_of(subject.normalizer) if not part.runs(mode)]
         raise Skipped(f"{names[0]} declares that it cannot run {mode}; its trials run plainly")
 
 
-def _hindered(words: str, mode: str, error: Exception) -> Failed:
+def hindered(words: str, mode: str, error: Exception, hook: str = "reparametrize") -> Failed:
+    """Return the finding that torch cannot run a hook in a mode, with what to do."""
     said = str(error).strip().splitlines() or [""]
     return Failed(
         f"{words} ({type(error).__name__}: {said[0][:160]}); use no .item(), no `if` on values, nothing in place, or"
-        f" declare it: modes = MODES - {{{mode!r}}}"
+        f" declare it: modes = MODES - {{{mode!r}}}",
+        hook,
     )
 
 
