@@ -9,6 +9,7 @@ from typing import ClassVar
 import pytest
 import torch
 from cells import CATALOG, a_cell, a_training
+from layers import a_layer
 from torch.utils import _pytree as pytree
 
 from baselines import power_iteration
@@ -17,7 +18,7 @@ from baselines.weight_norm import WeightNorm
 from harness.composition import compose, offers_stacked
 from harness.conformance.subject import differences
 from harness.errors import MethodError
-from harness.models.layers import output_matrix, per_layer
+from harness.models.layers import input_matrix, output_matrix, per_layer, row_norms
 from harness.models.network import Network, leaves
 from harness.models.operations import Tree
 from harness.models.stacking import groups, misfit
@@ -63,6 +64,36 @@ def a_network(normalizer: Normalizer | str, depth: int = 4) -> tuple[Network, Tr
 def test_the_spectral_and_the_weight_norms_offer_a_stacked_path():
     offering = {name for name in CATALOG.names("normalizer") if offers_stacked(CATALOG.create("normalizer", name))}
     assert offering == set(OFFERING)
+
+
+SHAPES = {"linear": (5, 7), "conv": (5, 7, 3, 2), "conv_transpose": (5, 7, 3, 2)}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("name", OFFERING)
+def test_every_kind_of_layer_is_stacked_as_it_is_treated_alone(name, kind):
+    normalizer, layer = CATALOG.create("normalizer", name), a_layer(kind, SHAPES[kind], stride=2)
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.randn(3, *layer.shape, generator=generator)
+    params = [normalizer.init_params(weight, layer, generator) for weight in weights]
+    states = [normalizer.init_state(weight, layer, generator) for weight in weights]
+    together = [{key: torch.stack([one[key] for one in many]).double() for key in many[0]} for many in (params, states)]
+    made, after = normalizer.reparametrize_stacked(weights.double(), *together, [layer] * 3)
+    for index, weight in enumerate(weights):
+        own = ({key: value.double() for key, value in many[index].items()} for many in (params, states))
+        expected, state = normalizer.reparametrize(weight.double(), *own, layer)
+        torch.testing.assert_close(made[index], expected, rtol=1e-13, atol=0)
+        assert after.keys() == state.keys()
+        for key, value in state.items():
+            torch.testing.assert_close(after[key][index], value, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("view", [output_matrix, input_matrix, row_norms])
+def test_a_view_of_several_weights_is_that_of_each(view, kind):
+    layer = a_layer(kind, SHAPES[kind])
+    weights = torch.randn(3, *layer.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close(view(weights, layer), torch.stack([view(weight, layer) for weight in weights]))
 
 
 @pytest.mark.parametrize("base", [POINTS, PICTURES], ids=["mlp", "sngan_resnet"])
