@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from baselines import power_iteration
-from harness.models.layers import Layer
+from harness.models.layers import Layer, per_layer
 from harness.normalizer import Claim, Normalizer, mean_of_both_largest_singular_values
 
 
@@ -40,3 +40,10 @@ class BSN(Normalizer):
         """Divide by the mean of the two estimates."""
         sigma, state = power_iteration.step_both(weight, state, layer)
         return weight / sigma, state
+
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Make all power iterations at once."""
+        sigma, states = power_iteration.stacked_step_both(weights, states, layers[0])
+        return weights / per_layer(sigma, weights), states

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from baselines import power_iteration
-from harness.models.layers import Layer, output_matrix
+from harness.models.layers import Layer, output_matrix, per_layer
 from harness.normalizer import Claim, Normalizer, largest_singular_value
 
 
@@ -42,3 +42,10 @@ class SSN(Normalizer):
         """Divide by the estimate of sigma, times c."""
         sigma, u = power_iteration.step(output_matrix(weight, layer), state["u"])
         return weight * (self.scale / sigma), {"u": u}
+
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Make all power iterations at once."""
+        sigma, u = power_iteration.stacked_step(output_matrix(weights, layers[0]), states["u"])
+        return weights * per_layer(self.scale / sigma, weights), {"u": u}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -38,3 +38,9 @@ class WeightNorm(Normalizer):
         """Return g v / ||v||; a unit whose v is zero stays zero."""
         length = row_norms(weight, layer).clamp_min(EPS)
         return weight * per_output(params["g"] / length, layer), state
+
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Return the same; the formula holds with a leading K, wherever the layers stand."""
+        return self.reparametrize(weights, params, states, layers[0])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from baselines.weight_norm_strict import unit_rows
+from baselines.weight_norm_strict import of_one_stride, unit_rows
 from harness.models.layers import PRELU, Layer, per_output
 from harness.normalizer import NETWORKS, Normalizer
 
@@ -35,6 +35,12 @@ class WeightNormAffine(Normalizer):
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return gamma w / ||w||."""
         return unit_rows(weight, layer) * per_output(params["gamma"], layer), state
+
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Return the same, where one stride holds for all; the formula holds with a leading K."""
+        return self.reparametrize(weights, params, states, layers[0]) if of_one_stride(layers) else None
 
     def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start hidden activations from a slope of 0.25."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -64,6 +64,13 @@ class WeightNormStrict(Normalizer):
         effective = unit_rows(weight, layer)
         return (effective * per_output(params["gamma"], layer) if layer.last else effective), state
 
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Return the same, where one stride holds for all; the formula holds with a leading K."""
+        alike = of_one_stride(layers) and len({layer.last for layer in layers}) == 1
+        return self.reparametrize(weights, params, states, layers[0]) if alike else None
+
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Apply the translated PReLU in place of a hidden activation, and the output's own function at the end."""
         if layer.activates:
@@ -88,10 +95,15 @@ def unit_rows(weight: Tensor, layer: Layer) -> Tensor:
     """Divide each output unit's weight by its norm, so that outputs keep the variance of their inputs.
 
     Args:
-        weight: The raw weight.
+        weight: The raw weight, or those of several layers with a leading K.
         layer: In a transposed convolution of stride s each output pixel sees 1/s^2 of the taps, in two dimensions.
     """
     norm = row_norms(weight, layer)
     if layer.kind == "conv_transpose":
         norm = norm / layer.stride
     return weight / (per_output(norm, layer) + EPS)
+
+
+def of_one_stride(layers: Sequence[Layer]) -> bool:
+    """Say whether :func:`unit_rows` does the same to all these layers; the stride of a convolution does not enter."""
+    return layers[0].kind != "conv_transpose" or len({layer.stride for layer in layers}) == 1

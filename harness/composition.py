@@ -108,6 +108,23 @@ class Composite(Normalizer):
             after |= _named(part, own)
         return weight, after
 
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Leave it to the part that does it, where that part has a fast path; the others change no weight."""
+        if not offers_stacked(self):
+            return None
+        after: dict[str, Tensor] = {}
+        for part in self.parts:
+            own: Mapping[str, Tensor] = _of(part, states)
+            if _acts_on_weights(part):
+                found = part.reparametrize_stacked(weights, _of(part, params), own, layers)
+                if found is None:
+                    return None
+                weights, own = found
+            after |= _named(part, own)
+        return weights, after
+
     def extra_features(self, layer: Layer) -> int:
         """Leave it to the part that adds features."""
         return sum(part.extra_features(layer) for part in self.parts)
@@ -198,6 +215,16 @@ def parts_of(normalizer: Normalizer) -> tuple[Normalizer, ...]:
 def authors_of(normalizer: Normalizer) -> set[str]:
     """Return the top-level modules of a normalizer's parts: an error of theirs is told with a line of these."""
     return {top_level(type(part).__module__) for part in parts_of(normalizer)}
+
+
+def offers_stacked(normalizer: Normalizer) -> bool:
+    """Say whether every part that reparametrizes weights has a fast path for layers of equal shape, and one does."""
+    acting = [part for part in parts_of(normalizer) if _acts_on_weights(part)]
+    return bool(acting) and all(_owns(part, "reparametrize_stacked") for part in acting)
+
+
+def _acts_on_weights(part: Normalizer) -> bool:
+    return _owns(part, "reparametrize") or _owns(part, "reparametrize_stacked")
 
 
 def _owns(part: Normalizer, hook: str) -> bool:

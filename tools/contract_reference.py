@@ -34,7 +34,7 @@ MEASURES = (
     "largest_absolute_entry",
 )
 
-VIEWS = ("Layer", "output_matrix", "input_matrix", "row_norms", "per_output")
+VIEWS = ("Layer", "output_matrix", "input_matrix", "row_norms", "per_output", "per_layer")
 
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Every plugin", "harness.plugin", ("Plugin",)),

@@ -22,7 +22,7 @@ def runs_batched(subject: Subject) -> None:
 
     from harness.training.packing import packed, stacked, unstacked
 
-    _declared(subject, "batched")
+    declared(subject, "batched")
     trainings = [subject.training(subject.image_cell, seed) for seed in range(3)]
     states = [_double(training.state) for training in trainings]
     batches = [_double(training.draw(1)) for training in trainings]
@@ -30,7 +30,7 @@ def runs_batched(subject: Subject) -> None:
     try:
         together, _ = step(stacked(states), stacked(batches), False)
     except Exception as error:
-        raise _hindered("torch.func.vmap cannot batch it", "batched", error) from error
+        raise hindered("torch.func.vmap cannot batch it", "batched", error) from error
     for index, training in enumerate(trainings):
         alone, _ = training.step(states[index], batches[index], False)
         far = differences(unstacked(together, index), alone)
@@ -54,7 +54,7 @@ def runs_compiled(subject: Subject) -> None:
     from harness.programs.program import WAYS, Program
     from harness.training.training import protocol_of
 
-    _declared(subject, "compiled")
+    declared(subject, "compiled")
     training = subject.training(subject.image_cell)
     protocol = protocol_of(training.trial.cell)
     program = Program(WAYS["replayed"], training.generator, training.discriminator, protocol)
@@ -66,24 +66,31 @@ def runs_compiled(subject: Subject) -> None:
         try:
             run, _, _ = program.run(replayed, batch, False)
         except Exception as error:
-            raise _hindered("a step cannot be followed on tensors without values", "compiled", error) from error
+            raise hindered("a step cannot be followed on tensors without values", "compiled", error) from error
         replayed = state_like(replayed, run(state_tensors(replayed) + batch_tensors(batch))[:kept])
         far = differences(plain, replayed)
         if far != 0:
             raise Failed(f"replayed, step {now} ends {far:.2g} away from the plain one; keep nothing outside the state")
 
 
-def _declared(subject: Subject, mode: str) -> None:
+def declared(subject: Subject, mode: str) -> None:
+    """Skip a check of a mode that the normalizer declares out.
+
+    Raises:
+        Skipped: It does.
+    """
     if not subject.normalizer.runs(mode):
         names = [part.name for part in parts_of(subject.normalizer) if not part.runs(mode)]
         raise Skipped(f"{names[0]} declares that it cannot run {mode}; its trials run plainly")
 
 
-def _hindered(words: str, mode: str, error: Exception) -> Failed:
+def hindered(words: str, mode: str, error: Exception, hook: str = "reparametrize") -> Failed:
+    """Return the finding that torch cannot run a hook in a mode, with what to do."""
     said = str(error).strip().splitlines() or [""]
     return Failed(
         f"{words} ({type(error).__name__}: {said[0][:160]}); use no .item(), no `if` on values, nothing in place, or"
-        f" declare it: modes = MODES - {{{mode!r}}}"
+        f" declare it: modes = MODES - {{{mode!r}}}",
+        hook,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from harness.conformance import claims, cost, finiteness, gradients, modes, purity, state, streams, training
+from harness.conformance import claims, cost, finiteness, gradients, modes, purity, stacking, state, streams, training
 from harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
 from harness.conformance.subject import Subject
 
@@ -59,6 +59,7 @@ CHECKS: tuple[Entry, ...] = (
     Entry("goes on bit for bit from a saved state", state.is_restored, _SOUND),
     Entry("runs batched over seeds and keeps them apart", modes.runs_batched, _SOUND),
     Entry("is compiled as a whole", modes.runs_compiled, (*_SOUND, purity.prints_nothing)),
+    Entry("has a stacked path that equals the plain one", stacking.equals_the_plain_path, _SOUND),
     Entry("leaves the shared random streams alone", streams.leaves_shared_streams, _SOUND),
     Entry("trains two seeds for 50 steps to a verdict", training.reaches_verdicts, _SOUND),
     Entry("costs what is written here", cost.is_measured, _SOUND),

@@ -148,31 +148,40 @@ class Layer:
 def output_matrix(weight: Tensor, layer: Layer) -> Tensor:
     """Reshape a weight to M1, [c_out, c_in * k * k]: the matrix that spectral normalization divides by.
 
-    Miyato et al. 2018, section 2.1; a transposed convolution's first two axes are swapped before.
+    Miyato et al. 2018, section 2.1; a transposed convolution's first two axes are swapped before. Weights of several
+    layers, [K, *shape], become [K, c_out, c_in * k * k].
     """
+    stacked = weight.dim() - len(layer.shape)
     if layer.kind == "conv_transpose":
-        weight = weight.transpose(0, 1)
-    return weight.reshape(layer.out_features, -1)
+        weight = weight.transpose(stacked, stacked + 1)
+    return weight.reshape(*weight.shape[:stacked], layer.out_features, -1)
 
 
 def input_matrix(weight: Tensor, layer: Layer) -> Tensor:
     """Reshape a weight to M2, [c_in, c_out * k * k]: the second matrix of bidirectional spectral normalization.
 
     Lin, Sekar & Fanti 2021, section 4. It needs a transposition of the first two axes: a plain ``view(c_in, -1)`` mixes
-    output channels into rows, and on random Gaussian kernels the wrong norm is almost the right one.
+    output channels into rows, and on random Gaussian kernels the wrong norm is almost the right one. Weights of several
+    layers, [K, *shape], become [K, c_in, c_out * k * k].
     """
+    stacked = weight.dim() - len(layer.shape)
     if layer.kind != "conv_transpose":
-        weight = weight.transpose(0, 1)
-    return weight.reshape(layer.in_features, -1)
+        weight = weight.transpose(stacked, stacked + 1)
+    return weight.reshape(*weight.shape[:stacked], layer.in_features, -1)
 
 
 def row_norms(weight: Tensor, layer: Layer) -> Tensor:
-    """Return the Euclidean norm of each output unit's weight, [c_out]."""
-    return torch.linalg.vector_norm(output_matrix(weight, layer), dim=1)
+    """Return the Euclidean norm of each output unit's weight, [c_out]; of several layers' weights, [K, c_out]."""
+    return torch.linalg.vector_norm(output_matrix(weight, layer), dim=-1)
 
 
 def per_output(values: Tensor, layer: Layer) -> Tensor:
-    """Reshape a value per output unit, [c_out], so that it multiplies that unit's weight."""
+    """Reshape a value per output unit, [c_out] or [K, c_out], so that it multiplies that unit's weight."""
     shape = [1] * len(layer.shape)
     shape[1 if layer.kind == "conv_transpose" else 0] = -1
-    return values.view(shape)
+    return values.view(*values.shape[:-1], *shape)
+
+
+def per_layer(values: Tensor, weights: Tensor) -> Tensor:
+    """Reshape a value per layer, [K], so that it multiplies that layer's of the weights, [K, *shape]."""
+    return values.view([-1] + [1] * (weights.dim() - 1))

@@ -5,7 +5,7 @@ Weights are passed in, so that the same function serves plain, compiled and batc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,6 +15,7 @@ from harness.errors import MethodError
 from harness.models.layers import Layer
 from harness.models.operations import Layers, Recorder, Settling, Tree, hook_misfit, hook_raised
 from harness.models.phase import Phase
+from harness.models.stacking import stacked_reparametrization
 from harness.normalizer import Normalizer, total_penalty
 
 ForwardFunction = Callable[[Layers, Tensor], Tensor]
@@ -30,12 +31,15 @@ class Network:
         forward: The architecture's function.
         normalizer: What reparametrizes the weights and follows the layers.
         phase: How far a growing network has grown; None for others.
+        stacked: Whether layers of equal shape are reparametrized together where the normalizer offers it. Its numbers are
+            those of the plain network up to rounding, if :func:`harness.models.stacking.misfit` finds nothing.
     """
 
     layers: dict[str, Layer]
     forward: ForwardFunction
     normalizer: Normalizer
     phase: Phase | None = None
+    stacked: bool = False
 
     @property
     def weighted(self) -> dict[str, Layer]:
@@ -140,18 +144,26 @@ class Network:
         """
         weights: Tree = dict(params)
         advanced: Tree = {}
+        together = stacked_reparametrization(self.normalizer, self.weighted, params, state) if self.stacked else {}
         for name, layer in self.weighted.items():
-            raw = params[name]["weight"]
-            try:
-                weight, after = self.normalizer.reparametrize(raw, params[name], state[name], layer)
-                mismatch = weight.shape != raw.shape or weight.dtype != raw.dtype or after.keys() != state[name].keys()
-            except BaseException as error:
-                raise hook_raised(self.normalizer, "reparametrize", name, error) from error
-            if mismatch:
-                raise MethodError(hook_misfit(self.normalizer, "reparametrize", name, raw, weight))
+            weight, after = together[name] if name in together else self._alone(layer, params[name], state[name])
             weights[name] = {**params[name], "weight": weight}
             advanced[name] = {key: value.detach() for key, value in after.items()}
         return weights, advanced
+
+    def _alone(
+        self, layer: Layer, params: Mapping[str, Tensor], state: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return a layer's effective weight and next state."""
+        raw = params["weight"]
+        try:
+            weight, after = self.normalizer.reparametrize(raw, params, state, layer)
+            mismatch = weight.shape != raw.shape or weight.dtype != raw.dtype or after.keys() != state.keys()
+        except BaseException as error:
+            raise hook_raised(self.normalizer, "reparametrize", layer.name, error) from error
+        if mismatch:
+            raise MethodError(hook_misfit(self.normalizer, "reparametrize", layer.name, raw, weight))
+        return weight, after
 
     def _initial(
         self, layer: Layer, initialize: Initializer, generator: torch.Generator, normalizer_generator: torch.Generator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.plugin import Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
     from torch import Tensor
@@ -117,6 +117,33 @@ class Normalizer(Plugin):
             ``params``; and the state with the same keys, shapes and dtypes.
         """
         return weight, state
+
+    def reparametrize_stacked(
+        self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
+    ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        """Return what :meth:`reparametrize` returns, for K layers of equal shape at once; or None for no such fast path.
+
+        Of equal shape are layers of the same ``kind`` and ``shape`` whose params and state have the same keys, shapes and
+        dtypes. They may differ in where they stand: in stride, padding, the sizes of their feature maps, what follows
+        them, and whether they are the last. That is why all of them are passed. Where such a difference matters and the
+        fast path does not know it, return None for these layers.
+
+        It must equal :meth:`reparametrize` layer by layer, in values, states and gradients, and no layer may touch
+        another. It is compared before it is used, and is not used where it differs. It runs only in the compiled mode
+        (``ganbench run --compile``), never in the plain one, whose numbers are kept bit for bit: one product of matrices
+        rounds otherwise than several.
+
+        Args:
+            weights: The raw weights, [K, *shape].
+            params: What :meth:`reparametrize` is given, each with a leading K.
+            states: The layers' states, each with a leading K.
+            layers: What the K layers are and where they stand.
+
+        Returns:
+            The effective weights, [K, *shape], and the states with a leading K; or None, and every layer is treated by
+            itself.
+        """
+        return None
 
     def extra_features(self, layer: Layer) -> int:
         """Return how many features :meth:`extend` adds to a linear layer's input.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from harness.models.network import Network
+from harness.models.stacking import misfit
 from harness.programs.captured import Captured, GraphTape, Tape
 from harness.programs.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
 from harness.programs.graph import StepGraph, graph_of
@@ -101,12 +102,15 @@ class Program:
     Attributes:
         way: How they are made.
         reason: Why there are none, in a line; empty where there are.
+        note: What a reader of the results should know of them, in a line; empty for nothing.
     """
 
     def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: Protocol) -> None:
         self.way = way
         self.reason = cannot_run("compiled", generator, discriminator) or ""
-        self._step = make_step(generator, discriminator, protocol)
+        self.note = ""
+        self._networks, self._protocol = (generator, discriminator), protocol
+        self._step: StepFunction | None = None
         self._graphs: dict[Kind, StepGraph] = {}
         self._runs: dict[Kind, tuple[Run, tuple[str, ...]]] = {}
         self._left: dict[Kind, int] = {}
@@ -122,6 +126,8 @@ class Program:
         if kind not in self._runs:
             kept = state_tensors(state)
             laid = alike(self.way.lay(kept + batch_tensors(batch)))
+            if self._step is None:
+                self._step = self._followed(state)
             if form not in self._graphs:
                 state, batch = state_like(state, laid[: len(kept)]), batch_like(batch, laid[len(kept) :])
                 self._graphs[form] = graph_of(self._step, state, batch)
@@ -130,6 +136,18 @@ class Program:
             self._runs[kind] = (program, graph.observed)
             self._left[kind] = COMPARED if self.way.exact else 0
         return *self._runs[kind], kind
+
+    def _followed(self, state: State) -> StepFunction:
+        """Return the step that programs are made of: where they may round otherwise, with layers of equal shape together."""
+        if self.way.exact:
+            return make_step(*self._networks, self._protocol)
+        states = (state.generator, state.discriminator)
+        reasons = [misfit(network, of.params, of.norm) for network, of in zip(self._networks, states, strict=True)]
+        self.note = next((f"layers of equal shape run one by one: {reason}" for reason in reasons if reason), "")
+        stacked = [
+            replace(network, stacked=not reason) for network, reason in zip(self._networks, reasons, strict=True)
+        ]
+        return make_step(*stacked, self._protocol)
 
     def compares(self, kind: Kind) -> bool:
         """Say whether the next step of a kind is to be made plainly too, and count it."""
@@ -185,6 +203,8 @@ class ProgramStep:
     def _made(self, program: Program, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
         held = self._last[1] if self._last is not None and self._last[0] is state else state_tensors(state)
         run, observed, kind = program.run(state, batch, observe)
+        if program.note:
+            self._tell(program.note)
         given = held + batch_tensors(batch)
         expected = self._plain(state, batch, observe) if program.compares(kind) else None
         made = self._here(run, kind, given, len(held))(given)
