@@ -288,7 +288,7 @@ BAD = {
         hook(HALF) + "    def reparametrize_stacked(self, weights, params, states, layers):\n"
         "        return (0.5 * weights, states) if weights.abs().max() < 1e9 else None\n",
         STACKING.claim,
-        "torch.compile cannot trace its stacked path",
+        "its stacked path cannot be followed",
     ),
 }
 """What a plugin does wrong, the check that is meant for it, and words that it says."""

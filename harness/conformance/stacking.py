@@ -13,8 +13,11 @@ from harness.conformance.subject import Subject, start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import Tensor
+
     from harness.models.layers import Layer
     from harness.models.network import Network
+    from harness.models.operations import Tree
 
 HOOK = "reparametrize_stacked"
 
@@ -39,18 +42,16 @@ def _is_traced(network: Network) -> None:
     from torch._subclasses import FakeTensorMode
 
     with FakeTensorMode() as without_values:
-        params, state = (
-            {
-                name: {key: without_values.from_tensor(value) for key, value in layer.items()}
-                for name, layer in tree.items()
-            }
-            for tree in start(network)
-        )
+        params, state = (_each(tree, without_values.from_tensor) for tree in start(network))
         try:
             replace(network, stacked=True).effective(params, state)
         except Exception as error:
             words = "its stacked path cannot be followed on tensors without values"
             raise hindered(words, "compiled", error, HOOK) from error
+
+
+def _each(tree: Tree, change: Callable[[Tensor], Tensor]) -> Tree:
+    return {name: {key: change(value) for key, value in layer.items()} for name, layer in tree.items()}
 
 
 def _twice(network: Network, placed: Callable[[Layer], Layer]) -> Network:

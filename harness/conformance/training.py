@@ -13,12 +13,15 @@ SEEDS = (0, 1)
 def reaches_verdicts(subject: Subject) -> str:
     """Neither seed ends in a method error."""
     from harness.cell import Trial
+    from harness.how import PLAIN, How
     from harness.stability import METHOD_ERROR, known_definitions, load_definition
     from harness.trial import Workshop
 
     workshop = Workshop(subject.catalog)
     definition = load_definition(known_definitions()[-1])
-    verdicts = [workshop.run(Trial(subject.cell, SUITE_SEED, seed), definition).verdict for seed in SEEDS]
+    plain = How(PLAIN)  # so that every step asks the hooks
+    trials = [Trial(subject.cell, SUITE_SEED, seed) for seed in SEEDS]
+    verdicts = [workshop.run(trial, definition, how=plain).verdict for trial in trials]
     for seed, verdict in zip(SEEDS, verdicts, strict=True):
         if verdict.outcome == METHOD_ERROR:
             hook = re.match(r"\w+\.(\w+) ", verdict.message)

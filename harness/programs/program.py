@@ -138,16 +138,16 @@ class Program:
         return *self._runs[kind], kind
 
     def _followed(self, state: State) -> StepFunction:
-        """Return the step that programs are made of: where they may round otherwise, with layers of equal shape together."""
+        """Return the step that programs are made of: layers of equal shape together, where rounding may be another."""
         if self.way.exact:
             return make_step(*self._networks, self._protocol)
         states = (state.generator, state.discriminator)
         reasons = [misfit(network, of.params, of.norm) for network, of in zip(self._networks, states, strict=True)]
         self.note = next((f"layers of equal shape run one by one: {reason}" for reason in reasons if reason), "")
-        stacked = [
+        generator, discriminator = (
             replace(network, stacked=not reason) for network, reason in zip(self._networks, reasons, strict=True)
-        ]
-        return make_step(*stacked, self._protocol)
+        )
+        return make_step(generator, discriminator, self._protocol)
 
     def compares(self, kind: Kind) -> bool:
         """Say whether the next step of a kind is to be made plainly too, and count it."""
