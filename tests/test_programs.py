@@ -127,11 +127,8 @@ def test_every_normalizers_compiled_steps_equal_its_plain_ones_in_float64(name):
     assert_compiled_equals_plain(a_cell(IMAGES, normalizer=name, batch_size=8), 50)
 
 
-@pytest.mark.parametrize(
-    "name",
-    # Half a minute each; here only the first.
-    [pytest.param(name, marks=pytest.mark.long if at else ()) for at, name in enumerate(CATALOG.names("loss"))],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", CATALOG.names("loss"))
 def test_every_losss_compiled_steps_equal_its_plain_ones_in_float64(name):
     assert_compiled_equals_plain(a_cell(loss=name, n_dis=2), 50)
 
