@@ -264,9 +264,11 @@ def begun(benchmark, count: int, way: str = "plain") -> list[Training]:
 
 def test_seeds_that_take_turns_do_not_feel_each_other(benchmark):
     ours, alone = begun(benchmark, 3, "replayed"), begun(benchmark, 3)
+    before = ours[0].now
     turns = benchmark.sharing.Turns(ours, "cpu")
     for _ in range(4):
         turns()
+    assert [training.now for training in ours] == [before + 4] * 3
     for training, other in zip(ours, alone, strict=True):
         while other.now < training.now:
             other.advance(observe=False)
