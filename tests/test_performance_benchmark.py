@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,6 +241,16 @@ def test_a_trials_parts_are_the_whole_without_what_its_first_steps_prepare(bench
     assert shares["bare"] == pytest.approx(11 * 0.1)
     assert shares["telemetry"] == pytest.approx(0.5 + 1.0 - 0.7 + 5 * (0.2 - 0.1))
     assert sum(shares[key] for key in PARTS[1:]) == pytest.approx(shares["whole"])
+
+
+def test_whole_trials_are_run_as_they_are_asked_for(benchmark, monkeypatch):
+    cell = replace(benchmark.cells.cell_of("ring8"), steps=60, log_points=10)
+    monkeypatch.setattr(benchmark.trials, "cell_of", lambda name: cell)
+    found = benchmark.trials.trials("ring8", 1, ["plain", "replayed"])
+    for way, trial in found.items():
+        assert trial["mode"] == way
+        assert (trial["steps"], trial["evaluations"], trial["logged"]) == (60, 21, 11)
+        assert all(len(trial["parts"][part]) == 1 for part in PARTS)
 
 
 def test_every_side_of_a_step_is_run_as_it_is_called(benchmark):

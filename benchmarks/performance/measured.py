@@ -9,7 +9,7 @@ MEASURED = {
     "same": "stepping",
     "first_step": "stepping",
     "steps": "stepping",
-    "trial": "trials",
+    "trials": "trials",
     "loops": "trials",
     "start": "trials",
     "alone": "sharing",

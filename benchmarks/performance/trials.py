@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ from harness.worker import Task, execute
 from performance.cells import catalog, cell_of, suite
 from performance.clocks import PREPARING, clocked
 from performance.peers.loop import Loop, decoded
+
+
+def trials(name: str, repeats: int, ways: Sequence[str]) -> dict[str, Any]:
+    """Run whole trials of a cell each way, and say where their time goes: :func:`trial`, by way."""
+    return {way: trial(name, repeats, way) for way in ways}
 
 
 def trial(name: str, repeats: int, way: str) -> dict[str, Any]:
