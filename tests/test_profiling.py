@@ -20,7 +20,7 @@ from harness.normalizer import Normalizer
 from harness.profiling import Part, Profile, measuring, profile
 from harness.profiling.account import REST, Cost, leaves, parts_of
 from harness.profiling.clock import Clock
-from harness.profiling.measuring import measured_steps
+from harness.profiling.stepping import measured_steps, replayed_seconds
 from harness.profiling.watched import DISCRIMINATOR, GENERATOR, WatchedTraining
 from harness.stability import load_definition
 from harness.training import recorder
@@ -86,6 +86,7 @@ def test_the_parts_add_up_to_the_whole_and_happen_as_often_as_in_a_training(base
     assert find(found.parts, "evaluation").times == len(trace.evaluation_steps)
     assert find(found.parts, "checkpoints").times == int(found.seconds / EVERY_SECONDS)
     assert {"loading data", "building networks"} <= found.startup.keys()
+    assert found.replayed_seconds > 0
     names = {"step", DISCRIMINATOR, GENERATOR, "backward", "penalty", "probes", "evaluation", "making samples"}
     assert names <= events_of(tmp_path / "trace.json")
     assert found.operations > 100
@@ -110,6 +111,26 @@ def test_a_training_that_is_watched_is_bit_for_bit_the_one_that_is_not(rules):
     assert all(same(*pair) for pair in zip(mine, other, strict=True))
 
 
+def test_the_replayed_step_is_measured_on_another_training(monkeypatch):
+    made, advance = [], Training.advance
+    monkeypatch.setattr(Training, "advance", lambda self, observe: made.append(self) or advance(self, observe))
+    training, alone = (watched(a_cell(TOY, steps=400, **RULES)) for _ in range(2))
+    for one in (training, alone):
+        for _ in range(7):
+            one.advance(observe=False)
+    made.clear()
+    seconds, notes = replayed_seconds(training, lambda: None)
+    assert seconds > 0
+    assert notes == []
+    assert {one.mode for one in made} == {"replayed"}
+    assert 10 <= len(made) <= 70
+    assert training.now == 7
+    for one in (training, alone):
+        one.advance(observe=False)
+    mine, other = (pytree.tree_leaves(one.snapshot()) for one in (training, alone))
+    assert all(same(*pair) for pair in zip(mine, other, strict=True))
+
+
 class Slow(Normalizer):
     name: ClassVar[str] = "slow"
 
@@ -130,6 +151,16 @@ def test_a_normalizer_that_takes_its_time_is_seen_to():
     assert "`reparametrize`" in found.advice()
 
 
+def test_a_step_that_cannot_be_replayed_is_told_of():
+    class Looks(Slow):
+        def reparametrize(self, weight, params, state, layer):
+            return weight * (1.0 if float(weight.detach().sum()) else 2.0), state
+
+    found = a_profile(replace(a_cell(TOY, steps=40), normalizer=Looks()))
+    assert found.replayed_seconds is None
+    assert any(note.startswith("not replayed: ") for note in found.notes)
+
+
 def test_every_phase_of_a_growing_network_counts_with_its_own_steps():
     cell = a_cell(GROWING, steps=30, batch_size=4, metric={"name": "fidelity", "extractor": "digits-cnn",
                                                            "samples": 100, "measures": ["fid"]})  # fmt: skip
@@ -137,6 +168,7 @@ def test_every_phase_of_a_growing_network_counts_with_its_own_steps():
     assert find(found.parts, "steps").times == cell.steps
     assert find(found.parts, "steps", GENERATOR, "backward").times == pytest.approx(cell.steps)
     assert find(found.parts, "evaluation").times == 2
+    assert found.replayed_seconds > 0
     phases = cell.architecture.phases((1, 8, 8), cell.steps)
     assert find(found.parts, "checkpoints").times == len(phases) - 1 > 0
     assert any(f"{len(phases)} phases" in note for note in found.notes)
@@ -168,6 +200,12 @@ def test_a_step_that_is_one_program_is_one_part():
     made = measured_steps(OneProgram(like.trial, like.material), clock, 20)
     assert clock.counts[("steps", "the step as one program")] == made.watched > 0
     assert ("steps", DISCRIMINATOR) not in clock.counts
+
+
+def test_a_profile_of_programs_does_not_measure_them_twice():
+    found = a_profile(a_cell(TOY, steps=40), way="replayed")
+    assert (found.mode, found.replayed_seconds) == ("replayed", None)
+    assert find(found.parts, "steps", "the step as one program").times == pytest.approx(40)
 
 
 def test_what_a_normalizer_raises_is_told_as_in_a_trial():
@@ -208,7 +246,15 @@ def test_the_command_shows_the_cell_that_plan_numbers(tiny, tmp_path):
     first, second = said.output.splitlines()[:2]
     assert all(word in first for word in ("cell 4", *row[1:5]))
     assert second.startswith("a trial of 40 steps takes about ")
-    for words in (DISCRIMINATOR, REST, "start-up", "importing PyTorch", "ui.perfetto.dev", "of the trial"):
+    for words in (
+        DISCRIMINATOR,
+        REST,
+        "start-up",
+        "importing PyTorch",
+        "ui.perfetto.dev",
+        "of the trial",
+        "replayed, as",
+    ):
         assert words in said.output
     assert DISCRIMINATOR in events_of(tmp_path / "trace.json")
     assert not (tmp_path / "out").exists()
@@ -219,6 +265,7 @@ def test_the_command_prints_one_json_object(tiny, tmp_path):
     told = json.loads(said.stdout)
     assert told["cell"]["number"] == 1
     assert told["measured_steps"] == 20
+    assert set(told["step_seconds"]) == {"plain", "watched", "replayed"}
     assert told["seconds"] == pytest.approx(sum(part["seconds"] for part in told["parts"]))
 
 

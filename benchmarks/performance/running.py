@@ -1,65 +1,94 @@
-"""The order of the measurements, and the machine that they are made on."""
+"""The order of the measurements: on the CPU, and in sections that take minutes each on a GPU."""
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from performance.cells import SUITE
-from performance.measuring import environ, finished, full_device, in_process, started
+from performance.machine import machine
+from performance.processes import finished, in_process, started
+from performance.starting import help_, import_torch, quick_suite, seconds, worker_start
+
+Shares = tuple[tuple[str, str, int], ...]
 
 CELLS = {"ring8": 200, "digits": 40, "sngan_cnn": 1}
 """On the CPU: steps in a round."""
 
-GPU_CELLS = {"ring8": 200, "digits": 200, "sngan_cnn": 50, "sngan_resnet": 30}
-WIDTHS = {"ring8": (8, 16), "digits": (8, 16), "sngan_cnn": (2, 4)}
-"""Processes that share a GPU."""
+WAYS = ("plain", "replayed", "compiled")
+FIRST = {"replayed": "replayed", "empty": "compiled", "filled": "compiled"}
+"""How a process's first step is run; the first compiled one finds an empty cache."""
 
-LARGE_REPEATS = 4
+EXACT_FLOAT = (*WAYS, "deterministic")
+WITH_TF32 = (*EXACT_FLOAT, "replayed_tf32", "compiled_tf32")
+
+GPU_CELLS = {
+    "ring8": (200, EXACT_FLOAT),
+    "digits": (200, EXACT_FLOAT),
+    "sngan_cnn": (50, WITH_TF32),
+    "sngan_resnet": (30, WITH_TF32),
+}
+"""On a GPU: steps in a round, and how ours are run."""
+
+TOY_SHARES = (
+    ("processes", "replayed", 12),
+    ("turns", "replayed", 8),
+    ("turns", "replayed", 32),
+    ("turns", "compiled", 32),
+    ("packed", "plain", 128),
+    ("packed", "compiled", 128),
+)
+FULL: dict[str, Shares] = {
+    "ring8": TOY_SHARES,
+    "digits": TOY_SHARES,
+    "sngan_cnn": (
+        ("processes", "replayed", 4),
+        ("turns", "replayed", 4),
+        ("turns", "compiled", 8),
+        ("packed", "plain", 16),
+        ("packed", "compiled", 16),
+    ),
+}
+"""How seeds share a GPU, how their steps are run, and how many they are."""
+
+LARGE_REPEATS = 3
 """Rounds of what takes seconds a step."""
 
 LOOP_SHARE = 0.05
 """Of a cell's steps that the usual loop makes when the suite's cost is reckoned from it."""
 
-FULL_SECONDS, FULL_WAIT = 6.0, 25.0
-"""How long processes that share a GPU are counted, and how long they may take to be ready."""
+FULL_SECONDS, FULL_WAIT = 4.0, 25.0
+"""How long seeds that share a GPU are counted, and how long their processes may take to be ready."""
 
 
-def everything(repeats: int, seeds: int) -> dict[str, Any]:
-    """Measure it all.
+def on_cpu(repeats: int, seeds: int) -> dict[str, Any]:
+    """Measure what needs no GPU.
 
     Args:
         repeats: Counted rounds.
         seeds: Of the quick suite; 0 to leave it out.
     """
     begun = time.perf_counter()
+    measured: dict[str, Any] = {"first": {}, "cells": {}}
     with tempfile.TemporaryDirectory() as folder:
-        cache = {"TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "compiled")}
-        measured: dict[str, Any] = {"machine": machine(), "same": {}, "first": {}, "cells": {}, "gpu": None}
+        cache = _cache(folder)
+        say("the peer's networks and ours")
+        comparing = {name: started("same", name=name) for name in CELLS}  # nothing is timed, so all at once
+        measured["same"] = {name: finished(process) for name, process in comparing.items()}
         for name, block in CELLS.items():
-            say(f"{name}: the peer's networks and ours")
-            measured["same"][name] = in_process("same", name=name)
-            say(f"{name}: compiling, with an empty cache and with a filled one")
-            measured["first"][name] = [in_process("first_steps", cache, name=name) for _ in range(2)]
+            say(f"{name}: first steps; compiled with an empty cache and with a filled one")
+            measured["first"][name] = {
+                key: in_process("first_step", cache, name=name, way=way) for key, way in FIRST.items()
+            }
             say(f"{name}: steps")
             rounds = min(repeats, LARGE_REPEATS) if block == 1 else repeats
-            measured["cells"][name] = in_process("steps", cache, name=name, block=block, repeats=rounds)
+            measured["cells"][name] = in_process("steps", cache, name=name, block=block, repeats=rounds, sides=WAYS)
         say("whole trials")
         measured["trials"] = {
-            name: {
-                mode: in_process("trial", cache, name=name, repeats=3, compiled=mode == "compiled")
-                for mode in ("plain", "compiled")
-            }
-            for name in ("ring8", "digits")
+            name: in_process("trials", cache, name=name, repeats=3, ways=WAYS) for name in ("ring8", "digits")
         }
         say("starting")
         measured["help"] = [seconds(help_) for _ in range(repeats)]
@@ -67,98 +96,137 @@ def everything(repeats: int, seeds: int) -> dict[str, Any]:
         measured["start"] = [worker_start() for _ in range(repeats)]
         if seeds:
             say(f"suites/quick.yaml, {seeds} of its seeds")
-            measured["suite"] = {
-                "seeds": seeds,
-                "seconds": quick_suite(seeds, Path(folder)),
-                **in_process("loops", shares=LOOP_SHARE),
-            }
-        if measured["machine"]["gpu"]:
-            measured["gpu"] = on_gpu(cache, repeats)
+            took = quick_suite(seeds, Path(folder))
+            measured["suite"] = {"seeds": seeds, "seconds": took, **in_process("loops", share=LOOP_SHARE)}
     measured["minutes"] = (time.perf_counter() - begun) / 60
     return measured
 
 
-def on_gpu(cache: dict[str, str], repeats: int, device: str = "cuda") -> dict[str, Any]:
-    """Measure the rows that need a GPU."""
-    say("GPU: steps")
+def gpu_steps(repeats: int, device: str = "cuda") -> dict[str, Any]:
+    """Measure steps on a GPU."""
     cells = {}
-    for name, block in GPU_CELLS.items():
-        cells[name] = in_process("steps", cache, name=name, block=block, repeats=repeats, device=device, parts=False)
-    say("GPU: full")
-    full = {name: full_device(name, device, widths, FULL_SECONDS, FULL_WAIT, cache) for name, widths in WIDTHS.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (block, sides) in GPU_CELLS.items():
+            say(f"GPU: {name}: steps")
+            asked = {"name": name, "block": block, "repeats": repeats, "device": device, "sides": sides, "parts": False}
+            cells[name] = _or_none("steps", _cache(folder), **asked)
+    return {"cells": cells}
+
+
+def gpu_full(device: str = "cuda", shares: dict[str, Shares] = FULL, **times: float) -> dict[str, Any]:
+    """Measure many seeds of ours on one GPU, and one usual loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {"full": {name: full(name, device, ways, _cache(folder), **times) for name, ways in shares.items()}}
+
+
+def gpu_ceiling(device: str = "cuda") -> dict[str, Any]:
+    """Measure how much a GPU can multiply, and how much of it a large network makes it."""
     say("GPU: ceiling")
-    return {
-        "cells": cells,
-        "full": full,
-        "ceiling": in_process("ceiling", device=device),
-        "work": in_process("work_rate", cache, name="sngan_resnet64", device=device),
+    with tempfile.TemporaryDirectory() as folder:
+        asked = {"name": "sngan_resnet64", "device": device}
+        work = {
+            side: _or_none("work_rate", _cache(folder), side=side, **asked)
+            for side in ("replayed_tf32", "compiled_tf32")
+        }
+    return {"ceiling": _or_none("ceiling", device=device), "work": work}
+
+
+def full(
+    name: str,
+    device: str,
+    shares: Shares,
+    cache: dict[str, str],
+    seconds: float = FULL_SECONDS,
+    wait: float = FULL_WAIT,
+) -> dict[str, Any]:
+    """Measure one usual loop, and many seeds of ours on one device, by how they share it.
+
+    Args:
+        name: The cell.
+        device: Shared.
+        shares: How.
+        cache: Where compiled steps are kept.
+        seconds: How long steps are counted.
+        wait: Seconds that processes have to be ready; ``late`` says by how many the last one missed the start.
+
+    Returns:
+        Steps a second of the loop, and of all seeds together for every way to share; None for what failed.
+    """
+    plain = {"name": name, "seconds": seconds, "device": device}
+
+    def measured(kind: str, way: str, width: int) -> dict[str, Any]:
+        say(f"{name}: {width} seeds, {kind}, {way}")
+        if kind != "processes":
+            return {"rate": _rate(_or_none(kind, cache, width=width, way=way, **plain))}
+        asked = plain | {"way": way, "go": time.time() + wait}
+        processes = [started("one_of_many", cache, **asked) for _ in range(width)]
+        for process in processes:
+            process.wait()  # a line is all that it says
+        if any(process.returncode for process in processes):
+            return {"rate": None}
+        found = [finished(process) for process in processes]
+        return {"rate": sum(filter(None, map(_rate, found))), "late": max(one["late"] for one in found)}
+
+    ways = [{"kind": kind, "way": way, "seeds": width, **measured(kind, way, width)} for kind, way, width in shares]
+    return {"eager": _rate(_or_none("alone", **plain)), "ways": ways}
+
+
+def everything(sections: Sequence[str], repeats: int, seeds: int) -> dict[str, Any]:
+    """Measure sections of it, on this machine.
+
+    Args:
+        sections: Of ``"cpu"``, ``"gpu-steps"``, ``"gpu-full"`` and ``"gpu-ceiling"``.
+        repeats: Counted rounds.
+        seeds: Of the quick suite; 0 to leave it out.
+
+    Returns:
+        What was measured; two of them are joined by :func:`joined`.
+    """
+    on_gpu: dict[str, Callable[[], dict[str, Any]]] = {
+        "gpu-steps": lambda: gpu_steps(repeats),
+        "gpu-full": gpu_full,
+        "gpu-ceiling": gpu_ceiling,
     }
-
-
-def machine() -> dict[str, Any]:
-    """Describe the machine: processor, cores, versions, GPU."""
-    import torch
-
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "ganbench": version("ganbench"),
-        "compiler": shutil.which("g++") is not None,
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
-
-
-def processor() -> str:
-    """Return the processor's model."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def help_() -> None:
-    """Run ``ganbench --help``."""
-    subprocess.run(
-        [sys.executable, "-m", "harness.cli", "--help"], check=True, env=environ(), stdout=subprocess.DEVNULL
-    )
-
-
-def import_torch() -> None:
-    """Run an interpreter that imports torch and does nothing."""
-    subprocess.run([sys.executable, "-c", "import torch"], check=True, env=environ())
-
-
-def worker_start() -> float:
-    """Return seconds from starting a process to a trial's first step in it."""
-    begun = time.time()
-    return float(finished(started("start"))) - begun
-
-
-def quick_suite(seeds: int, folder: Path) -> float:
-    """Return the seconds of ``ganbench run quick`` on two cores, from the command to its end."""
-    command = [sys.executable, "-m", "harness.cli", "run", SUITE, "--seeds", str(seeds), "--tracking-uri", "off"]
-    command += ["--results", str(folder / SUITE)]
-
-    def two_cores() -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-
-    return seconds(
-        lambda: subprocess.run(command, check=True, env=environ(), stdout=subprocess.DEVNULL, preexec_fn=two_cores)
-    )
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long something takes."""
+    here = machine()
+    measured: dict[str, Any] = on_cpu(repeats, seeds) | {"machine": here} if "cpu" in sections else {}
+    gpu: dict[str, Any] = {}
     begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    for section in [name for name in sections if name in on_gpu and here["gpu"]]:
+        gpu |= on_gpu[section]()
+    if gpu:
+        gpu |= {"machine": here, "minutes": (time.perf_counter() - begun) / 60}
+    return measured | {"gpu": gpu}
+
+
+def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Join what was measured in several runs; of what several have, the last one's stands."""
+    whole: dict[str, Any] = {"gpu": {}}
+    for part in parts:
+        gpu = whole["gpu"] | part["gpu"]
+        if part["gpu"]:
+            gpu["minutes"] = whole["gpu"].get("minutes", 0.0) + part["gpu"]["minutes"]
+        whole |= part | {"gpu": gpu}
+    return whole
 
 
 def say(line: str) -> None:
     """Say where the measurement is."""
     print(line, file=sys.stderr, flush=True)
+
+
+def _cache(folder: str) -> dict[str, str]:
+    return {"TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "compiled")}
+
+
+def _rate(made: dict[str, Any] | None) -> float | None:
+    """Return seeds x steps a second."""
+    return None if made is None else made["seeds"] * made["steps"] / made["seconds"]
+
+
+def _or_none(what: str, cache: dict[str, str] | None = None, **arguments: Any) -> Any:
+    """Measure, or return None: on a GPU that is lent for minutes the rest is worth having."""
+    try:
+        return in_process(what, cache, **arguments)
+    except RuntimeError as error:
+        say(f"failed: {error}")
+        return None

@@ -136,6 +136,11 @@ def _say(suite: Suite, found: Profile, out: Path) -> None:
         f"\na step takes {1000 * found.step_seconds:.3f} ms, and {1000 * found.watched_seconds:.3f} ms while its parts are"
         " timed; the parts stand in the proportion of the second, and add up to the first"
     )
+    if found.replayed_seconds is not None:
+        say(
+            f"replayed, as `ganbench run` makes it by itself, the same step takes {1000 * found.replayed_seconds:.3f} ms;"
+            " the table is of the plain one, which is `ganbench run --exact`"
+        )
     for note in found.notes:
         say(note, "yellow")
     say(f"trace of some steps: {out} (open it at https://ui.perfetto.dev, or in Chrome at chrome://tracing)")

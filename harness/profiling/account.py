@@ -75,6 +75,8 @@ class Profile:
         measured: Steps that were made.
         step_seconds: Of a step that nobody watches.
         watched_seconds: Of a step with a clock around its parts.
+        replayed_seconds: Of the same step as ``ganbench run`` makes it by itself; None where that was not measured, or
+            the step cannot be replayed.
         parts: Of a whole trial, the largest first; start-up is apart.
         startup: What happens before the first step, in its order: seconds by name.
         operations: Of PyTorch's in a plain step; None where that was not counted.
@@ -90,6 +92,7 @@ class Profile:
     measured: int
     step_seconds: float
     watched_seconds: float
+    replayed_seconds: float | None
     parts: tuple[Part, ...]
     startup: dict[str, float]
     operations: int | None
@@ -126,7 +129,7 @@ class Profile:
             each = 1e6 * self.step_seconds / (self.operations or 1)
             return (
                 f"{self.operations} operations a step at {each:.0f} us each are mostly the host's overhead, which"
-                " --compile takes away; compiling itself may take a minute, so it is for trials that are longer"
+                " replaying leaves out, and --compile still more; compiling takes up to a minute the first time"
             )
         return REMEDIES[largest.name]
 
@@ -138,7 +141,11 @@ class Profile:
             "mode": self.mode,
             "steps": self.steps,
             "measured_steps": self.measured,
-            "step_seconds": {"plain": self.step_seconds, "watched": self.watched_seconds},
+            "step_seconds": {
+                "plain": self.step_seconds,
+                "watched": self.watched_seconds,
+                "replayed": self.replayed_seconds,
+            },
             "seconds": self.seconds,
             "parts": [part.to_json() for part in self.parts],
             "startup": self.startup,

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, record_function
 from harness.cell import Cell, Trial
 from harness.data.store import Store
 from harness.devices import CPU, device_name
-from harness.how import PLAIN, How
+from harness.how import PLAIN, How, numerics
 from harness.ledger import Ledger, Record
 from harness.metrics.metric import Evaluate, Generated, Metric, NotHereError, Staged
 from harness.models.phase import Phase
@@ -27,6 +27,7 @@ from harness.profiling import account
 from harness.profiling.account import Cost, Profile, parts_of
 from harness.profiling.clock import Clock
 from harness.profiling.clock import Path as Nested
+from harness.profiling.stepping import SECONDS, Stretch, measured_steps, replayed_seconds
 from harness.profiling.watched import EVALUATION, LOGGING, PROBES, WatchedRecorder, WatchedTraining
 from harness.registry import Catalog
 from harness.stability import Definition, judge
@@ -34,18 +35,6 @@ from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS, Checkpoints
 from harness.training.step import Observations
 from harness.training.training import Material
-
-STEPS = 20
-"""Steps that are made at least."""
-
-SECONDS = 3.0
-"""For how long steps are made, unless their number is given."""
-
-BLOCK = 5
-"""Steps in a row that are watched, then as many that are not, and so on: what drifts, drifts for both."""
-
-WARM = 3
-"""Steps that prepare what the others use, such as memory that is kept; they are timed apart."""
 
 PAIRS = 15
 """Steps that are made again with and without being observed; three are enough where they take long."""
@@ -59,32 +48,6 @@ TRACED = 5
 
 OBSERVING = "observing the step"
 KEEPING = "keeping the numbers"
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """What was measured while the networks had the same layers.
-
-    Attributes:
-        phase: Which layers.
-        clock: The parts of the steps that were watched, all in ``"steps"``.
-        watched: How many those were.
-        plain: Seconds of a step that nobody watched.
-        first: Seconds that the first steps took beyond that, for example to compile.
-        measured: Steps that were made.
-    """
-
-    phase: Phase
-    clock: Clock
-    watched: int
-    plain: float
-    first: float
-    measured: int
-
-    @property
-    def whole(self) -> float:
-        """Seconds of a step that was watched."""
-        return self.clock.seconds[(account.STEPS,)] / self.watched
 
 
 def profile(
@@ -125,7 +88,7 @@ def profile(
     """
     settle = torch.cuda.synchronize if device != CPU else lambda: None
     cell, startup = trial.cell, Clock(settle)
-    with one_thread():
+    with one_thread(), numerics(How(way)):
         material, recorded = _material(trial, catalog, store, device, startup)
         with startup.part("building networks"):
             training = WatchedTraining(trial, material, How(way).programs())
@@ -133,10 +96,16 @@ def profile(
         recorder = WatchedRecorder(training, before := recorded.clock)
         costs: dict[Nested, Cost] = {}
         stretches: list[Stretch] = []
+        replayed: list[float | None] = []
+        remarks: list[str] = []
         for phase in training.phases:
             training.now = max(training.now, phase.first - 1)
             wanted = steps if phase.first == 1 else None
             stretch = measured_steps(training, Clock(settle), wanted, SECONDS / len(training.phases), phase)
+            if way == PLAIN:
+                each, said = replayed_seconds(training, settle)
+                replayed.append(each)
+                remarks += [line for line in said if line not in remarks]
             observing, seen = _observing(training, settle)
             _around(training, recorder, recorded, events := Clock(settle), seen, before)
             before = Clock()
@@ -149,8 +118,9 @@ def profile(
         operations = _traced(training, recorder, recorded, seen, events, out) if out is not None else None
     taken = {name: seconds for (name, *rest), seconds in startup.seconds.items() if not rest}
     first = sum(stretch.first for stretch in stretches)
-    mean = _weighted(stretches, lambda stretch: stretch.plain)
-    watched = _weighted(stretches, lambda stretch: stretch.whole)
+    mean = _weighted(stretches, [stretch.plain for stretch in stretches])
+    watched = _weighted(stretches, [stretch.whole for stretch in stretches])
+    known = [each for each in replayed if each is not None]
     return Profile(
         title=cell.title(),
         number=number,
@@ -161,6 +131,7 @@ def profile(
         measured=stretches[0].measured,
         step_seconds=mean,
         watched_seconds=watched,
+        replayed_seconds=_weighted(stretches, known) if len(known) == len(stretches) else None,
         parts=parts_of(costs),
         startup={
             **(started or {}),
@@ -168,64 +139,8 @@ def profile(
             "making programs" if way != PLAIN else "first steps, beyond the others": first,
         },
         operations=operations if training.mode == "plain" else None,
-        notes=(*material.notes, *training.notes, *_remarks(recorder, device, training.mode, len(stretches))),
+        notes=(*material.notes, *training.notes, *remarks, *_remarks(recorder, device, training.mode, len(stretches))),
     )
-
-
-def measured_steps(
-    training: WatchedTraining, clock: Clock, steps: int | None, seconds: float = SECONDS, phase: Phase | None = None
-) -> Stretch:
-    """Make a training's next steps, and time them: by turns with a clock around their parts, and without.
-
-    A phase that is shorter than that repeats its last step's schedule.
-
-    Args:
-        training: The training.
-        clock: Gets the parts.
-        steps: How many, at least 8; None for as many as take some seconds, 20 at least.
-        seconds: How many seconds those are.
-        phase: The phase that the steps belong to; the present one where none is said.
-    """
-    last = (phase or training.phase).last
-
-    def made(count: int, *, observe: bool = False) -> float:
-        clock.settle()
-        begun = time.perf_counter()
-        for _ in range(count):
-            training.now = min(training.now, last - 1)
-            training.advance(observe=observe)
-        clock.settle()
-        return time.perf_counter() - begun
-
-    period = _period(training.trial.cell)
-    warm, block = max(WARM, period), period * math.ceil(BLOCK / period)
-    if steps is not None:
-        warm = min(warm, steps // 4)
-        fits = min(block, (steps - warm) // 4)
-        block = max(fits - fits % period, 1)
-    first = made(1, observe=True) + made(warm - 1)
-    before = time.perf_counter()
-    done, spent, watched, plain = warm, 0.0, 0, 0
-    while steps is None or done < steps:
-        count, more = block, block
-        if steps is not None and steps - done < 2 * block:
-            count, more = 0, steps - done  # whole blocks alone are watched, so that a lazy penalty has its share
-        if count:
-            training.watch(clock)
-            with clock.part(account.STEPS):
-                made(count)
-            training.watch(None)
-        spent += made(more)
-        done, watched, plain = done + count + more, watched + count, plain + more
-        if steps is None and done >= STEPS and (time.perf_counter() - before > seconds or training.now == last):
-            break
-    each = spent / plain
-    return Stretch(training.phase, clock, watched, each, max(first - warm * each, 0.0), done)
-
-
-def _period(cell: Cell) -> int:
-    """Return after how many steps a lazy penalty is due in the same updates again."""
-    return cell.penalty_every // math.gcd(cell.penalty_every, cell.n_dis)
 
 
 class _Recorded:
@@ -464,9 +379,9 @@ def _add(costs: dict[Nested, Cost], more: dict[Nested, Cost]) -> None:
         costs[path] = Cost(before.seconds + cost.seconds, before.times + cost.times)
 
 
-def _weighted(stretches: list[Stretch], value: Callable[[Stretch], float]) -> float:
+def _weighted(stretches: list[Stretch], values: list[float]) -> float:
     lengths = [stretch.phase.last - stretch.phase.first + 1 for stretch in stretches]
-    return sum(value(item) * length for item, length in zip(stretches, lengths, strict=True)) / sum(lengths)
+    return sum(value * length for value, length in zip(values, lengths, strict=True)) / sum(lengths)
 
 
 def _remarks(recorder: WatchedRecorder, device: str, mode: str, phases: int) -> list[str]:

@@ -1,0 +1,154 @@
+"""Many seeds on one device: a process each, in turns on streams of one process, or packed into one step."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from harness.how import COMPILED, PLAIN, How, numerics
+from harness.programs.captured import Captured
+from harness.programs.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
+from harness.programs.graph import graph_of
+from harness.programs.machine import compiled
+from harness.programs.script import Run
+from harness.training.gradients import functional_gradients
+from harness.training.packing import packed as one_step_of
+from harness.training.packing import stacked
+from harness.training.step import State, make_step
+from harness.training.training import Training, protocol_of
+from performance.cells import endless, material_of
+from performance.clocks import PREPARING, rate_of, synchronize
+from performance.peers.loop import Loop, decoded
+from performance.stepping import begun
+
+
+def alone(name: str, seconds: float, device: str) -> dict[str, float]:
+    """Return how many steps one usual loop makes in how many seconds, with the device to itself."""
+    loop = Loop(endless(name), decoded(material_of(endless(name), device)), device)
+    loop.run(3)
+    return {**rate_of(lambda: loop.run(1), seconds, device), "seeds": 1}
+
+
+def one_of_many(name: str, seconds: float, device: str, way: str, go: float) -> dict[str, Any]:
+    """Make steps from a moment on, as one of several processes that share a device.
+
+    Args:
+        name: The cell.
+        seconds: For how long.
+        device: Shared.
+        way: How steps are run.
+        go: Wall-clock time at which all begin to count.
+
+    Returns:
+        Steps, their seconds, and ``late``: by how much this process missed the common start.
+    """
+    how = How(way)
+    training = begun(name, how, material_of(endless(name), device), seed=os.getpid() % 1000)
+    synchronize(device)
+    late = max(0.0, time.time() - go)
+    time.sleep(max(0.0, go - time.time()))
+    with numerics(how):
+        return {**rate_of(lambda: training.advance(observe=False), seconds, device), "late": late, "seeds": 1}
+
+
+class Turns:
+    """Trainings of one process that make a step each in turn; on a GPU each on a stream of its own.
+
+    Args:
+        trainings: Their steps are asked for one after the other, and a GPU may make several at a time.
+        device: Where they compute.
+    """
+
+    def __init__(self, trainings: Sequence[Training], device: str) -> None:
+        self.trainings = trainings
+        on_gpu = torch.device(device).type == "cuda"
+        self._streams = [torch.cuda.Stream(device) if on_gpu else None for _ in trainings]
+
+    def __call__(self) -> None:
+        """Make a step of each."""
+        for training, stream in zip(self.trainings, self._streams, strict=True):
+            with _on(stream):
+                training.advance(observe=False)
+
+
+def _on(stream: torch.cuda.Stream | None) -> AbstractContextManager[object]:
+    return nullcontext() if stream is None else torch.cuda.stream(stream)
+
+
+class Pack:
+    """Seeds of a cell whose steps are one: states stacked, the step batched by ``torch.func.vmap``.
+
+    On a GPU the step is captured, and repeated with one launch.
+
+    Args:
+        trainings: At the same step. Their batches are drawn as ever; their states are left as they are.
+        way: ``"compiled"``; any other leaves the kernels as they are.
+    """
+
+    def __init__(self, trainings: Sequence[Training], way: str) -> None:
+        self.trainings, self.now = trainings, trainings[0].now
+        one = trainings[0]
+        protocol = protocol_of(one.trial.cell)
+        self._step = one_step_of(make_step(one.generator, one.discriminator, protocol, functional_gradients))
+        self._form = stacked([training.state for training in trainings])
+        self._held = state_tensors(self._form)
+        self._compiles = way == COMPILED
+        self._run: Run | None = None
+
+    @property
+    def state(self) -> State:
+        """Of all seeds, stacked."""
+        return state_like(self._form, self._held)
+
+    def __call__(self) -> None:
+        """Make a step of all seeds."""
+        self.now += 1
+        batch = stacked([training.draw(self.now) for training in self.trainings])
+        given = [*self._held, *batch_tensors(batch)]
+        if self._run is None:
+            run = self._compiled(batch) if self._compiles else self._plain(batch)
+            self._run = Captured(run, given, len(self._held)) if given[0].device.type == "cuda" else run
+        self._held = self._run(given)[: len(self._held)]
+
+    def _plain(self, batch: Any) -> Run:
+        count = len(self._held)
+
+        def run(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+            after, _ = self._step(state_like(self._form, tensors[:count]), batch_like(batch, tensors[count:]), False)
+            return state_tensors(after)
+
+        return run
+
+    def _compiled(self, batch: Any) -> Run:
+        count = len(self._held)
+        laid = alike(channels_last([*self._held, *batch_tensors(batch)]))
+        graph = graph_of(self._step, state_like(self._form, laid[:count]), batch_like(batch, laid[count:]))
+        return compiled(graph.unobserved(), laid)
+
+
+def turns(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
+    """Return how many steps seeds make that take turns in one process, each with its own memory for their programs."""
+    how, material = How(way), material_of(endless(name), device)
+    programs = how.programs()
+    trainings = [begun(name, how, material, seed, programs=programs) for seed in range(width)]
+    return _together(Turns(trainings, device), width, seconds, device, how)
+
+
+def packed(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
+    """Return how many steps seeds make that are packed into one."""
+    material = material_of(endless(name), device)
+    trainings = [begun(name, How(PLAIN), material, seed) for seed in range(width)]
+    return _together(Pack(trainings, way), width, seconds, device, How(way))
+
+
+def _together(step: Callable[[], object], width: int, seconds: float, device: str, how: How) -> dict[str, Any]:
+    with numerics(how):
+        for _ in range(PREPARING):
+            step()
+        synchronize(device)
+        return {**rate_of(step, seconds, device), "seeds": width}
