@@ -7,8 +7,8 @@ import torch
 from cells import CATALOG, IMAGES, RESIDUAL, TOY, a_cell, a_training
 from torch.utils import _pytree as pytree
 
+from harness.programs.batched import batched, stacked, unstacked
 from harness.training.gradients import functional_gradients
-from harness.training.packing import packed, stacked, unstacked
 from harness.training.step import make_step
 from harness.training.training import Training, protocol_of
 
@@ -46,7 +46,7 @@ def assert_batched_equals_single(cell, seeds: int = 3, steps: int = 3) -> None:
     trainings = [a_training(cell, seed) for seed in range(seeds)]
     single = [double(training.state) for training in trainings]
     together = stacked(single)
-    step = packed(functional(trainings[0]))
+    step = batched(functional(trainings[0]))
     for now in range(1, steps + 1):
         drawn = [double(training.draw(now)) for training in trainings]
         single, alone = zip(
@@ -93,7 +93,7 @@ def test_every_rule_batched_over_seeds_equals_its_single_steps(rules):
 def test_a_seed_does_not_feel_its_neighbours_not_even_one_that_has_diverged():
     cell = a_cell(IMAGES, normalizer="bssn", batch_size=8)
     trainings = [a_training(cell, seed) for seed in range(3)]
-    step = packed(functional(trainings[0]))
+    step = batched(functional(trainings[0]))
     states, batches = [t.state for t in trainings], [t.draw(1) for t in trainings]
     broken = pytree.tree_map(lambda part: torch.full_like(part, float("nan")), states[1])
     healthy, _ = step(stacked(states), stacked(batches), True)

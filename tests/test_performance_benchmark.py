@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from harness.how import How
+from harness.programs.batched import unstacked
 from harness.programs.form import state_tensors
-from harness.training.packing import unstacked
 from harness.training.training import Training
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

@@ -13,13 +13,13 @@ from torch.utils import _pytree as pytree
 from harness.composition import compose
 from harness.errors import MethodError
 from harness.normalizer import Normalizer
+from harness.programs.batched import stacked
 from harness.programs.captured import CallTape
 from harness.programs.form import batch_tensors, layout_of, state_like, state_tensors
 from harness.programs.graph import graph_of
 from harness.programs.machine import cache_folder, identity
 from harness.programs.program import WAYS, Program, Programs
 from harness.programs.script import source_of
-from harness.training.packing import stacked
 from harness.training.training import protocol_of
 
 GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}

@@ -23,8 +23,8 @@ from harness.models.network import Network, leaves
 from harness.models.operations import Tree
 from harness.models.stacking import groups, misfit
 from harness.normalizer import Normalizer
+from harness.programs.batched import stacked as registered
 from harness.training.gradients import functional_gradients
-from harness.training.packing import stacked as registered
 from harness.training.step import make_step
 from harness.training.training import Training, protocol_of
 

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from harness.how import COMPILED, PLAIN, How, numerics
+from harness.programs.batched import batched as one_step_of
+from harness.programs.batched import stacked
 from harness.programs.captured import Captured
 from harness.programs.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
 from harness.programs.graph import graph_of
 from harness.programs.machine import compiled
 from harness.programs.script import Run
 from harness.training.gradients import functional_gradients
-from harness.training.packing import packed as one_step_of
-from harness.training.packing import stacked
 from harness.training.step import State, make_step
 from harness.training.training import Training, protocol_of
 from performance.cells import endless, material_of

@@ -20,13 +20,13 @@ def runs_batched(subject: Subject) -> None:
     import torch
     from torch.utils import _pytree as pytree
 
-    from harness.training.packing import packed, stacked, unstacked
+    from harness.programs.batched import batched, stacked, unstacked
 
     declared(subject, "batched")
     trainings = [subject.training(subject.image_cell, seed) for seed in range(3)]
     states = [_double(training.state) for training in trainings]
     batches = [_double(training.draw(1)) for training in trainings]
-    step = packed(_functional(trainings[0]))
+    step = batched(_functional(trainings[0]))
     try:
         together, _ = step(stacked(states), stacked(batches), False)
     except Exception as error:
@@ -106,7 +106,7 @@ def _double(value: Any) -> Any:
     import torch
     from torch.utils import _pytree as pytree
 
-    from harness.training.packing import stacked
+    from harness.programs.batched import stacked
 
     stacked([value])  # registers the dataclasses
     return pytree.tree_map(

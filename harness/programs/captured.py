@@ -35,8 +35,8 @@ class GraphTape:
         self._graph = torch.cuda.CUDAGraph()
 
     def record(self, work: Callable[[], None]) -> None:
-        """Capture the work, on a stream of its own."""
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        """Capture the work, on a stream of its own: libraries keep a workspace for each, which graphs must not share."""
+        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(), capture_error_mode="thread_local"):
             work()
 
     def replay(self) -> None:

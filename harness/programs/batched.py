@@ -15,7 +15,7 @@ from harness.training.step import Batch, NetworkState, Observations, State, Step
 T = TypeVar("T", State, Batch)
 
 
-def packed(step: StepFunction) -> StepFunction:
+def batched(step: StepFunction) -> StepFunction:
     """Return a step over several seeds at once.
 
     Args:
@@ -23,7 +23,7 @@ def packed(step: StepFunction) -> StepFunction:
 
     Returns:
         A step of stacked states and batches; observations get a leading axis as well. Seeds do not see each other. On
-        CPU the numbers depend on how many seeds are packed, not on which.
+        CPU the numbers depend on how many seeds there are, not on which.
     """
     _register()
 
