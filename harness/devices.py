@@ -13,11 +13,15 @@ CPU = "cpu"
 CUDA = "cuda"
 
 
-def device_of(resources: Resources) -> str:
+def device_of(resources: Resources, lanes: int = 1) -> str:
     """Return the device for a trial, and keep this process to its share of it.
 
     Ray counts shares of a GPU but keeps nobody to theirs: without a limit a neighbour's trial would be the one that finds
-    no memory, and would be judged for it.
+    no memory, and would be judged for it. Trials side by side have their shares together.
+
+    Args:
+        resources: What the trial has.
+        lanes: Trials that this process trains side by side, the trial itself included.
 
     Raises:
         InputError: A GPU is asked for, and there is none.
@@ -28,7 +32,7 @@ def device_of(resources: Resources) -> str:
 
     if not torch.cuda.is_available():
         raise InputError(f"a trial asks for {resources.words()}, and PyTorch finds no GPU here; --gpus 0 uses the CPU")
-    torch.cuda.set_per_process_memory_fraction(resources.gpus)
+    torch.cuda.set_per_process_memory_fraction(resources.together(lanes).gpus)
     return CUDA
 
 
@@ -41,17 +45,19 @@ def device_name(device: str) -> str:
     return str(torch.cuda.get_device_name(device))
 
 
-def out_of_memory(error: RuntimeError, share: float) -> str:
+def out_of_memory(error: RuntimeError, share: float, lanes: int = 1) -> str:
     """Return the message of a method error, if that is what an exception of PyTorch amounts to.
 
-    A GPU that is too small at the declared size is a result; a machine without memory is not.
+    A GPU that is too small at the declared size is a result; a machine without memory is not. Nor is a trial that finds
+    none beside others in its process: whose memory it was cannot be told apart.
 
     Args:
         error: What was raised.
         share: Of a GPU that the trial has.
+        lanes: Trials that this process trains side by side.
 
     Raises:
-        MemoryError: The machine's memory, or others on the GPU, are to blame.
+        MemoryError: The machine's memory, or others on the GPU, are to blame, or may be.
         RuntimeError: It is about something else.
     """
     import torch
@@ -59,6 +65,8 @@ def out_of_memory(error: RuntimeError, share: float) -> str:
     if not is_about_memory(error):
         raise error
     if isinstance(error, torch.OutOfMemoryError):
+        if lanes > 1:
+            raise MemoryError(f"beside others in its process: {_first_line(error)}") from error
         free, total = torch.cuda.mem_get_info()
         if not is_own_fault(share, total, free, torch.cuda.memory_reserved()):
             raise MemoryError(f"others use more of the GPU than is left to them: {_first_line(error)}") from error
@@ -66,21 +74,22 @@ def out_of_memory(error: RuntimeError, share: float) -> str:
     raise MemoryError(_first_line(error)) from error
 
 
-def what_it_says(error: MethodError, share: float) -> str:
+def what_it_says(error: MethodError, share: float, lanes: int = 1) -> str:
     """Return the message of a method error that a hook of a plugin raised.
 
     Args:
         error: What was raised.
         share: Of a GPU that the trial has.
+        lanes: Trials that this process trains side by side.
 
     Raises:
-        MemoryError: It found no memory, and the machine or others on the GPU are to blame.
+        MemoryError: It found no memory, and the machine or others on the GPU are to blame, or may be.
     """
     cause = error.__cause__
     if isinstance(cause, MemoryError):
         raise cause
     if isinstance(cause, RuntimeError) and is_about_memory(cause):
-        return f"{out_of_memory(cause, share)}; {error}"
+        return f"{out_of_memory(cause, share, lanes)}; {error}"
     return str(error)
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.errors import InputError
 
 if TYPE_CHECKING:
     from harness.programs.program import Programs
 
 PLAIN, REPLAYED, COMPILED = "plain", "replayed", "compiled"
+
+AUTO: Literal["auto"] = "auto"
+AUTO_LANES = 16
+"""As many as ``"auto"`` puts side by side at most: with more of them their launches, from one thread, would wait."""
+
+MOST_LANES = 64
 
 
 @dataclass(frozen=True)
@@ -20,15 +28,33 @@ class How:
     Attributes:
         way: How steps are: ``"plain"``, operation by operation from Python; ``"replayed"``, the same operations without
             the Python, equal bit for bit; ``"compiled"``, fused into machine code, equal up to rounding.
-        pack: Trials that one process trains side by side; each has its own program, and none feels the others.
+        pack: Trials that one process may train side by side, from 1 to 64; each has its own program, and none feels the
+            others. ``"auto"``: on a GPU as many as their shares of it allow, on a CPU one.
         tf32: Whether a GPU may multiply matrices with 10 bits of mantissa.
         deterministic: Whether a GPU is kept to algorithms that make the same numbers every time.
+
+    Raises:
+        InputError: ``pack`` is none of these.
     """
 
     way: str = REPLAYED
-    pack: int = 1
+    pack: int | Literal["auto"] = 1
     tf32: bool = False
     deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pack != AUTO and self.pack not in range(1, MOST_LANES + 1):
+            raise InputError(f"pack {self.pack}: expected auto, or from 1 to {MOST_LANES} trials side by side")
+
+    def lanes(self, share: float) -> int:
+        """Return how many trials one process may train side by side.
+
+        Args:
+            share: Of a GPU that each of them has, from 0 (it trains on a CPU) to 1.
+        """
+        if self.pack != AUTO:
+            return self.pack
+        return min(int(1 / share + 1e-9), AUTO_LANES) if share else 1
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

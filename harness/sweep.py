@@ -143,8 +143,9 @@ def run(
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
+    how = how or How()
     what = {
-        "how": how or How(),
+        "how": how,
         "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
         "checkpoint_every": checkpoint_every,
         "detectors": tuple(detector.spec() for detector in read.detectors),
@@ -164,6 +165,7 @@ def run(
                 durations,
                 stop=now_and_then(lambda: is_asked_to_stop(ledger.storage)),
                 check=lambda: ledger.write_plan(read.plan()),
+                lanes=lambda need: how.lanes(need.gpus),
             )
             for event in execute(round_):
                 report.add(event)

@@ -6,22 +6,23 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.cell import PLUGIN_KINDS, Trial, canonical_json, digest
+from harness.computing import Computing
 from harness.data.store import Store
 from harness.devices import device_name, out_of_memory, what_it_says
 from harness.errors import MethodError
-from harness.how import How, numerics
+from harness.how import How
 from harness.ledger import Record
 from harness.registry import Catalog
 from harness.scheduling.resources import Resources
+from harness.side_by_side import Turns, alone
 from harness.stability import Definition, Detector, judge, look_at, method_error
 from harness.storage import Storage
-from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS
 
 if TYPE_CHECKING:
@@ -88,14 +89,14 @@ class Workshop:
         interrupted: Callable[[], bool] = lambda: False,
         detectors: Sequence[Detector] = (),
     ) -> Record:
-        """Train a trial, reach its verdict, and return the record to commit.
+        """Train a trial alone, reach its verdict, and return the record to commit.
 
         Args:
             trial: The trial.
             definition: Of the detectors' thresholds.
             attempt: From 1.
             resources: What it has; one core where nothing is said.
-            how: How it is run; replayed where nothing is said.
+            how: How it is run, but for ``pack``; replayed where nothing is said.
             checkpoints: The place that an interrupted attempt left a state in, and that this one may; None for neither.
             checkpoint_every: Seconds between two of them.
             interrupted: Asked after every step.
@@ -106,12 +107,47 @@ class Workshop:
             Interrupted: It was asked to stop, and has left a checkpoint if it may.
             MemoryError: The machine has no memory left, or others use this trial's share of a GPU.
         """
+        with Computing(replace(how or How(), pack=1)) as computing:
+            return alone(
+                self.turns(
+                    trial,
+                    definition,
+                    attempt,
+                    computing=computing,
+                    resources=resources or Resources(),
+                    checkpoints=checkpoints,
+                    checkpoint_every=checkpoint_every,
+                    interrupted=interrupted,
+                    detectors=detectors,
+                )
+            )
+
+    def turns(
+        self,
+        trial: Trial,
+        definition: Definition,
+        attempt: int,
+        *,
+        computing: Computing,
+        resources: Resources,
+        checkpoints: str | Path | Storage | None,
+        checkpoint_every: float,
+        interrupted: Callable[[], bool],
+        detectors: Sequence[Detector] = (),
+    ) -> Turns[Record]:
+        """Train a trial in turns, and return the record; :meth:`run` says what the arguments are, and what it raises.
+
+        ``computing`` is what the process is set to, for all that take turns in it; its ``how.pack`` says how many
+        these are.
+        """
         from harness.training.checkpoint import Checkpoints
-        from harness.training.loop import train
+        from harness.training.loop import training_turns
         from harness.training.training import Training
 
-        started, how = time.time(), how or How()
-        material = self.material(trial)
+        started, how = time.time(), computing.how
+        lanes = how.lanes(resources.gpus)
+        with computing.paused():
+            material = self.material(trial)
         training: Training | None = None
         trace: Trace | None = None
         setting = _setting(trial) | {"data": material.data_hash, "device": self.device}
@@ -120,16 +156,14 @@ class Workshop:
             if checkpoints is None
             else Checkpoints(checkpoints, digest([trial.id, setting, how.numerics()]), checkpoint_every)
         )
-        resources = resources or Resources()
-        with one_thread(), numerics(how):
-            try:
-                training = Training(trial, material, self.programs(how))
-                trace = train(training, kept, interrupted)
-                verdict = judge(trace, definition)
-            except MethodError as error:
-                verdict = method_error(what_it_says(error, resources.gpus), definition)
-            except RuntimeError as error:
-                verdict = method_error(out_of_memory(error, resources.gpus), definition)
+        try:
+            training = Training(trial, material, self.programs(how))
+            trace = yield from training_turns(training, kept, interrupted)
+            verdict = judge(trace, definition)
+        except MethodError as error:
+            verdict = method_error(what_it_says(error, resources.gpus, lanes), definition)
+        except RuntimeError as error:
+            verdict = method_error(out_of_memory(error, resources.gpus, lanes), definition)
         where: dict[str, Any] = {
             "started": round(started, 3),
             "seconds": round(time.time() - started, 3),

@@ -24,6 +24,7 @@ PLANS = st.builds(
     machines=st.lists(MARKETS, max_size=3).map(tuple),
     labels=st.booleans(),
     compact_from=st.sampled_from([1000, 2, 4]),
+    pack=st.sampled_from([1, 2, 4]),
     faults=st.lists(ANY_FAULT, max_size=12).map(tuple),
 )
 
@@ -78,9 +79,15 @@ def test_where_nothing_goes_wrong_every_trial_is_done_once():
     assert seen.happened == {"done"}
 
 
+def test_what_finds_no_memory_beside_others_is_tried_alone_before_it_counts():
+    faults = (Fault("greedy", 0, 1), Fault("greedy", 0, 2))
+    seen = play(Plan(cells=3, seeds=8, pack=4, faults=faults))
+    assert seen.happened == {"done", "out of memory beside others", "out of memory"}
+
+
 def test_a_schedule_is_repeated_exactly():
     faults = tuple(Fault(kind, 20 * number, number, 7 * number) for number, kind in enumerate(sorted(FAULTS)))
-    plan = Plan(cells=4, seeds=2, machines=("spot", "spot"), compact_from=2, faults=faults)
+    plan = Plan(cells=4, seeds=2, machines=("spot", "spot"), compact_from=2, pack=3, faults=faults)
     first = play(plan)
     assert first.happened > {"done"}
     assert play(plan) == first

@@ -16,7 +16,7 @@ from harness.scheduling.drive import Execute, Round, drive
 from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
 from harness.scheduling.resources import Resources
 from harness.scheduling.schedule import SPOT, Attempt, Node, Submission
-from harness.worker import Task, attempt_all
+from harness.worker import Task, attempt_all, laid
 
 LOOK_SECONDS = 2.0
 """How old what is known of the nodes may be."""
@@ -94,7 +94,7 @@ class RayCluster:
 
     def submit(self, submission: Submission) -> None:
         """Hand a task to Ray."""
-        need = submission.resources
+        need = submission.need
         options: dict[str, Any] = {"num_cpus": need.cpus}
         if need.gpus:
             options["num_gpus"] = need.gpus
@@ -104,7 +104,7 @@ class RayCluster:
         if selector:
             options["label_selector"] = selector
         remote = self._on_gpu if need.gpus else self._on_cpu
-        tasks = [self._task(attempt) for attempt in submission.attempts]
+        tasks = [self._task(attempt, submission.lanes) for attempt in submission.attempts]
         self._flying[remote.options(**options).remote(*self._packed(tasks))] = submission
 
     def wait(self, seconds: float) -> list[tuple[Submission, Sequence[Ending]]]:
@@ -130,8 +130,9 @@ class RayCluster:
             self._carried[sources] = self._ray.put(sources)
         return [replace(task, sources=()) for task in tasks], self._carried[sources]
 
-    def _task(self, attempt: Attempt) -> Task:
-        return replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
+    def _task(self, attempt: Attempt, lanes: int) -> Task:
+        task = replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
+        return laid(task, lanes)
 
     def _endings(self, reference: Any, submission: Submission) -> list[Ending]:
         try:

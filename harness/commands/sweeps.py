@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -112,6 +112,13 @@ def run(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Keep a GPU to kernels that make the same numbers every time.")
     ] = False,
+    pack: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|N|off",
+            help="Trials that one process trains side by side, to fill a GPU; auto: as many as --gpus allows, 1 on a CPU.",
+        ),
+    ] = "off",
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
     from harness.ledger import Ledger
@@ -121,6 +128,7 @@ def run(
     from harness.sweep import run as sweep
 
     console = terminal()
+    how = _how(exact, compiled, pack=_pack(pack), tf32=tf32, deterministic=deterministic)
     read = load_suite(suite, catalog=catalog(plugin, tolerant=True))
     folder = results or default_results(read)
     with shown(console) as display:
@@ -132,7 +140,7 @@ def run(
             seeds=seeds,
             limit=limit,
             gpus=gpus,
-            how=_how(exact, compiled, tf32=tf32, deterministic=deterministic),
+            how=how,
             data_dir=data_dir,
             checkpoint_every=checkpoint_every,
             on_event=display,
@@ -148,14 +156,26 @@ def run(
     console.print(f"complete; next: ganbench report {folder}")
 
 
-def _how(exact: bool, compiled: bool, **gpu: bool) -> How:
+def _pack(said: str) -> int | Literal["auto"]:
+    """Return how many trials are to be trained side by side."""
+    from harness.errors import InputError
+    from harness.how import AUTO, MOST_LANES
+
+    if said in ("off", AUTO):
+        return 1 if said == "off" else AUTO
+    if not (said.isascii() and said.isdigit() and 1 <= int(said) <= MOST_LANES):
+        raise InputError(f"--pack {said}: expected auto, off, or from 1 to {MOST_LANES} trials side by side")
+    return int(said)
+
+
+def _how(exact: bool, compiled: bool, pack: int | Literal["auto"], **gpu: bool) -> How:
     """Return how trials are to be run."""
     from harness.errors import InputError
     from harness.how import COMPILED, PLAIN, REPLAYED, How
 
     if exact and compiled:
         raise InputError("--exact runs steps as they are written and --compile does not; give one of them")
-    return How(PLAIN if exact else COMPILED if compiled else REPLAYED, **gpu)
+    return How(PLAIN if exact else COMPILED if compiled else REPLAYED, pack, **gpu)
 
 
 def status(

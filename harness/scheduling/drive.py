@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.scheduling.duration import Durations
 from harness.scheduling.endings import RESULTS, Ending, Event, Failed
+from harness.scheduling.resources import Resources
 from harness.scheduling.schedule import Node, Schedule, Submission
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Round:
         durations: What is known of how long trials take.
         stop: Asked now and then; once it says so, nothing more is begun.
         check: Called when a worker could not write its results; raises LedgerError where nobody can.
+        lanes: How many trials with a need one process may train side by side.
     """
 
     trials: Sequence[Trial]
@@ -55,6 +57,7 @@ class Round:
     durations: Durations = field(default_factory=Durations)
     stop: Callable[[], bool] = lambda: False
     check: Callable[[], None] = lambda: None
+    lanes: Callable[[Resources], int] = lambda need: 1
 
 
 Execute = Callable[[Round], Iterator[Event]]
@@ -75,7 +78,7 @@ def drive(round_: Round, cluster: Cluster, clock: Callable[[], float]) -> Iterat
         ClusterError: The cluster is gone, or no node of it is fit.
         LedgerError: The results folder cannot be written.
     """
-    schedule = Schedule(round_.trials, round_.durations)
+    schedule = Schedule(round_.trials, round_.durations, round_.lanes)
     while schedule.unfinished:
         if round_.stop():
             schedule.drain()

@@ -57,6 +57,7 @@ PREEMPTED = Kind("machine taken away", node=True)
 WORKER = Kind("process killed", budget=6)  # a trial that ends its own process does so every time
 PLUGIN = Kind("plugin cannot be used here", budget=3)  # another node may have the package that this one lacks
 MEMORY = Kind("out of memory", budget=3, grows=True)
+CROWDED = Kind("out of memory beside others")  # tried again it is alone, and that tells whose fault it was
 UNFIT = Kind("node not fit", unfit=True)
 RESULTS = Kind("results cannot be written", unfit=True)
 FAULT = Kind("a fault of ours", budget=0)

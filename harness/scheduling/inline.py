@@ -1,30 +1,50 @@
-"""Trials one after the other in this very process: the same attempts as on a cluster, without one."""
+"""Trials in this very process: the same attempts as on a cluster, without one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 
+from harness.cell import Trial
 from harness.errors import LedgerError
 from harness.scheduling.drive import Round
-from harness.scheduling.endings import PREEMPTED, RESULTS, STOPPED, Done, Event, Lost
-from harness.worker import attempt
+from harness.scheduling.endings import CROWDED, RESULTS, Done, Ending, Event, Failed, Lost, Retried
+from harness.worker import attempt, attempts, is_over
 
 
 def run_inline(round_: Round) -> Iterator[Event]:
-    """Run trials in their order.
+    """Run trials in their order, side by side where that is asked for.
 
     Raises:
         LedgerError: The results folder cannot be written; going on would be of no use.
     """
-    for trial in round_.trials:
-        ending = attempt(replace(round_.task_of(trial), resources=trial.cell.resources))
-        if isinstance(ending, Done):
-            yield ending
-        elif ending.kind == RESULTS:
-            raise LedgerError(ending.reason)
-        elif ending.kind in (PREEMPTED, STOPPED):
-            yield Lost(trial.id, f"{ending.reason}; the same command goes on from there")
+    for _, alike in groupby(round_.trials, key=lambda trial: trial.cell.resources):
+        trials = list(alike)
+        tasks = [replace(round_.task_of(trial), resources=trial.cell.resources) for trial in trials]
+        crowded: list[int] = []
+        over = False
+        for number, ending in attempts(tasks):
+            if isinstance(ending, Failed) and ending.kind == CROWDED:
+                crowded.append(number)
+                yield Retried(trials[number].id, ending.reason)
+            else:
+                yield _event(trials[number], ending)
+                over = over or is_over(ending)
+        for number in crowded:
+            if not over:
+                ending = attempt(replace(tasks[number], attempt=2))
+                yield _event(trials[number], ending)
+                over = is_over(ending)
+        if over:
             return
-        else:
-            yield Lost(trial.id, ending.reason, trial.cell.normalizer.label())
+
+
+def _event(trial: Trial, ending: Ending) -> Event:
+    if isinstance(ending, Done):
+        return ending
+    if ending.kind == RESULTS:
+        raise LedgerError(ending.reason)
+    if is_over(ending):
+        return Lost(trial.id, f"{ending.reason}; the same command goes on from there")
+    return Lost(trial.id, ending.reason, trial.cell.normalizer.label())

@@ -34,6 +34,17 @@ class Resources:
         least = min(shares)
         return 0 if math.isinf(least) else int(least)
 
+    def together(self, lanes: int) -> Resources:
+        """Return what a process needs that trains several trials with this need side by side.
+
+        They take turns in one thread, and need no more cores than one of them; shares of a GPU end at the whole of it.
+        """
+        return replace(self, gpus=min(1.0, lanes * self.gpus), memory=lanes * self.memory)
+
+    def lanes(self, need: Resources, most: int) -> int:
+        """Return how many trials with a need, up to some number, find room here in one process; 0 if not even one does."""
+        return next((lanes for lanes in range(most, 0, -1) if self.slots(need.together(lanes))), 0)
+
     def grown(self) -> Resources:
         """Return the need after it turned out that memory did not suffice."""
         return replace(self, memory=max(2 * self.memory, LEAST_MEMORY))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.cell import Trial
@@ -71,16 +72,23 @@ class Submission:
     """What a cluster is given as one task.
 
     Attributes:
-        attempts: One after the other in one process.
+        attempts: In one process, in their order.
         resources: For each of them.
         steady: Whether to keep off nodes that can be taken away.
         avoid: Nodes that are not fit.
+        lanes: How many are trained side by side; the others follow when one of these has ended.
     """
 
     attempts: tuple[Attempt, ...]
     resources: Resources
     steady: bool = False
     avoid: frozenset[str] = frozenset()
+    lanes: int = 1
+
+    @property
+    def need(self) -> Resources:
+        """What the process needs."""
+        return self.resources.together(self.lanes)
 
 
 @dataclass
@@ -102,10 +110,17 @@ class Schedule:
     Args:
         trials: Those to run, in any order.
         durations: What is known of how long they take; it learns from this sweep too.
+        lanes: How many trials with a need one process may train side by side.
     """
 
-    def __init__(self, trials: Sequence[Trial], durations: Durations | None = None) -> None:
-        self._durations = durations or Durations()
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        durations: Durations | None = None,
+        lanes: Callable[[Resources], int] = lambda need: 1,
+    ) -> None:
+        self._durations, self._allowed = durations or Durations(), lanes
+        self._lanes: dict[Resources, int] = {}
         cells = {trial.cell.id: trial.cell for trial in trials}
         self._waiting: dict[Resources, deque[Trial]] = {}
         for trial in ordered(trials, self._durations.guess(list(cells.values()))):
@@ -145,7 +160,7 @@ class Schedule:
             ClusterError: No node is fit for what is left.
         """
         if nodes is not self._nodes:
-            self._nodes, self._slots = nodes, {}
+            self._nodes, self._slots, self._lanes = nodes, {}, {}
         while self._later and self._later[0][0] <= now:
             attempt = heapq.heappop(self._later)[2]
             self._again.setdefault(attempt.resources, deque()).append(attempt)
@@ -155,15 +170,17 @@ class Schedule:
         for shape in sorted({*self._waiting, *self._again}):
             if not self._waiting.get(shape) and not self._again.get(shape):
                 continue
-            slots = self._count(shape, avoid)
-            if slots == 0 and avoid and self._count(shape, frozenset()):
+            lanes = self._together(shape)
+            need = shape.together(lanes)
+            slots = self._count(need, avoid)
+            if slots == 0 and avoid and self._count(need, frozenset()):
                 unfit = shape
                 continue
             if slots == 0 and shape not in self._noted:
                 self._noted.add(shape)
                 self._notes.append(Note(f"no node offers {shape.words()} yet; trials that need it wait for one"))
             while self._flying[shape] < min(max(2 * slots, LEAST_WINDOW), MOST_WINDOW):
-                attempts = self._next(shape, slots)
+                attempts = self._next(shape, slots, lanes)
                 if not attempts:
                     break
                 steady = self._steady(attempts)
@@ -171,7 +188,7 @@ class Schedule:
                     self._push(attempts[0], min(self._avoided.values()))
                     continue
                 self._flying[shape] += 1
-                yield Submission(attempts, shape, steady, avoid)
+                yield Submission(attempts, shape, steady, avoid, min(lanes, len(attempts)))
         # While others train or are about to, the nodes may come to be given trials again.
         if unfit is not None and not self._flying.total() and not self._later:
             raise ClusterError(f"no node is fit for {unfit.words()}; the last reason: {self._last_unfit}")
@@ -247,6 +264,17 @@ class Schedule:
             self._slots[key] = sum(node.has.slots(shape) for node in self._nodes if node.id not in avoid)
         return self._slots[key]
 
+    def _together(self, shape: Resources) -> int:
+        """Return how many trials a process trains side by side: no more than every node has room for that has any.
+
+        Without nodes one: those that come may be small, and what waits for more room than they have waits for ever.
+        """
+        if shape not in self._lanes:
+            most = self._allowed(shape)
+            room = [lanes for node in self._nodes if (lanes := node.has.lanes(shape, most))]
+            self._lanes[shape] = min(room, default=1)
+        return self._lanes[shape]
+
     def _steady(self, attempts: Sequence[Attempt]) -> bool:
         losses = self._losses.get(attempts[0].trial.id)
         return (
@@ -264,19 +292,29 @@ class Schedule:
         lasting = {node.id for node in self._nodes if node.market != SPOT and node.has.slots(shape)}
         return bool(lasting) and lasting <= avoid
 
-    def _next(self, shape: Resources, slots: int) -> tuple[Attempt, ...]:
-        """Return what to run next: a trial that was lost before goes first, and alone, because it may be why."""
+    def _next(self, shape: Resources, slots: int, lanes: int) -> tuple[Attempt, ...]:
+        """Return what to run next: a trial that was lost before goes first, and alone, because it may be why.
+
+        Args:
+            shape: What each of them needs.
+            slots: How many tasks run at once.
+            lanes: How many of a task's trials are trained side by side.
+        """
         again = self._again.get(shape)
         if again:
             return (again.popleft(),)
         queue = self._waiting.get(shape)
         if not queue:
             return ()
-        taken = [queue.popleft()]
-        long_enough = START_UP_SECONDS[shape.gpus > 0] / START_UP_SHARE
-        # Towards the end tasks get smaller, so that all slots are done at about the same time.
+        # Towards the end tasks get smaller, so that all slots are done at about the same time: lanes are left empty sooner
+        # than slots.
+        beside = min(lanes, math.ceil(len(queue) / max(slots, 1)))
+        taken = [queue.popleft() for _ in range(beside)]
+        # What others in turns add to a trial's time is part of its time.
+        long_enough = lanes * START_UP_SECONDS[shape.gpus > 0] / START_UP_SHARE
         most = min(MOST_TOGETHER, len(queue) // (2 * max(slots, 1)))
-        seconds = self._durations.known(taken[0].cell)
+        known = [self._durations.known(trial.cell) for trial in taken]
+        seconds = None if None in known else math.fsum(filter(None, known))
         while seconds is not None and len(taken) < most:
             more = self._durations.known(queue[0].cell)
             if more is None or seconds + more > long_enough:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from harness.errors import Interrupted
+from harness.side_by_side import Turns, alone
 from harness.trace import Trace
 from harness.training.checkpoint import Checkpoints
 from harness.training.recorder import Recorder
@@ -15,7 +16,16 @@ from harness.training.training import Training
 def train(
     training: Training, checkpoints: Checkpoints | None = None, interrupted: Callable[[], bool] = lambda: False
 ) -> Trace:
-    """Train to the end of the budget, or to the first value that is not finite.
+    """Train to the end; :func:`training_turns` says what the arguments are, and what it raises."""
+    return alone(training_turns(training, checkpoints, interrupted))
+
+
+def training_turns(
+    training: Training, checkpoints: Checkpoints | None = None, interrupted: Callable[[], bool] = lambda: False
+) -> Turns[Trace]:
+    """Train to the end of the budget, or to the first value that is not finite, and let others have a turn at every step.
+
+    That is when the step has been asked for and nothing of it was looked at: a GPU makes it while others have their turns.
 
     With checkpoints it goes on from the newest one, to the same numbers, bit for bit, as if it had never stopped. One is
     written when it is time, before a growing network enters its next phase, and on interruption.
@@ -37,6 +47,7 @@ def train(
         begun_at = time.perf_counter()
         seen = training.advance(observe=training.now + 1 in recorder.log_points)
         training.took(time.perf_counter() - begun_at)
+        yield
         recorder.record(training, seen)
         stop, seam = interrupted(), training.now == training.phase.last < training.trial.cell.steps
         if checkpoints is not None and (stop or seam or checkpoints.due()):

@@ -32,7 +32,7 @@ from harness.stability import load_definition
 from harness.suite import Suite
 
 BUDGETS = {"node lost": 20, "machine taken away": 20, "process killed": 6, "out of memory": 3, "node not fit": 20}
-BUDGETS |= {"results cannot be written": 20, "a fault of ours": 0}
+BUDGETS |= {"results cannot be written": 20, "a fault of ours": 0, "out of memory beside others": 20}
 STRIKES, AVOID_SECONDS = 3, 600.0
 
 

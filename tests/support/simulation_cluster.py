@@ -15,7 +15,7 @@ from harness.errors import ClusterError
 from harness.scheduling.endings import NODE, WORKER, Ending, Failed, Kind
 from harness.scheduling.resources import Resources
 from harness.scheduling.schedule import Node, Submission
-from harness.worker import Task
+from harness.worker import Task, laid
 
 START_UP = {False: 0.02, True: 10.0}
 SLACK = 1e-9
@@ -143,7 +143,7 @@ class SimulatedCluster:
     def submit(self, client: Client, submission: Submission, tasks: Sequence[Task]) -> None:
         self._serial += 1
         job = Job(submission, tasks, client, self._serial)
-        key = (submission.resources, submission.steady, submission.avoid)
+        key = (submission.need, submission.steady, submission.avoid)
         queue = self._waiting.setdefault(key, deque())
         machine = None if queue else next((item for item in self.machines if self._may(item, key)), None)
         if machine is None:
@@ -223,7 +223,7 @@ class SimulatedCluster:
             del self._waiting[key]
 
     def start(self, job: Job, machine: Machine) -> None:
-        need = job.submission.resources
+        need = job.submission.need
         self.watcher.placed(job, machine)
         gpu = machine.take(need)
         machine.jobs.append(job)
@@ -309,7 +309,10 @@ class Client:
     def submit(self, submission: Submission) -> None:
         self.cluster.watcher.submitted(self, submission)
         tasks = [
-            replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
+            laid(
+                replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources),
+                submission.lanes,
+            )
             for attempt in submission.attempts
         ]
         self.cluster.submit(self, submission, tasks)

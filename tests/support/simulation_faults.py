@@ -88,7 +88,7 @@ def delivered_twice(scene: Scene, fault: Fault) -> None:
     job = scene.a_job(fault)
     if job is not None and job.machine is not None and job.machine.alive:
         again = Job(job.submission, job.tasks, None, job.serial)
-        if job.machine.fits(job.submission.resources):
+        if job.machine.fits(job.submission.need):
             scene.cluster.start(again, job.machine)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 from simulation import Process, World, one_disk
@@ -20,6 +20,7 @@ from simulation_training import EVERY_SECONDS, Trainings, Trait, a_suite, worker
 
 from harness import sweep, worker
 from harness.errors import ClusterError, LedgerError
+from harness.how import How
 from harness.ledger import Ledger
 from harness.scheduling import drive as drive_module
 from harness.scheduling.drive import Execute, Round, drive
@@ -67,6 +68,7 @@ class Plan:
         machines: Markets of further machines, beside one that is not spot.
         labels: Whether machines say which market they are from.
         compact_from: Single records from which a sweep compacts.
+        pack: Trials that one process may train side by side.
         faults: In any order.
     """
 
@@ -75,6 +77,7 @@ class Plan:
     machines: tuple[str, ...] = ()
     labels: bool = True
     compact_from: int = 1000
+    pack: int | Literal["auto"] = 1
     faults: tuple[Fault, ...] = ()
 
 
@@ -126,7 +129,10 @@ class Scene:
 
         def run() -> Any:
             try:
-                return sweep.run(self.suite, self.ledger.root, address="simulated", checkpoint_every=EVERY_SECONDS)
+                how = How(pack=self.plan.pack)
+                return sweep.run(
+                    self.suite, self.ledger.root, address="simulated", how=how, checkpoint_every=EVERY_SECONDS
+                )
             except (ClusterError, LedgerError) as error:
                 self.seen.happened.add(type(error).__name__)
                 return error

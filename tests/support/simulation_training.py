@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -21,12 +21,13 @@ from simulation_cluster import Machine
 
 from harness import worker
 from harness.cell import Cell, Trial, digest
+from harness.computing import Computing
 from harness.errors import InputError, Interrupted
-from harness.how import How
 from harness.interruption import is_asked_to_stop
 from harness.ledger import Ledger, Record
 from harness.scheduling.endings import MEMORY, WORKER
 from harness.scheduling.resources import Resources
+from harness.side_by_side import Turns
 from harness.stability import STABLE, UNSTABLE, Definition, Detector, Finding, Verdict, method_error
 from harness.storage import Storage
 from harness.suite import Suite
@@ -90,19 +91,19 @@ class Trainings:
     looked: Callable[[Trial, int, int], None] = lambda trial, found, wanted: None
     committed: Callable[[str], bool] = lambda trial: False
 
-    def run(
+    def turns(
         self,
         trial: Trial,
         definition: Definition,
         attempt: int,
         *,
+        computing: Computing,
         resources: Resources,
-        how: How,
         checkpoints: Storage,
         checkpoint_every: float,
         interrupted: Callable[[], bool],
         detectors: Sequence[Detector] = (),
-    ) -> Record:
+    ) -> Turns[Record]:
         process = self.process
         machine: Machine = process.facts["machine"]
         if self.world.now < machine.unfit_until:
@@ -116,6 +117,7 @@ class Trainings:
             process.facts["training"] = trial.id
             process.sleep(STEP_SECONDS / machine.speed)
             self._suffer(trial, step, resources)
+            yield
             step += 1
             state = digest([state, step])
             stop, begun_at = interrupted(), self.world.now
@@ -217,13 +219,14 @@ def workers_of(trainings: Trainings) -> Iterator[None]:
 
     class Workshop:
         catalog = CATALOG
-        run = staticmethod(trainings.run)
+        turns = staticmethod(trainings.turns)
 
     with ExitStack() as stack:
         for name, other in (("interruption", interruption), ("announced", announced)):
             stack.enter_context(mock.patch.object(worker, name, other))
         stack.enter_context(mock.patch.object(worker, "_workshop", lambda *args: Workshop))
-        stack.enter_context(mock.patch.object(worker, "device_of", lambda resources: "simulated"))
+        stack.enter_context(mock.patch.object(worker, "device_of", lambda resources, lanes: "cpu"))
+        stack.enter_context(mock.patch.object(worker, "Computing", lambda how: nullcontext()))
         # A process of its own for every task: none knows what another one has read.
         stack.enter_context(mock.patch.object(worker, "_ledger", Ledger))
         yield
