@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -70,7 +71,7 @@ class How:
             return None
         from harness.programs.program import Programs
 
-        return Programs(self.way)
+        return Programs(self.way, beside=self.pack != 1)
 
 
 @contextmanager
@@ -103,6 +104,8 @@ def numerics(how: How) -> Iterator[None]:
 def _set(products: bool, convolutions: bool, tries: bool, deterministic: bool) -> None:
     import torch
 
+    if deterministic:  # read when a process first multiplies; without it cuBLAS may split a product otherwise each time
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cuda.matmul.allow_tf32 = products
     torch.backends.cudnn.allow_tf32 = convolutions
     torch.backends.cudnn.benchmark = tries

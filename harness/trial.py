@@ -47,15 +47,16 @@ class Workshop:
     catalog: Catalog
     store: Store = field(default_factory=Store.find)
     device: str = "cpu"
-    _programs: dict[str, Programs | None] = field(default_factory=dict)
+    _programs: dict[tuple[str, bool], Programs | None] = field(default_factory=dict)
     _data: dict[str, Data] = field(default_factory=dict)
     _materials: dict[str, Material] = field(default_factory=dict)
 
     def programs(self, how: How) -> Programs | None:
         """Return the programs that this process has made; None for plain steps."""
-        if how.way not in self._programs:
-            self._programs[how.way] = how.programs()
-        return self._programs[how.way]
+        kind = (how.way, how.pack == 1)
+        if kind not in self._programs:
+            self._programs[kind] = how.programs()
+        return self._programs[kind]
 
     def material(self, trial: Trial) -> Material:
         """Return the data and the metric of a trial's cell, loaded once per process."""

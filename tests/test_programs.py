@@ -306,6 +306,18 @@ def test_a_machine_without_a_compiler_runs_plainly_with_one_line(monkeypatch, tm
     assert not list(cache_folder().glob("*.pt2"))
 
 
+def test_a_program_that_finds_no_memory_is_made_up_for_plainly_alone_and_not_beside_others(monkeypatch):
+    monkeypatch.setattr(
+        "harness.programs.program.graph_of", lambda *given: (_ for _ in ()).throw(torch.OutOfMemoryError("full"))
+    )
+    alone = a_training(a_cell(), programs=Programs())
+    alone.advance(observe=False)
+    assert (alone.mode, alone.notes) == ("plain", ["not replayed: OutOfMemoryError: full"])
+    beside = a_training(a_cell(), programs=Programs(beside=True))
+    with pytest.raises(torch.OutOfMemoryError, match="full"):
+        beside.advance(observe=False)
+
+
 def test_a_methods_own_error_is_not_blamed_on_its_program():
     training = a_training(replace(a_cell(), normalizer=Raises()), programs=Programs())
     with pytest.raises(MethodError, match="no luck today"):

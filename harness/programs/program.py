@@ -69,10 +69,12 @@ class Programs:
     Args:
         way: ``"replayed"`` or ``"compiled"``.
         tape: What captures a trial's programs; CUDA's graphs on a GPU, nothing elsewhere.
+        beside: Whether trials run side by side. One that finds no GPU memory then is not made up for by a plain step: it
+            may be its neighbours' doing, and it is tried again alone.
     """
 
-    def __init__(self, way: str = "replayed", tape: Callable[[], Tape] | None = None) -> None:
-        self.way, self.tape = WAYS[way], tape
+    def __init__(self, way: str = "replayed", tape: Callable[[], Tape] | None = None, *, beside: bool = False) -> None:
+        self.way, self.tape, self.beside = WAYS[way], tape, beside
         self._kept: OrderedDict[str, Program] = OrderedDict()
 
     def of(self, key: str, generator: Network, discriminator: Network, protocol: Protocol) -> Program:
@@ -195,6 +197,8 @@ class ProgramStep:
         try:
             return self._made(program, state, batch, observe)
         except Exception as error:
+            if self._programs.beside and isinstance(error, torch.OutOfMemoryError):
+                raise
             result = self._plain(state, batch, observe)
             program.failed(error)
             self._give_up(program)
