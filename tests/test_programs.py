@@ -209,6 +209,14 @@ def test_trials_that_take_turns_in_one_process_do_not_feel_each_other_not_even_o
     assert [training.mode for training in together] == ["replayed"] * 3
 
 
+def test_a_step_that_makes_a_program_is_not_part_of_what_a_step_takes():
+    training = a_training(a_cell(), programs=Programs())
+    for _ in range(5):
+        training.advance(observe=False)
+        training.took(1000.0 if training.step.prepares else 1.0)
+    assert training.step_seconds == 1.0
+
+
 def test_a_process_keeps_so_many_programs_and_drops_the_one_that_was_used_longest_ago(monkeypatch):
     monkeypatch.setattr("harness.programs.program.MOST", 2)
     programs = Programs()

@@ -136,7 +136,7 @@ class Program:
             graph = self._graphs[form] if observe else self._graphs[form].unobserved()
             program = self.way.make(graph, laid)
             self._runs[kind] = (program, graph.observed)
-            self._left[kind] = COMPARED if self.way.exact else 0
+            self._left[kind] = COMPARED if self.way.exact else 1
         return *self._runs[kind], kind
 
     def _followed(self, state: State) -> StepFunction:
@@ -151,11 +151,11 @@ class Program:
         )
         return make_step(generator, discriminator, self._protocol)
 
-    def compares(self, kind: Kind) -> bool:
-        """Say whether the next step of a kind is to be made plainly too, and count it."""
-        due = self._left[kind] > 0
-        self._left[kind] -= due
-        return due
+    def is_new(self, kind: Kind) -> bool:
+        """Say whether the next step of a kind is one of its program's first, and count it."""
+        new = self._left[kind] > 0
+        self._left[kind] -= new
+        return new
 
     def failed(self, error: Exception) -> None:
         """Give the program up: the next trial of the cell need not find out again."""
@@ -169,6 +169,9 @@ class ProgramStep:
     The step is pure, so that a program that fails can be made up for by the plain step: where that succeeds, it was the
     program's failure, and the trial goes on plainly; where it fails too, it was the method's, and raises as it would have.
 
+    Attributes:
+        prepares: Whether the last step also made, compared or captured a program, and took longer than others will.
+
     Args:
         programs: The process's.
         program: The cell's.
@@ -181,6 +184,7 @@ class ProgramStep:
         self._program: Program | None = program
         self._captured: dict[Kind, Run] = {}
         self._last: tuple[State, list[Tensor]] | None = None
+        self.prepares = False
         if program.reason:
             self._give_up(program)
 
@@ -210,9 +214,12 @@ class ProgramStep:
         if program.note:
             self._tell(program.note)
         given = held + batch_tensors(batch)
-        expected = self._plain(state, batch, observe) if program.compares(kind) else None
+        new = program.is_new(kind)
+        expected = self._repeatable(state, batch, observe) if new and program.way.exact else None
+        captured = len(self._captured)
         made = self._here(run, kind, given, len(held))(given)
-        if expected is not None and not _equal([*state_tensors(expected[0]), *expected[1].values()], made):
+        self.prepares = new or len(self._captured) > captured
+        if expected is not None and not _equal(_numbers(expected), made):
             program.failed(NotTheSameError("its numbers are not those of the plain step"))
             self._give_up(program)
             return expected
@@ -220,6 +227,14 @@ class ProgramStep:
         after = state if all(map(operator.is_, kept, held)) else state_like(state, kept)
         self._last = (after, kept)
         return after, seen
+
+    def _repeatable(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations] | None:
+        """Make a step plainly; None where doing so again makes other numbers, as on a GPU that is not kept from it."""
+        made = self._plain(state, batch, observe)
+        if batch.real.device.type == "cpu":
+            return made
+        again = self._plain(state, batch, observe)
+        return made if _equal(_numbers(made), _numbers(again)) else None
 
     def _here(self, run: Run, kind: Kind, given: list[Tensor], kept: int) -> Run:
         """Return a program as this trial runs it: on a GPU captured, with memory of its own."""
@@ -234,6 +249,10 @@ class ProgramStep:
         self._program = self._last = None
         self._captured = {}
         self._tell(f"{program.way.failed}: {program.reason}")
+
+
+def _numbers(made: tuple[State, Observations]) -> list[Tensor]:
+    return [*state_tensors(made[0]), *made[1].values()]
 
 
 def _equal(expected: list[Tensor], found: list[Tensor]) -> bool:

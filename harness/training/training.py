@@ -97,13 +97,15 @@ class Training:
         return seen
 
     def took(self, seconds: float) -> None:
-        """Take note of how long a step of this process took."""
+        """Take note of how long a step of this process took, unless it also prepared what others use."""
+        if isinstance(self.step, ProgramStep) and self.step.prepares:
+            return
         self._timed += 1
         self._seconds += seconds if self._timed else 0.0
 
     @property
     def step_seconds(self) -> float | None:
-        """Mean wall-clock seconds of a step, the first one left out.
+        """Mean wall-clock seconds of a step, without those that also prepare what others use.
 
         None where no other step was made, and on a GPU, where a step is only asked for when the call returns.
         """
