@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.how import How as How
     from harness.ledger import read_ledger as read_ledger
     from harness.suite import load_suite as load_suite
     from harness.sweep import run as run
 
-_HOMES = {"load_suite": "harness.suite", "read_ledger": "harness.ledger", "run": "harness.sweep"}
+_HOMES = {"How": "harness.how", "load_suite": "harness.suite", "read_ledger": "harness.ledger", "run": "harness.sweep"}
 
-__all__ = ["load_suite", "read_ledger", "run"]
+__all__ = ["How", "load_suite", "read_ledger", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -65,13 +65,17 @@ class How:
         """Return what of it numbers depend on: a training that was begun under others is not gone on with."""
         return {"compiled": self.way == COMPILED, "tf32": self.tf32, "deterministic": self.deterministic}
 
-    def programs(self) -> Programs | None:
-        """Return what makes this process's programs; None for plain steps."""
+    def programs(self, *, at_once: bool = False) -> Programs | None:
+        """Return what makes this process's programs; None for plain steps.
+
+        Args:
+            at_once: Whether a cell's first steps are programs too, worth while or not.
+        """
         if self.way == PLAIN:
             return None
-        from harness.programs.program import Programs
+        from harness.programs.program import WORTH_SECONDS, Programs
 
-        return Programs(self.way, beside=self.pack != 1)
+        return Programs(self.way, beside=self.pack != 1, after=0.0 if at_once else WORTH_SECONDS)
 
 
 @contextmanager

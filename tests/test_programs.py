@@ -360,19 +360,35 @@ def test_the_command_says_once_that_a_method_runs_plainly_and_the_ledger_remembe
         assert len(record.provenance["notes"]) == 1
 
 
-def test_a_sweep_replayed_and_an_exact_one_make_the_same_results(tiny, tmp_path, ganbench):
-    from harness import read_ledger
+def test_a_sweep_replayed_and_an_exact_one_make_the_same_results(tiny, tmp_path, monkeypatch):
+    from harness import How, read_ledger, run
 
-    for name, option in (("replayed", ()), ("exact", ("--exact",))):
-        done = ganbench("run", tiny, "--results", name, "--tracking-uri", "off", "--address", "inline", *option)
-        assert done.returncode == 0, done.stdout + done.stderr
-    replayed, exact = (
-        {record.trial_id: record for record in read_ledger(tmp_path / name).records()} for name in ("replayed", "exact")
+    monkeypatch.setattr("harness.programs.program.WORTH_SECONDS", 0.0)
+    for name, how in (("replayed", How()), ("plain", How("plain"))):
+        run(tiny, tmp_path / name, address="inline", how=how)
+    replayed, plain = (
+        {record.trial_id: record for record in read_ledger(tmp_path / name).records()} for name in ("replayed", "plain")
     )
-    assert {r.provenance["step"] for r in replayed.values()} == {"replayed"}
-    assert {r.provenance["step"] for r in exact.values()} == {"plain"}
-    assert replayed.keys() == exact.keys()
-    assert all(replayed[key].trace_json == exact[key].trace_json for key in exact)
+    assert {record.provenance["step"] for record in replayed.values()} == {"replayed"}
+    assert {record.provenance["step"] for record in plain.values()} == {"plain"}
+    assert replayed.keys() == plain.keys()
+    assert all(replayed[key].trace_json == plain[key].trace_json for key in plain)
+
+
+def test_a_training_that_changes_over_in_its_middle_makes_the_plain_ones_numbers():
+    plain, ours = (
+        a_training(a_cell(normalizer="bssn")),
+        a_training(a_cell(normalizer="bssn"), programs=Programs(after=9.0)),
+    )
+    modes = []
+    for now in range(20):
+        plain.advance(now % 3 == 0)
+        ours.advance(now % 3 == 0)
+        ours.step._program.spent += 1.0
+        modes.append(ours.mode)
+    assert modes[0] == "plain"
+    assert modes[-1] == "replayed"
+    assert farthest(plain.state, ours.state) == 0
 
 
 def test_exact_and_compiled_at_once_are_refused(tiny, ganbench):

@@ -134,7 +134,7 @@ class Pack:
 def turns(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
     """Return how many steps seeds make that take turns in one process, each with its own memory for their programs."""
     how, material = How(way), material_of(endless(name), device)
-    programs = how.programs()
+    programs = how.programs(at_once=True)
     trainings = [begun(name, how, material, seed, programs=programs) for seed in range(width)]
     return _together(Turns(trainings, device), width, seconds, device, how)
 

@@ -47,7 +47,7 @@ def begun(
         normalizer: The cell's.
         programs: Those of other trainings of the cell; its own where none are given.
     """
-    training = Training(Trial(endless(name, normalizer), 0, seed), material, programs or how.programs())
+    training = Training(Trial(endless(name, normalizer), 0, seed), material, programs or how.programs(at_once=True))
     with numerics(how):
         for _ in range(PREPARING if how.way != PLAIN else 0):
             training.advance(observe=False)
@@ -57,7 +57,7 @@ def begun(
 def first_step(name: str, way: str, device: str = "cpu") -> dict[str, Any]:
     """Return how long the first step of a process takes, with whatever the compiler finds in its cache."""
     cell, how = endless(name), How(way)
-    training = Training(Trial(cell, 0, 0), material_of(cell, device), how.programs())
+    training = Training(Trial(cell, 0, 0), material_of(cell, device), how.programs(at_once=True))
     with numerics(how):
         start = time.perf_counter()
         training.advance(observe=False)

@@ -91,7 +91,7 @@ def profile(
     with one_thread(), numerics(How(way)):
         material, recorded = _material(trial, catalog, store, device, startup)
         with startup.part("building networks"):
-            training = WatchedTraining(trial, material, How(way).programs())
+            training = WatchedTraining(trial, material, How(way).programs(at_once=True))
         recorded.clock = Clock(settle)  # the first evaluation also prepares what the others use
         recorder = WatchedRecorder(training, before := recorded.clock)
         costs: dict[Nested, Cost] = {}

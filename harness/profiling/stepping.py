@@ -116,7 +116,7 @@ def replayed_seconds(training: Training, settle: Callable[[], None]) -> tuple[fl
     Returns:
         Seconds of a step, and what a reader should know of it. None in the place of seconds where it cannot be replayed.
     """
-    ours = Training(training.trial, training.material, How(REPLAYED).programs())
+    ours = Training(training.trial, training.material, How(REPLAYED).programs(at_once=True))
     ours.restore(training.snapshot())
     period, last = _period(training.trial.cell), training.phase.last
     _made(ours, last, WARM * period, settle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,11 @@ MOST = 32
 COMPARED = 2
 """Steps of every replayed program that are made plainly too: one, and one from what it made, where anything that it took
 for a constant has changed."""
+
+
+WORTH_SECONDS = 0.5
+"""Of plain steps of a cell in a process, after which it is worth while to make replayed programs: about what making them
+takes. Whatever the number of steps turns out to be, they take at most twice as long as the better choice would have."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,14 @@ class Programs:
         tape: What captures a trial's programs; CUDA's graphs on a GPU, nothing elsewhere.
         beside: Whether trials run side by side. One that finds no GPU memory then is not made up for by a plain step: it
             may be its neighbours' doing, and it is tried again alone.
+        after: Seconds that a cell's plain steps take in this process before its replayed programs are made. Both make the
+            same numbers, so that a training may change over at any step; one that is compiled never begins plainly.
     """
 
-    def __init__(self, way: str = "replayed", tape: Callable[[], Tape] | None = None, *, beside: bool = False) -> None:
-        self.way, self.tape, self.beside = WAYS[way], tape, beside
+    def __init__(
+        self, way: str = "replayed", tape: Callable[[], Tape] | None = None, *, beside: bool = False, after: float = 0.0
+    ) -> None:
+        self.way, self.tape, self.beside, self.after = WAYS[way], tape, beside, after
         self._kept: OrderedDict[str, Program] = OrderedDict()
 
     def of(self, key: str, generator: Network, discriminator: Network, protocol: Protocol) -> Program:
@@ -105,12 +115,13 @@ class Program:
         way: How they are made.
         reason: Why there are none, in a line; empty where there are.
         note: What a reader of the results should know of them, in a line; empty for nothing.
+        spent: Seconds that were spent on plain steps before programs were made.
     """
 
     def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: Protocol) -> None:
         self.way = way
         self.reason = cannot_run("compiled", generator, discriminator) or ""
-        self.note = ""
+        self.note, self.spent = "", 0.0
         self._networks, self._protocol = (generator, discriminator), protocol
         self._step: StepFunction | None = None
         self._graphs: dict[Kind, StepGraph] = {}
@@ -191,13 +202,18 @@ class ProgramStep:
     @property
     def mode(self) -> str:
         """How steps are run now: the way's name, or ``"plain"``."""
-        return "plain" if self._program is None else self._program.way.name
+        return "plain" if self._program is None or self._waits(self._program) else self._program.way.name
 
     def __call__(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
         """Make a step."""
         program = self._program
         if program is None:
             return self._plain(state, batch, observe)
+        if self._waits(program):
+            begun = time.perf_counter()
+            made = self._plain(state, batch, observe)
+            program.spent += time.perf_counter() - begun
+            return made
         try:
             return self._made(program, state, batch, observe)
         except Exception as error:
@@ -207,6 +223,9 @@ class ProgramStep:
             program.failed(error)
             self._give_up(program)
             return result
+
+    def _waits(self, program: Program) -> bool:
+        return program.way.exact and program.spent < self._programs.after
 
     def _made(self, program: Program, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
         held = self._last[1] if self._last is not None and self._last[0] is state else state_tensors(state)
