@@ -36,16 +36,16 @@ def all_run(suite: Suite, folder) -> bool:
 
 
 def test_a_sample_of_all_pairs_trains(cross, tmp_path):
-    """Each normalizer once, each architecture several times, each loss and optimizer."""
+    """Each architecture, loss and optimizer once; every normalizer is trained by its check (`test_conformance.py`)."""
     blocks = list(dict.fromkeys((cell.architecture.label(), cell.setting) for cell in cross.cells))
     normalizers = list(dict.fromkeys(cell.normalizer.label() for cell in cross.cells))
     chosen = tuple(
         cell
         for cell in cross.cells
-        if normalizers.index(cell.normalizer.label()) % len(blocks)
-        == blocks.index((cell.architecture.label(), cell.setting))
+        if normalizers.index(cell.normalizer.label()) == blocks.index((cell.architecture.label(), cell.setting))
     )
-    assert {cell.architecture.name for cell in chosen} == {cell.architecture.name for cell in cross.cells}
+    for kind in ("architecture", "loss", "optimizer"):
+        assert {getattr(cell, kind).name for cell in chosen} == {getattr(cell, kind).name for cell in cross.cells}
     assert all_run(replace(cross, cells=chosen), tmp_path / "out")
 
 

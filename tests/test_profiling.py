@@ -58,7 +58,11 @@ def events_of(path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("base", "own"), [(TOY, "mode_coverage"), (IMAGES, "fid[digits-cnn:1k_full]")], ids=["ring8", "digits"]
+    ("base", "own"),
+    [
+        pytest.param(TOY, "mode_coverage", id="ring8"),
+        pytest.param(IMAGES, "fid[digits-cnn:1k_full]", id="digits", marks=pytest.mark.long),
+    ],
 )
 def test_the_parts_add_up_to_the_whole_and_happen_as_often_as_in_a_training(base, own, tmp_path):
     cell = a_cell(base, steps=40, evaluations=3, **RULES)
