@@ -7,6 +7,8 @@ import logging
 import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -33,10 +35,9 @@ def compiled(graph: StepGraph, example: list[Tensor]) -> Run:
     if example[0].device.type != "cpu":
         just_in_time = torch.compile(graph.module, fullgraph=True, dynamic=False)
         return lambda tensors: list(just_in_time(*tensors))
-    from torch._inductor import aoti_load_package
+    with _quiet():
+        from torch._inductor import aoti_load_package
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
         loader = aoti_load_package(str(library(graph, example))).loader
     layout = layout_of(example)
 
@@ -92,11 +93,23 @@ def _compile(graph: StepGraph, example: list[Tensor], path: Path) -> None:
     from torch._inductor import aoti_compile_and_package
     from torch._inductor import config as compiler
 
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # that there is no GPU is no news here
-    with warnings.catch_warnings(), compiler.patch({"cpp.threads": 1}):
-        warnings.simplefilter("ignore")
+    with compiler.patch({"cpp.threads": 1}):
         exported = torch.export.export(graph.module, tuple(example), strict=False)
         aoti_compile_and_package(exported, package_path=str(path))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the compiler from telling what it is about to change, and that there is no GPU, which is no news here."""
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 def _processor() -> str:
