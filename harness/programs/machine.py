@@ -9,6 +9,7 @@ import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -38,7 +39,7 @@ def compiled(graph: StepGraph, example: list[Tensor]) -> Run:
     with _quiet():
         from torch._inductor import aoti_load_package
 
-        loader = aoti_load_package(str(library(graph, example))).loader
+        loader = aoti_load_package(str(library(_norms_apart(graph), example))).loader
     layout = layout_of(example)
 
     def run(tensors: list[Tensor]) -> list[Tensor]:
@@ -96,6 +97,22 @@ def _compile(graph: StepGraph, example: list[Tensor], path: Path) -> None:
     with compiler.patch({"cpp.threads": 1}):
         exported = torch.export.export(graph.module, tuple(example), strict=False)
         aoti_compile_and_package(exported, package_path=str(path))
+
+
+def _norms_apart(graph: StepGraph) -> StepGraph:
+    """Return a graph with the norms of a list's tensors one by one: of them together a library has no kernel of its own."""
+    module = deepcopy(graph.module)
+    nodes = module.graph
+    for node in nodes.find_nodes(op="call_function", target=torch.ops.aten._foreach_norm.Scalar):
+        tensors, *order = node.args
+        with nodes.inserting_before(node):
+            norms = [nodes.call_function(torch.ops.aten.linalg_vector_norm.default, (one, *order)) for one in tensors]
+        for item in list(node.users):
+            item.replace_all_uses_with(norms[item.args[1]])
+            nodes.erase_node(item)
+        nodes.erase_node(node)
+    module.recompile()
+    return StepGraph(module, graph.observed)
 
 
 @contextmanager
