@@ -2,9 +2,9 @@
 
     python benchmarks/performance.py [--quick-suite SEEDS] [--repeats 7] [--out docs/performance.md]
 
-On two slow cores thirteen minutes, six of them for the quick suite's eight seeds; on a machine with a GPU every section of its
-rows takes some minutes more. Without one they say so. What was measured is kept as JSON with --keep FILE, and a page is made from such files with
---from FILE..., so that a GPU's sections can be measured elsewhere, in a run each: --only gpu-steps --keep FILE.
+On two slow cores thirteen minutes, six of them for the quick suite's eight seeds; on a machine with a GPU every section of
+its rows takes some minutes more. Without one they say so. What was measured is kept as JSON with --keep FILE, and a page is
+made from such files with --from FILE..., so that a GPU's sections can be measured elsewhere: --only gpu-steps --keep FILE.
 """
 
 from __future__ import annotations

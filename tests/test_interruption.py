@@ -15,6 +15,7 @@ from tiny import end_session, ganbench_process, write_tiny
 from harness import read_ledger, run
 from harness.interruption import LOOK_SECONDS, ask_to_stop, go_on, interruption, is_asked_to_stop
 from harness.ledger import Ledger
+from harness.ledger.running import running
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -63,6 +64,7 @@ def test_sigterm_ends_a_sweep_as_a_stop_does(suite, undisturbed, tmp_path, ganbe
         "run", suite, "--results", out, "--address", "inline", "--tracking-uri", "off", cwd=tmp_path
     )
     _until_something_is_committed(out, process)
+    _until_another_trains(out, process)
     process.send_signal(signal.SIGTERM)
     told, errors = process.communicate(timeout=60)
     assert process.returncode == 3, told + errors
@@ -100,6 +102,14 @@ def _until_something_is_committed(out: Path, process) -> None:
     deadline = time.monotonic() + 90
     while not Ledger(out).committed() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert process.poll() is None, process.communicate()
+
+
+def _until_another_trains(out: Path, process) -> None:
+    """A stop between two trials leaves no checkpoint: there is nothing to keep."""
+    deadline = time.monotonic() + 90
+    while {one.trial_id for one in running(out)} <= Ledger(out).committed() and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert process.poll() is None, process.communicate()
 
 
