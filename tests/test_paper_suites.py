@@ -93,6 +93,51 @@ def test_the_bssn_suite_has_the_released_grid(suites):
         assert any(cell.n_dis == 5 for cell in of_dataset)
 
 
+# What docs/findings-rules.md reads from them
+
+READ = [
+    ("bssn", None, ("spectral_norm", "none", "spectral_norm_conv")),
+    ("bssn", "g1_d1", ("bsn", "bssn(scale=1.2)", "bssn(scale=1.6)")),
+    ("weight-norm", "r200", ("none", "batch_norm", "weight_norm_strict")),
+    ("stability-techniques", "saturating", ("none", "gradient_penalty")),
+    ("stability-techniques", "non_saturating", ("none", "spectral_norm")),
+]
+
+
+@pytest.mark.parametrize(("name", "setting", "normalizers"), READ)
+def test_the_cells_that_findings_are_read_from_are_there(name, setting, normalizers, suites):
+    for form in (name, f"{name}-small"):
+        groups: dict[str, set[str]] = {}
+        for cell in suites[form].cells:
+            if setting in (None, cell.setting):
+                groups.setdefault(cell.group, set()).add(cell.normalizer.label())
+        together = set().union(*groups.values())
+        assert set(normalizers) <= together, form
+        if setting is None:
+            assert all(set(normalizers) <= found for found in groups.values())
+
+
+def test_growing_and_not_growing_networks_have_the_same_recipe(suites):
+    for form in ("stability-techniques", "stability-techniques-small"):
+        recipes: dict[tuple[str, str], set[tuple]] = {}
+        for cell in suites[form].cells:
+            if cell.setting == "published":
+                said = (
+                    cell.loss,
+                    cell.optimizer,
+                    cell.lr_g,
+                    cell.n_dis,
+                    cell.batch_size,
+                    cell.steps,
+                    cell.ema,
+                    cell.normalizer.label(),
+                )
+                recipes.setdefault((cell.dataset.label(), cell.architecture.name), set()).add(said)
+        assert {name for _, name in recipes} == {"progressive", "dcgan"}
+        for dataset, _ in recipes:
+            assert recipes[dataset, "progressive"] == recipes[dataset, "dcgan"]
+
+
 # How small the small forms are: milliseconds of a plain step with one discriminator update, and of an evaluation, measured
 # by the timer of `ganbench plan` on one core of two (AMD EPYC, busy), mean over normalizers without a gradient penalty.
 
