@@ -11,6 +11,19 @@ from harness.errors import InputError
 from harness.scheduling.resources import Resources
 
 
+def to_fetch(cells: Iterable[Cell], store: Store) -> list[str]:
+    """Return a line for everything that cells need and that is not on this machine; nothing is loaded or made.
+
+    Args:
+        cells: What may run.
+        store: Where data sets stand on this machine.
+    """
+    asked = list(cells)
+    absent = [cell.dataset.missing(store) for cell in asked]
+    absent += [part.missing(store) for cell in asked for part in cell.metric.parts()]
+    return list(dict.fromkeys(line for line in absent if line is not None))
+
+
 def check_data(cells: Iterable[Cell], store: Store) -> None:
     """Load the data of cells, and see that there is enough for their metrics.
 

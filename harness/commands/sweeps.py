@@ -45,16 +45,16 @@ def plan(
     seeds: SeedsOption = None,
     data_dir: DataOption = None,
 ) -> None:
-    """Show what would run: cells, trials, done, missing, and an estimate."""
+    """Show what would run: cells, trials, done, missing, what to fetch first, and the cost as far as it is known."""
     import os
     from collections import Counter
 
     from rich.table import Table
 
     from harness.data.store import Store
-    from harness.estimate import seconds_by_cell
+    from harness.estimate import cost_in_words, measured_by_cell
     from harness.ledger import Ledger
-    from harness.progress import duration
+    from harness.readiness import to_fetch
     from harness.suite import load_suite
     from harness.sweep import changed_plugins, default_results, wanted_trials
 
@@ -79,10 +79,12 @@ def plan(
     )
     if missing:
         needed = [cell for cell in read.cells if left[cell.id]]
-        seconds = seconds_by_cell(needed, ledger, found, Store.find(data_dir))
-        work = sum(left[cell.id] * seconds[cell.id] for cell in needed)
-        cores = os.cpu_count() or 1
-        console.print(f"about {duration(work)} of computing, {duration(work / cores)} on this machine's {cores} cores")
+        store = Store.find(data_dir)
+        for line in to_fetch(needed, store):
+            say(f"to fetch first: {line}", style="yellow")
+        measured = measured_by_cell(needed, ledger, found, store)
+        for line in cost_in_words(needed, left, measured, os.cpu_count() or 1):
+            say(line)
 
 
 def run(

@@ -142,6 +142,10 @@ class Fidelity(Metric):
             return None
         return f"compares with {self.real} real examples of split {self.split!r}, and there are {there}"
 
+    def missing(self, store: Store) -> str | None:
+        """Say that the extractor's weights are absent, or return None."""
+        return EXTRACTORS[self.extractor].missing(store)
+
     def prepare(self, data: Data, store: Store) -> Evaluate:
         """Get the extractor and the statistics of the real examples, from the store if they are there.
 

@@ -99,6 +99,10 @@ class Metric(Plugin):
         """Say why the metric does not apply to loaded data, such as too few images, or return None when it does."""
         return None
 
+    def missing(self, store: Store) -> str | None:
+        """Say what is absent and how to get it, or return None when :meth:`prepare` has what it needs."""
+        return None
+
     def prepare(self, data: Data, store: Store) -> Evaluate:
         """Compute what depends on the real data alone, and return the function that is applied to generators.
 

@@ -70,6 +70,15 @@ class InceptionWeights:
         path = self.find(store)
         return FeatureExtractorInceptionV3(INCEPTION, list(OUTPUTS), feature_extractor_weights_path=str(path))
 
+    def missing(self, store: Store) -> str | None:
+        """Say that the weights are absent and how they come here, or return None; a file that is there is not verified."""
+        if any(place.is_file() for place in self.places(store)):
+            return None
+        if VARIABLE in os.environ:
+            return f"{VARIABLE} names {os.environ[VARIABLE]}, where there is no file"
+        target = store.extractors / self.file
+        return f"the weights of {INCEPTION} are not here; the first trial downloads them, or put {self.url} at {target}"
+
     def find(self, store: Store) -> Path:
         """Return the path of a verified file, downloaded if need be.
 

@@ -38,6 +38,7 @@ class ExtractorEntry:
         batch: Samples per pass on a processor: few enough to stay in its cache. It does not change the result.
         heavy: Whether real examples go through an accelerator where there is one. Others go through the processor, so that
             their numbers are the same on every machine.
+        missing: Says what is absent and how to get it, or returns None; shipped extractors are never absent.
     """
 
     make: Callable[[Store], nn.Module]
@@ -47,6 +48,7 @@ class ExtractorEntry:
     outputs: tuple[str, ...]
     batch: int
     heavy: bool = False
+    missing: Callable[[Store], str | None] = lambda store: None
 
     @property
     def classifies(self) -> bool:
@@ -92,6 +94,7 @@ EXTRACTORS = {
         outputs=inception.OUTPUTS,
         batch=16,
         heavy=True,
+        missing=lambda store: inception.official().missing(store),
     ),
     POINTS: ExtractorEntry(
         make=lambda store: Points(),
