@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, RESIDUAL, TOY, a_cell, a_training
+from cells import CATALOG, GROWING, IMAGES, NORMALIZERS, RESIDUAL, TOY, a_cell, a_training, double
 from torch.utils import _pytree as pytree
 
 from harness.programs.batched import batched, stacked, unstacked
 from harness.training.gradients import functional_gradients
 from harness.training.step import make_step
 from harness.training.training import Training, protocol_of
-
-GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}
-
-
-SAMPLE = ("bssn", "batch_norm", "weight_norm_strict", "r1", "weight_clipping")
-"""A state, activations, own parameters, a penalty, a projection."""
-
-NORMALIZERS = [
-    pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.long) for name in CATALOG.names("normalizer")
-]
-"""`ganbench check` asks the same of every baseline, in test_conformance; here are several steps, and all observations."""
-
-
-def double(value):
-    """The same state or batch in float64, where rounding is small enough to see a mistake."""
-    stacked([value])  # registers the dataclasses
-    return pytree.tree_map(
-        lambda part: part.double() if isinstance(part, torch.Tensor) and part.is_floating_point() else part, value
-    )
 
 
 def functional(training: Training):

@@ -7,13 +7,11 @@ from typing import ClassVar
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, RESIDUAL, a_cell, a_training
-from torch.utils import _pytree as pytree
+from cells import CATALOG, GROWING, IMAGES, NORMALIZERS, RESIDUAL, a_cell, a_training, double
 
 from harness.composition import compose
 from harness.errors import MethodError
 from harness.normalizer import Normalizer
-from harness.programs.batched import stacked
 from harness.programs.captured import CallTape
 from harness.programs.form import batch_tensors, layout_of, state_like, state_tensors
 from harness.programs.graph import graph_of
@@ -21,8 +19,6 @@ from harness.programs.machine import cache_folder, identity
 from harness.programs.program import WAYS, Program, Programs
 from harness.programs.script import source_of
 from harness.training.training import protocol_of
-
-GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}
 
 RULES = [
     {"clip_norm": 0.1},
@@ -35,21 +31,6 @@ RULES = [
     {"normalizer": "weight_norm_strict", **RESIDUAL, "batch_size": 4},
     {"normalizer": "equalized_learning_rate + gradient_penalty", **GROWING, "batch_size": 8},
 ]
-
-SAMPLE = ("bssn", "batch_norm", "weight_norm_strict", "r1", "weight_clipping")
-"""A state, activations, own parameters, a penalty, a projection."""
-
-NORMALIZERS = [
-    pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.long) for name in CATALOG.names("normalizer")
-]
-
-
-def double(value):
-    """The same state or batch in float64, where rounding is small enough to see a mistake."""
-    stacked([value])  # registers the dataclasses
-    return pytree.tree_map(
-        lambda part: part.double() if isinstance(part, torch.Tensor) and part.is_floating_point() else part, value
-    )
 
 
 def changed(state, change):

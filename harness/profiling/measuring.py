@@ -16,9 +16,10 @@ import torch
 from torch.profiler import ProfilerActivity, record_function
 
 from harness.cell import Cell, Trial
+from harness.computing import Computing
 from harness.data.store import Store
 from harness.devices import CPU, device_name
-from harness.how import PLAIN, How, numerics
+from harness.how import PLAIN, How
 from harness.ledger import Ledger, Record
 from harness.metrics.metric import Evaluate, Generated, Metric, NotHereError, Staged
 from harness.models.phase import Phase
@@ -31,7 +32,6 @@ from harness.profiling.stepping import SECONDS, Stretch, measured_steps, replaye
 from harness.profiling.watched import EVALUATION, LOGGING, PROBES, WatchedRecorder, WatchedTraining
 from harness.registry import Catalog
 from harness.stability import Definition, judge
-from harness.threads import one_thread
 from harness.training.checkpoint import EVERY_SECONDS, Checkpoints
 from harness.training.step import Observations
 from harness.training.training import Material
@@ -88,7 +88,7 @@ def profile(
     """
     settle = torch.cuda.synchronize if device != CPU else lambda: None
     cell, startup = trial.cell, Clock(settle)
-    with one_thread(), numerics(How(way)):
+    with Computing(How(way)):
         material, recorded = _material(trial, catalog, store, device, startup)
         with startup.part("building networks"):
             training = WatchedTraining(trial, material, How(way).programs(at_once=True))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from harness.how import COMPILED, REPLAYED
 from harness.models.network import Network
 from harness.models.stacking import misfit
 from harness.programs.captured import Captured, GraphTape, Tape
@@ -41,14 +42,12 @@ class Way:
 
     Attributes:
         name: What provenance calls a step that ran so.
-        failed: What begins the line that is told when it cannot.
         make: From a graph and an example of its inputs to a program.
         lay: How tensors are to lie in memory: returns the same values.
         exact: Whether its numbers are the plain step's, bit for bit.
     """
 
     name: str
-    failed: str
     make: Callable[[StepGraph, list[Tensor]], Run]
     lay: Callable[[list[Tensor]], list[Tensor]]
     exact: bool
@@ -58,8 +57,8 @@ WAYS: Mapping[str, Way] = MappingProxyType(
     {
         way.name: way
         for way in (
-            Way("replayed", "not replayed", replayed, lambda tensors: tensors, exact=True),
-            Way("compiled", "not compiled", compiled, channels_last, exact=False),
+            Way(REPLAYED, replayed, lambda tensors: tensors, exact=True),
+            Way(COMPILED, compiled, channels_last, exact=False),
         )
     }
 )
@@ -82,7 +81,7 @@ class Programs:
     """
 
     def __init__(
-        self, way: str = "replayed", tape: Callable[[], Tape] | None = None, *, beside: bool = False, after: float = 0.0
+        self, way: str = REPLAYED, tape: Callable[[], Tape] | None = None, *, beside: bool = False, after: float = 0.0
     ) -> None:
         self.way, self.tape, self.beside, self.after = WAYS[way], tape, beside, after
         self._kept: OrderedDict[str, Program] = OrderedDict()
@@ -267,7 +266,7 @@ class ProgramStep:
     def _give_up(self, program: Program) -> None:
         self._program = self._last = None
         self._captured = {}
-        self._tell(f"{program.way.failed}: {program.reason}")
+        self._tell(f"not {program.way.name}: {program.reason}")
 
 
 def _numbers(made: tuple[State, Observations]) -> list[Tensor]:

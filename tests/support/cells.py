@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import torch
+from torch.utils import _pytree as pytree
+
 from harness.cell import Cell, Trial
 from harness.data.store import Store
+from harness.programs.batched import stacked
 from harness.programs.program import Programs
 from harness.registry import Catalog
 from harness.training.training import Material, Training
@@ -18,8 +23,18 @@ MEASURES = ["fid", "inception_score", "precision", "recall", "density", "coverag
 FIDELITY = {"name": "fidelity", "extractor": "digits-cnn", "samples": 1000, "measures": MEASURES}
 IMAGES = {"dataset": "digits", "architecture": {"name": "dcgan", "width": 4, "latent": 8}, "metric": FIDELITY}
 RESIDUAL = {**IMAGES, "architecture": {"name": "xiang_li_resnet", "width": 0.06, "latent": 8}}
+GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}
 PLUGINS = {"normalizer": "none", "loss": "non_saturating", "optimizer": "adam"}
 NUMBERS = {"lr_g": 1e-3, "lr_d": 2e-3, "n_dis": 1, "batch_size": 16, "steps": 20, "evaluations": 1, "log_points": 20}
+
+
+SAMPLE = ("bssn", "batch_norm", "weight_norm_strict", "r1", "weight_clipping")
+"""A state, activations, own parameters, a penalty, a projection."""
+
+NORMALIZERS = [
+    pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.long) for name in CATALOG.names("normalizer")
+]
+"""`ganbench check` asks the same of every baseline, in test_conformance; tests with these look at more steps."""
 
 
 def a_cell(base: dict[str, Any] = TOY, **changes: Any) -> Cell:
@@ -44,3 +59,11 @@ def a_training(cell: Cell, seed: int = 0, *, programs: Programs | None = None, o
     if not own_start:
         cell.__dict__["group"] = "0"  # where the cached property keeps it
     return Training(Trial(cell, 3, seed), material_of(cell), programs)
+
+
+def double(value):
+    """The same state or batch in float64, where rounding is small enough to see a mistake."""
+    stacked([value])  # registers the dataclasses
+    return pytree.tree_map(
+        lambda part: part.double() if isinstance(part, torch.Tensor) and part.is_floating_point() else part, value
+    )
