@@ -210,6 +210,22 @@ def test_a_process_keeps_so_many_programs_and_drops_the_one_that_was_used_longes
     assert programs.of("b", *asked) is not b
 
 
+class Remembers(Normalizer):
+    """Carries on the weight that it was given, which a captured program passes on as it came."""
+
+    name: ClassVar[str] = "remembers"
+
+    def init_state(self, weight, layer, generator):
+        return {"before": weight.clone()}
+
+    def reparametrize(self, weight, params, state, layer):
+        return weight - 0.1 * state["before"], {"before": weight.detach()}
+
+
+def test_what_a_captured_step_passes_on_is_not_overwritten_by_what_takes_its_place():
+    assert_programs_equal_plain(replace(a_cell(), normalizer=Remembers()), 12, CallTape)
+
+
 class Declares(Normalizer):
     name: ClassVar[str] = "declares"
     modes: ClassVar[frozenset[str]] = frozenset()
