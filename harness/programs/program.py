@@ -248,6 +248,8 @@ class ProgramStep:
 
     def _repeatable(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations] | None:
         """Make a step plainly; None where doing so again makes other numbers, as on a GPU that is not kept from it."""
+        # Of a copy: what it passes on as it came is overwritten when a captured program takes its turn.
+        state = state_like(state, [tensor.clone() for tensor in state_tensors(state)])
         made = self._plain(state, batch, observe)
         if batch.real.device.type == "cpu":
             return made
