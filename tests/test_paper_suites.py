@@ -93,7 +93,7 @@ def test_the_bssn_suite_has_the_released_grid(suites):
         assert any(cell.n_dis == 5 for cell in of_dataset)
 
 
-# What docs/findings-rules.md reads from them
+# What reports/findings/rules.md reads from them
 
 READ = [
     ("bssn", None, ("spectral_norm", "none", "spectral_norm_conv")),
