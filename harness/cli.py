@@ -9,6 +9,7 @@ import typer
 from harness.commands import machine, plugins, results, sweeps
 from harness.commands.common import BAD_INPUT
 from harness.commands.data import data
+from harness.commands.findings import findings
 from harness.commands.ledger import ledger
 from harness.commands.new import new
 from harness.commands.profiling import profile
@@ -27,6 +28,7 @@ for reading in (results.report, results.diff, results.badge, results.relabel, re
     app.command()(reading)
 app.command(name="list")(plugins.list_)
 app.command()(plugins.check)
+app.command()(findings)
 app.command()(new)
 app.command(name="try")(try_)
 app.command()(profile)

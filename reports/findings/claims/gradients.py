@@ -1,0 +1,68 @@
+"""Claim 2: gradient norms that explode or vanish go with falling quality."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from reports.findings.cases import Case, Cases
+from reports.findings.claim import Claim, Finding, Table, measured, missing
+from reports.findings.effects import Stratum, correlation, mean_correlation
+from reports.findings.measures import goodness, gradient_excursion
+from reports.findings.reading import Part, answer
+from reports.findings.words import median, share, value
+from reports.statistics import suite_generator
+
+GRADIENTS = frozenset({"exploding_gradient", "vanishing_gradient"})
+FALLS = frozenset({"late_deterioration", "never_converged"})
+
+
+def read(cases: Cases) -> Finding:
+    """Apply the rule."""
+    labels = list(dict.fromkeys(label for group in cases.groups for label in group.cells))
+    lacking = missing(cases, labels, cases.groups)
+    if lacking:
+        return lacking
+    cells = [cases.cell(group, label) for group in cases.groups for label in group.cells]
+    strata = [_stratum(cell) for cell in cells]
+    effect = correlation(strata, suite_generator(str(cases.plan["hash"]), "findings: gradients"))
+    part = Part("correlation of the gradient's distance with bad quality, over the seeds of a cell", effect, 0.3,
+                form="number")  # fmt: skip
+    rows = tuple(
+        (label, *_row(cases.of(label)), value(mean_correlation(own), "number"))
+        for label in labels
+        for own in [[_stratum(cases.cell(group, label)) for group in cases.groups]]
+    )
+    table = Table(
+        "The gradient's distance from its reference in tenfolds, and the correlation in each normalizer's cells",
+        ("normalizer", "failed", "distance, median", "distance, largest tenth from", "correlation"),
+        rows,
+    )
+    some = [case for case in cases.cases if GRADIENTS & set(case.verdict.modes)]
+    others = [case for case in cases.cases if not GRADIENTS & set(case.verdict.modes)]
+    told = (
+        f"Of {len(some)} trials with an exploding or vanishing gradient {_fell(some)} also deteriorated late or never"
+        f" converged; of the {len(others)} others {_fell(others)}. (Without a verdict.)"
+    )
+    return Finding((answer((part,)),), (table,), (told,))
+
+
+def _stratum(cell: list[Case]) -> Stratum:
+    far = np.array(measured(cell, gradient_excursion, math.nan))
+    bad = np.array([-goodness(case) for case in cell])
+    seen = ~np.isnan(far)
+    return far[seen], bad[seen]
+
+
+def _row(cases: list[Case]) -> tuple[str, str, str]:
+    far = [tenfolds for tenfolds in measured(cases, gradient_excursion, math.nan) if not math.isnan(tenfolds)]
+    high = sorted(far)[math.ceil(0.9 * len(far)) - 1] if far else math.nan
+    return share(cases), median(far), median([high] if far else [])
+
+
+def _fell(cases: list[Case]) -> str:
+    return share([bool(FALLS & set(case.verdict.modes)) for case in cases])
+
+
+CLAIM = Claim(2, ("bssn", "sngan-settings", "bssn-small", "sngan-settings-small"), read)
