@@ -21,18 +21,20 @@ SMALL = "-small"
 
 _TOP = """# Findings
 
-What the three documents claim that this project grew from, and what its own runs say of it. Made from ledgers by
+What the papers behind this project claim, and what runs of its suites say of it. Made from ledgers by
 
     {command}
 
-which recomputes every number, interval and verdict below. The rules were written and committed before the runs that they judge
-([rules.md]({rules}), and the history of that file); each is quoted at its claim. A claim is read from two suites: one with the
-paper's protocol, as far as it is known, and a small form on toys and digits of 8x8. **A small form says whether an effect is there
-on digits; it never says whether a paper is right.** Failures are those of definition 2 ([stability.md]({stability})).
+which recomputes every number, interval and verdict below. The rules were committed before the runs that they judge, as the
+history of [rules.md]({rules}) shows; each is quoted at its claim. A claim is read from two suites: one with the paper's
+protocol, as far as it is known, and a small form on toys and digits of 8x8. **A small form says whether an effect is there on
+digits; it never says whether a paper is right.** Failures are those of definition 2 ([stability.md]({stability})).
 
-*Reproduced*: the effect reaches the threshold, and the interval excludes no effect. *Not reproduced*: the interval excludes the
-threshold. *Not enough seeds*: neither; it is never read as "no effect". Intervals are 95 %, p-values are corrected by Holm within
-a claim."""
+* *Reproduced*: the effect reaches the threshold, and the interval excludes no effect.
+* *Not reproduced*: the interval excludes the threshold.
+* *Not enough seeds*: neither; it is never read as "no effect".
+
+Intervals are 95 %; p-values are corrected by Holm within a claim."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,8 @@ def find(cases: Mapping[str, Cases], places: Mapping[str, str]) -> Found:
         cases: The trials of each suite, by its name.
         places: Where each suite's ledger stands, as commands name it.
     """
-    findings = {
-        (claim.number, suite): claim.read(cases[suite]) for claim in CLAIMS for suite in claim.suites if suite in cases
-    }
+    there = [(claim, suite) for claim in CLAIMS for suite in claim.suites if suite in cases]
+    findings = {(claim.number, suite): claim.read(cases[suite]) for claim, suite in there}
     return Found(cases, places, findings, read_rules())
 
 
@@ -97,9 +98,8 @@ def _summary(found: Found) -> str:
         rule = found.rules[claim.number]
         small = [suite for suite in claim.suites if suite.endswith(SMALL)]
         full = [suite for suite in claim.suites if not suite.endswith(SMALL)]
-        rows.append(
-            (f"[{rule.number}. {rule.title}](#{_anchor(rule)})", _said(found, claim, small), _said(found, claim, full))
-        )
+        link = f"[{rule.number}. {rule.title}](#{_anchor(rule)})"
+        rows.append((link, _said(found, claim, small), _said(found, claim, full)))
     return _markdown(("claim", "on toys and digits", "by the paper's protocol"), rows)
 
 
@@ -141,11 +141,9 @@ def _section(found: Found, claim: Claim, folder: str) -> str:
         parts += _reading(found, claim, suite, folder)
     parts.append(_settle(found, claim, there))
     parts.append(_folded("The measure and the rule, as committed before the runs", rule.text))
-    noted = {suite: departures(_text(found, suite)) for suite in dict.fromkeys([*there, *_unrun(claim, there)])}
-    listed = "\n\n".join(
-        f"`{suite}`:\n\n" + "\n".join(f"* {note}" for note in notes) for suite, notes in noted.items() if notes
-    )
-    parts.append(_folded("Departures from the published protocol", listed))
+    noted = [(suite, departures(_text(found, suite))) for suite in (*there, *_unrun(claim, there))]
+    listed = [f"`{suite}`:\n\n" + "\n".join(f"* {note}" for note in notes) for suite, notes in noted if notes]
+    parts.append(_folded("Departures from the published protocol", "\n\n".join(listed)))
     return "\n\n".join(parts)
 
 
@@ -179,12 +177,12 @@ def _settle(found: Found, claim: Claim, there: Sequence[str]) -> str:
         seeds = int(found.cases[suite].plan["seeds"])
         for answer in found.findings[claim.number, suite].answers:
             lines += _more(answer, suite, seeds)
-    for suite in _unrun(claim, there):
-        cost = cost_of_suite(load_suite(suite))
-        lines.append(
-            f"for what the paper says of its own data, `ganbench run {suite}`: {cost.trials:,} trials,"
-            f" {cost.generator / 1e6:,.1f} million generator updates"
-        )
+    sizes = [
+        f"`ganbench run {suite}` ({cost.trials:,} trials, {cost.generator / 1e6:,.0f} million generator updates)"
+        for suite in _unrun(claim, there)
+        for cost in [cost_of_suite(load_suite(suite))]
+    ]
+    lines += [f"what the paper says of its own data: {f.listing(sizes)}"] * bool(sizes)
     again = [f"`ganbench run {suite}` and `ganbench findings results/{suite}`" for suite in there]
     text = "**What would settle it**: " + "; ".join(lines) + "." if lines else ""
     return text + (f" **To see it again**: {'; '.join(again)}." if again else "")
@@ -203,10 +201,8 @@ def _more(answer: Answer, suite: str, seeds: int) -> list[str]:
     if not needed or any(not math.isfinite(factor) for factor in needed):
         return [f"{_about(answer)}more seeds of `{suite}` than can be foretold from these"]
     wanted = math.ceil(seeds * max(needed))
-    if wanted <= seeds:
-        return [
-            f"{_about(answer)}an effect nearer to its threshold than its interval is wide needs many times the seeds of `{suite}`"
-        ]
+    if wanted <= seeds:  # it is there, but nearer to its threshold than the interval is wide
+        return [f"{_about(answer)}many times the seeds of `{suite}`, as the effect is near its threshold"]
     return [f"{_about(answer)}about {wanted} seeds if all went on as it came: `ganbench run {suite} --seeds {wanted}`"]
 
 
