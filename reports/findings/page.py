@@ -27,8 +27,8 @@ What the papers behind this project claim, and what runs of its suites say of it
 
 which recomputes every number, interval and verdict below. The rules were committed before the runs that they judge, as the
 history of [rules.md]({rules}) shows; each is quoted at its claim. A claim is read from two suites: one with the paper's
-protocol, as far as it is known, and a small form on toys and digits of 8x8. **A small form says whether an effect is there on
-digits; it never says whether a paper is right.** Failures are those of definition 2 ([stability.md]({stability})).
+protocol, as far as it is known, and a small form on toys and digits of 8x8. **A small form says whether an effect is there
+on digits; it never says whether a paper is right.** Failures are those of definition 2 ([stability.md]({stability})).
 
 * *Reproduced*: the effect reaches the threshold, and the interval excludes no effect.
 * *Not reproduced*: the interval excludes the threshold.
