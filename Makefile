@@ -5,6 +5,7 @@
 #   make test-long     the tests that take minutes: every normalizer trained on every architecture
 #   make test-faults   10,000 random schedules of faults for a simulated cluster; SCHEDULES and SEED change and repeat it
 #   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
+#   make findings      docs/findings.md, from the ledgers of the papers' suites in docs/leaderboards (seconds)
 #   make benchmark     what the harness costs against a hand-written loop, and docs/performance.md
 #
 # The set-up runs once; afterwards both work offline.
@@ -19,7 +20,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test test-long test-faults lint evidence benchmark clean
+.PHONY: leaderboard test test-long test-faults lint evidence findings benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -49,6 +50,9 @@ evidence: $(VENV)/installed
 	$(BIN)/python tools/plant_failures.py
 	$(BIN)/python tools/bssn_figures.py
 	$(BIN)/python tools/simulate_statistics.py
+
+findings: $(VENV)/installed
+	$(BIN)/ganbench findings docs/leaderboards/*-small/ledger --out docs/findings.md
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

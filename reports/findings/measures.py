@@ -113,8 +113,8 @@ def gradient_excursion(trace: Trace) -> float:
     after = np.flatnonzero(trace.steps > SETTLED * trace.budget)
     if not math.isfinite(reference) or reference <= 0 or not len(after):
         return math.nan
-    width = max(1, round(WINDOW * len(trace.steps) * trace.budget / trace.steps[-1]))
-    smoothed = np.array([np.median(column[max(0, end + 1 - width) : end + 1]) for end in after])
+    width = min(max(1, round(WINDOW * len(trace.steps) * trace.budget / trace.steps[-1])), int(after[0]) + 1)
+    smoothed = np.median(np.lib.stride_tricks.sliding_window_view(column, width)[after - width + 1], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         tenfolds = np.abs(np.log10(smoothed / reference))
     return float(np.max(np.where(np.isnan(tenfolds), np.inf, tenfolds)))

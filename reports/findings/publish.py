@@ -19,14 +19,14 @@ def write_findings(ledgers: Sequence[str | Path], out: str | Path) -> list[tuple
     The same ledgers give the same bytes.
 
     Args:
-        ledgers: Folders or addresses; each of another suite.
+        ledgers: Folders or addresses; each of another suite. Of suites that no rule reads the costs are told.
         out: The page, a file that ends in ``.md``.
 
     Returns:
         The verdicts: the claim, the suite, and what the suite says of it.
 
     Raises:
-        InputError: No rule reads one of the suites, two ledgers are of the same one, or the file cannot be written.
+        InputError: No rule reads any of the suites, two ledgers are of the same one, or the file cannot be written.
         LedgerError: A ledger cannot be read.
     """
     from harness.ledger import read_ledger
@@ -43,13 +43,13 @@ def write_findings(ledgers: Sequence[str | Path], out: str | Path) -> list[tuple
     for place in ledgers:
         ledger = read_ledger(place)
         suite = str(ledger.plan()["suite"])
-        if suite not in known:
-            raise InputError(
-                f"{place}: no claim is read from a suite {suite!r}{did_you_mean(suite, known)}; known: {', '.join(known)}"
-            )
         if suite in cases:
             raise InputError(f"{place}: a ledger of {suite!r} was given already: {places[suite]}")
         cases[suite], places[suite] = read_cases(ledger), str(place)
+    if not set(known) & set(cases):
+        suite, place = places.popitem()
+        hint = did_you_mean(suite, known)
+        raise InputError(f"{place}: no claim is read from a suite {suite!r}{hint}; known: {', '.join(known)}")
     found = find(cases, places)
     folder = page.with_suffix("")
     try:

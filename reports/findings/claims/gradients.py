@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,20 +25,17 @@ def read(cases: Cases) -> Finding:
     lacking = missing(cases, labels, cases.groups)
     if lacking:
         return lacking
-    cells = [cases.cell(group, label) for group in cases.groups for label in group.cells]
-    strata = [_stratum(cell) for cell in cells]
-    effect = correlation(strata, suite_generator(str(cases.plan["hash"]), "findings: gradients"))
-    part = Part("correlation of the gradient's distance with bad quality, over the seeds of a cell", effect, 0.3,
-                form="number")  # fmt: skip
-    rows = tuple(
-        (label, *_row(cases.of(label)), value(mean_correlation(own), "number"))
-        for label in labels
-        for own in [[_stratum(cases.cell(group, label)) for group in cases.groups]]
-    )
+    strata = {
+        (group.title, label): _stratum(cases.cell(group, label)) for group in cases.groups for label in group.cells
+    }
+    effect = correlation([*strata.values()], suite_generator(str(cases.plan["hash"]), "findings: gradients"))
+    words = "correlation of the gradient's distance with bad quality, over the seeds of a cell"
+    part = Part(words, effect, 0.3, form="number")
+    own = {label: [stratum for (_, name), stratum in strata.items() if name == label] for label in labels}
     table = Table(
         "The gradient's distance from its reference in tenfolds, and the correlation in each normalizer's cells",
         ("normalizer", "failed", "distance, median", "distance, largest tenth from", "correlation"),
-        rows,
+        tuple((label, share(cases.of(label)), *_row(own[label])) for label in labels),
     )
     some = [case for case in cases.cases if GRADIENTS & set(case.verdict.modes)]
     others = [case for case in cases.cases if not GRADIENTS & set(case.verdict.modes)]
@@ -55,10 +53,10 @@ def _stratum(cell: list[Case]) -> Stratum:
     return far[seen], bad[seen]
 
 
-def _row(cases: list[Case]) -> tuple[str, str, str]:
-    far = [tenfolds for tenfolds in measured(cases, gradient_excursion, math.nan) if not math.isnan(tenfolds)]
-    high = sorted(far)[math.ceil(0.9 * len(far)) - 1] if far else math.nan
-    return share(cases), median(far), median([high] if far else [])
+def _row(strata: Sequence[Stratum]) -> tuple[str, str, str]:
+    far = sorted(np.concatenate([np.empty(0), *(tenfolds for tenfolds, _ in strata)]).tolist())
+    high = far[math.ceil(0.9 * len(far)) - 1 :][:1]
+    return median(far), median(high), value(mean_correlation(strata), "number")
 
 
 def _fell(cases: list[Case]) -> str:
