@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.progress import duration
-from harness.suite import load_suite, shipped_suites
+from harness.registry import Catalog
+from harness.suite import Suite, load_suite, shipped_suites
 from reports import formatting as f
 from reports.findings import words
 from reports.findings.cases import Cases
 from reports.findings.claim import Claim, Finding, Table
 from reports.findings.claims import CLAIMS
-from reports.findings.costs import Cost, cost_of, cost_of_suite
+from reports.findings.costs import cost_of, cost_of_suite
 from reports.findings.reading import Answer, Part, Reading
 from reports.findings.rules import Rule, departures, read_rules
 
@@ -46,12 +47,14 @@ class Found:
         places: Where each suite's ledger stands, as commands name it.
         findings: By the number of a claim and the name of a suite.
         rules: By the number of a claim.
+        unrun: The papers' suites that no ledger is of.
     """
 
     cases: Mapping[str, Cases]
     places: Mapping[str, str]
     findings: Mapping[tuple[int, str], Finding]
     rules: Mapping[int, Rule]
+    unrun: Mapping[str, Suite]
 
 
 def find(cases: Mapping[str, Cases], places: Mapping[str, str]) -> Found:
@@ -63,7 +66,12 @@ def find(cases: Mapping[str, Cases], places: Mapping[str, str]) -> Found:
     """
     there = [(claim, suite) for claim in CLAIMS for suite in claim.suites if suite in cases]
     findings = {(claim.number, suite): claim.read(cases[suite]) for claim, suite in there}
-    return Found(cases, places, findings, read_rules())
+    catalog = Catalog()
+    wanted = dict.fromkeys(
+        [*(suite for claim in CLAIMS for suite in claim.suites), *(name.removesuffix(SMALL) for name in cases)]
+    )
+    unrun = [name for name in wanted if not name.endswith(SMALL) and name not in cases and name in shipped_suites()]
+    return Found(cases, places, findings, read_rules(), {name: load_suite(name, catalog=catalog) for name in unrun})
 
 
 def figures(found: Found) -> dict[str, bytes]:
@@ -180,7 +188,7 @@ def _settle(found: Found, claim: Claim, there: Sequence[str]) -> str:
     sizes = [
         f"`ganbench run {suite}` ({cost.trials:,} trials, {cost.generator / 1e6:,.0f} million generator updates)"
         for suite in _unrun(claim, there)
-        for cost in [cost_of_suite(load_suite(suite))]
+        for cost in [cost_of_suite(found.unrun[suite])]
     ]
     lines += [f"what the paper says of its own data: {f.listing(sizes)}"] * bool(sizes)
     again = [f"`ganbench run {suite}` and `ganbench findings results/{suite}`" for suite in there]
@@ -213,13 +221,10 @@ def _costs(found: Found) -> str:
          duration(cost.wall), duration(cost.computing), ", ".join(cost.devices))
         for suite, cost in ((suite, cost_of(cases)) for suite, cases in found.cases.items())
     ]  # fmt: skip
-    sizes: list[tuple[str, Cost]] = [
-        (suite, cost_of_suite(load_suite(suite)))
-        for suite in dict.fromkeys(name.removesuffix(SMALL) for name in found.cases)
-        if suite in shipped_suites() and suite not in found.cases
-    ]
+    sizes = {name: cost_of_suite(suite) for name, suite in found.unrun.items()}
     open_ = [
-        (f"`{suite}`", f"{cost.trials:,}", f"{cost.generator:,}", f"{cost.discriminator:,}") for suite, cost in sizes
+        (f"`{suite}`", f"{cost.trials:,}", f"{cost.generator:,}", f"{cost.discriminator:,}")
+        for suite, cost in sizes.items()
     ]
     head = (
         "suite",
@@ -242,7 +247,7 @@ def _unrun(claim: Claim, there: Sequence[str]) -> list[str]:
 
 
 def _text(found: Found, suite: str) -> str:
-    return str(found.cases[suite].plan["text"]) if suite in found.cases else load_suite(suite).text
+    return str(found.cases[suite].plan["text"]) if suite in found.cases else found.unrun[suite].text
 
 
 def _anchor(rule: Rule) -> str:
