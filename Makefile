@@ -52,7 +52,7 @@ evidence: $(VENV)/installed
 	$(BIN)/python tools/simulate_statistics.py
 
 findings: $(VENV)/installed
-	$(BIN)/ganbench findings docs/leaderboards/*-small/ledger --out docs/findings.md
+	$(BIN)/ganbench findings docs/leaderboards/*-small/ledger --notes docs/findings-notes.md --out docs/findings.md
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

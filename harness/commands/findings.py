@@ -15,6 +15,9 @@ def findings(
         list[str],
         typer.Argument(metavar="DIRECTORY...", help="Ledgers of the papers' suites: folders, or addresses (s3://...)."),
     ],
+    notes: Annotated[
+        Path | None, typer.Option(help="A .md file with '## NUMBER. TITLE' and text: what else was seen, told apart.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The page to write, .md; its figures go beside it.")] = Path("findings.md"),
 ) -> None:
     """Judge the papers' claims from runs of their suites, by rules that were written before."""
@@ -22,7 +25,7 @@ def findings(
 
     from reports.findings import write_findings
 
-    verdicts = write_findings(directories, out)
+    verdicts = write_findings(directories, out, notes)
     table = Table("claim", "suite", "verdict", box=None)
     for claim, suite, reading in verdicts:
         table.add_row(escaped(claim), escaped(suite), reading.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import normpath
 
 from harness.progress import duration
 from harness.registry import Catalog
@@ -16,7 +17,7 @@ from reports.findings.claim import Claim, Finding, Table
 from reports.findings.claims import CLAIMS
 from reports.findings.costs import cost_of, cost_of_suite
 from reports.findings.reading import Answer, Part, Reading
-from reports.findings.rules import Rule, departures, read_rules
+from reports.findings.rules import Notes, Rule, departures, read_rules
 
 SMALL = "-small"
 
@@ -48,6 +49,7 @@ class Found:
         findings: By the number of a claim and the name of a suite.
         rules: By the number of a claim.
         unrun: The papers' suites that no ledger is of.
+        notes: What else was seen.
     """
 
     cases: Mapping[str, Cases]
@@ -55,14 +57,16 @@ class Found:
     findings: Mapping[tuple[int, str], Finding]
     rules: Mapping[int, Rule]
     unrun: Mapping[str, Suite]
+    notes: Notes
 
 
-def find(cases: Mapping[str, Cases], places: Mapping[str, str]) -> Found:
+def find(cases: Mapping[str, Cases], places: Mapping[str, str], notes: Notes | None = None) -> Found:
     """Apply every rule to every suite that it reads and that is there.
 
     Args:
         cases: The trials of each suite, by its name.
         places: Where each suite's ledger stands, as commands name it.
+        notes: What else was seen.
     """
     there = [(claim, suite) for claim in CLAIMS for suite in claim.suites if suite in cases]
     findings = {(claim.number, suite): claim.read(cases[suite]) for claim, suite in there}
@@ -71,7 +75,8 @@ def find(cases: Mapping[str, Cases], places: Mapping[str, str]) -> Found:
         [*(suite for claim in CLAIMS for suite in claim.suites), *(name.removesuffix(SMALL) for name in cases)]
     )
     unrun = [name for name in wanted if not name.endswith(SMALL) and name not in cases and name in shipped_suites()]
-    return Found(cases, places, findings, read_rules(), {name: load_suite(name, catalog=catalog) for name in unrun})
+    shipped = {name: load_suite(name, catalog=catalog) for name in unrun}
+    return Found(cases, places, findings, read_rules(), shipped, notes or Notes())
 
 
 def figures(found: Found) -> dict[str, bytes]:
@@ -94,8 +99,9 @@ def render(found: Found, *, folder: str, docs: str, out: str) -> str:
         docs: Where the documents stand, seen from the page.
         out: The page's name, as its command names it.
     """
-    command = f"ganbench findings {' '.join(found.places.values())} --out {out}"
-    top = _TOP.format(command=command, rules=f"{docs}/../reports/findings/rules.md", stability=f"{docs}/stability.md")
+    command = " ".join(["ganbench findings", *found.places.values(), *found.notes.options, "--out", out])
+    rules, stability = (normpath(f"{docs}/{file}") for file in ("../reports/findings/rules.md", "stability.md"))
+    top = _TOP.format(command=command, rules=rules, stability=stability)
     sections = [_section(found, claim, folder) for claim in CLAIMS]
     return "\n\n".join([top, _summary(found), *sections, _costs(found)]) + "\n"
 
@@ -147,6 +153,8 @@ def _section(found: Found, claim: Claim, folder: str) -> str:
     there = [suite for suite in claim.suites if suite in found.cases]
     for suite in there:
         parts += _reading(found, claim, suite, folder)
+    if claim.number in found.notes.texts:
+        parts.append(f"**Not declared**, seen afterwards and judged by no rule: {found.notes.texts[claim.number]}")
     parts.append(_settle(found, claim, there))
     parts.append(_folded("The measure and the rule, as committed before the runs", rule.text))
     noted = [(suite, departures(_text(found, suite))) for suite in (*there, *_unrun(claim, there))]

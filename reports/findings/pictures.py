@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from reports.figures import Picture
 from reports.figures.canvas import SOFT, TEXT, colour, label
+from reports.figures.chart import spreads
+from reports.formatting import tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +34,6 @@ def medians_over_steps(
     *,
     ylabel: str,
     spoken: str,
-    log: bool = False,
     bounds: Sequence[float] = (),
 ) -> tuple[Picture, ...]:
     """Return a picture of trials over their steps: every seed thin, the median of each normalizer bold.
@@ -42,13 +43,15 @@ def medians_over_steps(
         panels: Curves by normalizer, by the panel's title; of equal steps within a normalizer, though some end early.
         ylabel: What is shown.
         spoken: What a screen reader says.
-        log: Whether the vertical axis is logarithmic.
         bounds: Where dashed lines are drawn.
     """
     shown = {title: lines for title, lines in panels.items() if any(lines.values())}
     if not shown:
         return ()
     names = list(dict.fromkeys(normalizer for lines in shown.values() for normalizer in lines))
+    wide = spreads(
+        np.concatenate([values for lines in shown.values() for each in lines.values() for _, values in each])
+    )
 
     def paint(figure: Figure) -> None:
         columns = min(PANELS, len(shown))
@@ -60,8 +63,10 @@ def medians_over_steps(
                 _curves(axes, curves, colour(names.index(normalizer)))
             for bound in bounds:
                 axes.axhline(bound, color=SOFT, lw=0.8, ls=(0, (4, 3)))
-            if log:
+            if wide:
                 axes.set_yscale("log")
+                axes.yaxis.set_major_formatter(lambda value, _: tick(value))
+                axes.yaxis.set_minor_formatter(lambda value, _: "")
             label(axes, title=title, xlabel="step")
         for row in grid:
             label(row[0], ylabel=ylabel)

@@ -13,7 +13,9 @@ from reports.findings.reading import Reading
 DOCS = Path("docs")
 
 
-def write_findings(ledgers: Sequence[str | Path], out: str | Path) -> list[tuple[str, str, Reading]]:
+def write_findings(
+    ledgers: Sequence[str | Path], out: str | Path, notes: Path | None = None
+) -> list[tuple[str, str, Reading]]:
     """Apply the rules to some ledgers and write the page; its figures go into a folder beside it, of the same name.
 
     The same ledgers give the same bytes.
@@ -21,6 +23,7 @@ def write_findings(ledgers: Sequence[str | Path], out: str | Path) -> list[tuple
     Args:
         ledgers: Folders or addresses; each of another suite. Of suites that no rule reads the costs are told.
         out: The page, a file that ends in ``.md``.
+        notes: What else was seen, to be quoted at its claim and told apart (:func:`reports.findings.rules.read_notes`).
 
     Returns:
         The verdicts: the claim, the suite, and what the suite says of it.
@@ -33,6 +36,7 @@ def write_findings(ledgers: Sequence[str | Path], out: str | Path) -> list[tuple
     from reports.findings.cases import Cases, read_cases
     from reports.findings.claims import CLAIMS
     from reports.findings.page import figures, find, render
+    from reports.findings.rules import read_notes
 
     page = Path(out)
     if page.suffix != ".md":
@@ -50,7 +54,7 @@ def write_findings(ledgers: Sequence[str | Path], out: str | Path) -> list[tuple
         suite, place = places.popitem()
         hint = did_you_mean(suite, known)
         raise InputError(f"{place}: no claim is read from a suite {suite!r}{hint}; known: {', '.join(known)}")
-    found = find(cases, places)
+    found = find(cases, places, read_notes(notes))
     folder = page.with_suffix("")
     try:
         if folder.is_dir():

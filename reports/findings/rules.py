@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from harness.errors import InputError
 
 FILE = Path(__file__).with_name("rules.md")
 
@@ -41,6 +44,40 @@ def read_rules() -> dict[int, Rule]:
         claim, source = (" ".join((text or "").split()) for text in match.groups())
         found[int(number)] = Rule(int(number), title, claim, source, body.strip()[match.end() :].strip())
     return found
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What somebody saw in the runs beside what the rules declare, by hand.
+
+    Attributes:
+        texts: By the number of the claim, in markdown.
+        options: How a command names the file; nothing where there is none.
+    """
+
+    texts: Mapping[int, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+def read_notes(file: Path | None) -> Notes:
+    """Read notes: a file in markdown with a heading ``## NUMBER. TITLE`` for every claim that it has something on.
+
+    Raises:
+        InputError: It cannot be read, or a number is no claim's.
+    """
+    if file is None:
+        return Notes()
+    try:
+        parts = _HEAD.split(file.read_text(encoding="utf-8"))[1:]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--notes {file}: cannot be read ({error})") from error
+    texts = {int(number): body.strip() for number, body in zip(parts[::3], parts[2::3], strict=True)}
+    unknown = sorted(set(texts) - set(read_rules()))
+    if unknown:
+        raise InputError(
+            f"--notes {file}: expected the numbers of claims, 1 to {len(read_rules())}, found {unknown[0]}"
+        )
+    return Notes(texts, ("--notes", file.as_posix()))
 
 
 def departures(text: str) -> list[str]:

@@ -79,7 +79,7 @@ def _pictures(cases: Cases, groups: Sequence[Group], bssn: dict[str, str]) -> tu
         if group.protocol.better == "lower"
     }
     return medians_over_steps(
-        f"{cases.suite}-late", panels, ylabel="Frechet distance over the best so far", log=True, bounds=(1.3,),
+        f"{cases.suite}-late", panels, ylabel="Frechet distance over the best so far", bounds=(1.3,),
         spoken="Quality over the best so far, through training: the median over seeds and every seed",
     )  # fmt: skip
 

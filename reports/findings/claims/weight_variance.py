@@ -67,7 +67,7 @@ def _picture(cases: Cases, title: str) -> tuple[Picture, ...]:
         for layer in layers
     }
     return medians_over_steps(
-        f"{cases.suite}-variance", panels, ylabel="variance × max(m, n)", log=True, bounds=(*NEAR, 1.0),
+        f"{cases.suite}-variance", panels, ylabel="variance × max(m, n)", bounds=(*NEAR, 1.0),
         spoken=f"Weight variances times max(m, n) over training in {title}, by layer: the median over seeds and every seed",
     )  # fmt: skip
 
