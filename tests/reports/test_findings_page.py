@@ -13,7 +13,7 @@ from harness.suite import load_suite, shipped_suites
 from reports.findings import write_findings
 from reports.findings.page import find, render
 from reports.findings.reading import Reading
-from reports.findings.rules import departures, read_rules
+from reports.findings.rules import departures, read_notes, read_rules
 from tests.support.found import cases
 
 ROOT = Path(__file__).parents[2]
@@ -116,18 +116,37 @@ def test_nothing_names_a_suite_s_text_as_markup():
             assert line.endswith("|")
 
 
+def test_what_was_not_declared_is_told_apart(tmp_path):
+    file = tmp_path / "notes.md"
+    file.write_text("# Notes\n\n## 3. The strict norm\n\nIt was slower.\n")
+    found = find({"bssn-small": cases("bssn-small", plain)}, {"bssn-small": "r"}, read_notes(file))
+    text = render(found, folder="f", docs=".", out="f.md")
+    section = text.split("\n## 3. ")[1].split("\n## ")[0]
+    assert "**Not declared**, seen afterwards and judged by no rule: It was slower." in section
+    assert text.count("Not declared") == 1
+    assert f"--notes {file.as_posix()} --out f.md" in text
+
+
+def test_a_note_on_no_claim_is_refused(tmp_path):
+    (tmp_path / "notes.md").write_text("## 9. Nothing\n\nText.\n")
+    with pytest.raises(InputError, match="expected the numbers of claims, 1 to 8, found 9"):
+        read_notes(tmp_path / "notes.md")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_notes(tmp_path / "absent.md")
+
+
 # --- from real ledgers
 
 
 def test_the_committed_page_is_what_its_ledgers_make(tmp_path, monkeypatch):
     assert LEDGERS, "the ledgers of the small suites stand in docs/leaderboards"
     monkeypatch.chdir(ROOT)
-    said = re.search(r"ganbench findings (.+) --out docs/findings.md", PAGE.read_text())
+    said = re.search(r"ganbench findings (.+) --notes (\S+) --out docs/findings.md", PAGE.read_text())
     assert said is not None
     places = said[1].split()
     assert [ROOT / place for place in places] == LEDGERS
     (tmp_path / "docs").mkdir()
-    verdicts = write_findings(places, tmp_path / "docs" / "findings.md")
+    verdicts = write_findings(places, tmp_path / "docs" / "findings.md", Path(said[2]))
     made = (tmp_path / "docs" / "findings.md").read_text()
     # The page names itself, and its way to the other documents, as the command does.
     made = re.sub(r"--out \S+", "--out docs/findings.md", made)
