@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,8 @@ class Effect:
         size: How many pairs or trials it is of.
         unit: What these are: ``pairs``, ``trials``, ``pairs that differ``, ``cells``.
         p: Of its test against no effect; None where it has none.
-        needed: About how many of them it would take, if all went on as it came; infinite or nan where unknown.
+        needed: About how many pairs would separate two rates, if all went on as it came; infinite or nan where unknown.
+        grown: The effect of so many times the trials, all of which came as these did; None where it was drawn at random.
     """
 
     value: float
@@ -44,13 +45,17 @@ class Effect:
     unit: str
     p: float | None = None
     needed: float = math.nan
+    grown: Callable[[int], Effect] | None = field(default=None, compare=False, repr=False)
 
 
 def rate(failed: int, trials: int) -> Effect:
     """Return a share of trials."""
     if not trials:
         return Effect(math.nan, 0.0, 1.0, 0, "trials")
-    return Effect(failed / trials, *clopper_pearson(failed, trials), trials, "trials")
+    low, high = clopper_pearson(failed, trials)
+    return Effect(
+        failed / trials, low, high, trials, "trials", grown=lambda times: rate(times * failed, times * trials)
+    )
 
 
 def rates_in_pairs(first: Sequence[bool], second: Sequence[bool]) -> Effect:
@@ -59,7 +64,8 @@ def rates_in_pairs(first: Sequence[bool], second: Sequence[bool]) -> Effect:
     only_first, only_second = int((a & ~b).sum()), int((~a & b).sum())
     found = risk_difference(int((a & b).sum()), only_first, only_second, int((~a & ~b).sum()))
     needed = float(pairs_needed(only_first, only_second, len(a))) if len(a) else math.inf
-    return Effect(found.value, found.low, found.high, len(a), "pairs", mcnemar(only_first, only_second), needed)
+    return Effect(found.value, found.low, found.high, len(a), "pairs", mcnemar(only_first, only_second), needed,
+                  lambda times: rates_in_pairs([*first] * times, [*second] * times))  # fmt: skip
 
 
 def larger_in_pairs(first: Sequence[float], second: Sequence[float]) -> Effect:
@@ -69,9 +75,9 @@ def larger_in_pairs(first: Sequence[float], second: Sequence[float]) -> Effect:
     if not differ:
         return Effect(math.nan, 0.0, 1.0, 0, "pairs that differ", 1.0, math.inf)
     needed = float(pairs_needed(more, differ - more, differ))
-    return Effect(
-        more / differ, *clopper_pearson(more, differ), differ, "pairs that differ", mcnemar(more, differ - more), needed
-    )
+    low, high = clopper_pearson(more, differ)
+    return Effect(more / differ, low, high, differ, "pairs that differ", mcnemar(more, differ - more), needed,
+                  lambda times: larger_in_pairs([*first] * times, [*second] * times))  # fmt: skip
 
 
 def ratio_in_pairs(first: Sequence[float], second: Sequence[float]) -> Effect:
@@ -93,14 +99,16 @@ def ratio_in_pairs(first: Sequence[float], second: Sequence[float]) -> Effect:
     below, above = int((ratios < 1).sum()), int((ratios > 1).sum())
     middle = (ratios[(count - 1) // 2], ratios[count // 2])
     median = math.inf if math.isinf(middle[1]) else float(np.mean(middle))
-    return Effect(median, float(low), float(high), count, "pairs", mcnemar(below, above))
+    return Effect(median, float(low), float(high), count, "pairs", mcnemar(below, above),
+                  grown=lambda times: ratio_in_pairs([*first] * times, [*second] * times))  # fmt: skip
 
 
 def rates_apart(first: Sequence[bool], second: Sequence[bool]) -> Effect:
     """Return how much more often the first of two happened that share nothing: Boschloo's test, Newcombe's interval."""
     counts = sum(first), len(first), sum(second), len(second)
     found = rate_difference(*counts)
-    return Effect(found.value, found.low, found.high, len(first) + len(second), "trials", boschloo(*counts))
+    return Effect(found.value, found.low, found.high, len(first) + len(second), "trials", boschloo(*counts),
+                  grown=lambda times: rates_apart([*first] * times, [*second] * times))  # fmt: skip
 
 
 def chance_larger(strata: Sequence[Stratum], random: np.random.Generator) -> Effect:

@@ -16,7 +16,7 @@ from reports.findings.cases import Cases
 from reports.findings.claim import Claim, Finding, Table
 from reports.findings.claims import CLAIMS
 from reports.findings.costs import cost_of, cost_of_suite
-from reports.findings.reading import Answer, Part, Reading
+from reports.findings.reading import Answer, Part, Reading, times_the_seeds
 from reports.findings.rules import Notes, Rule, departures, read_rules
 
 SMALL = "-small"
@@ -112,8 +112,8 @@ def _summary(found: Found) -> str:
         rule = found.rules[claim.number]
         small = [suite for suite in claim.suites if suite.endswith(SMALL)]
         full = [suite for suite in claim.suites if not suite.endswith(SMALL)]
-        link = f"[{rule.number}. {rule.title}](#{_anchor(rule)})"
-        rows.append((link, _said(found, claim, small), _said(found, claim, full)))
+        said = f"[{rule.number}](#{_anchor(rule)}). {rule.claim}"
+        rows.append((said, _said(found, claim, small), _said(found, claim, full)))
     return _markdown(("claim", "on toys and digits", "by the paper's protocol"), rows)
 
 
@@ -212,13 +212,10 @@ def _more(answer: Answer, suite: str, seeds: int) -> list[str]:
         return [f"{_about(answer)}a setting in which the failure happens without the technique"]
     if answer.reading is not Reading.NOT_ENOUGH:
         return []
-    open_parts = [part for part, _, reading in answer.parts if reading is Reading.NOT_ENOUGH]
-    needed = [part.effect.needed / part.effect.size for part in open_parts if part.effect.size]
-    if not needed or any(not math.isfinite(factor) for factor in needed):
+    times = times_the_seeds(answer)
+    if times is None:
         return [f"{_about(answer)}more seeds of `{suite}` than can be foretold from these"]
-    wanted = math.ceil(seeds * max(needed))
-    if wanted <= seeds:  # it is there, but nearer to its threshold than the interval is wide
-        return [f"{_about(answer)}many times the seeds of `{suite}`, as the effect is near its threshold"]
+    wanted = math.ceil(seeds * times)
     return [f"{_about(answer)}about {wanted} seeds if all went on as it came: `ganbench run {suite} --seeds {wanted}`"]
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from reports.findings.effects import Effect
 from reports.statistics import ALPHA, holm
+
+MOST_TIMES = 64
+"""More than so many times the seeds are not looked for."""
 
 
 class Reading(Enum):
@@ -100,6 +103,41 @@ def answer(parts: Sequence[Part | Either], about: str = "", together: Sequence[f
         for part in parts
     ]
     return Answer(about, _all(sides), tuple((part, p, said[id(part)]) for part, p in read))
+
+
+def times_the_seeds(found: Answer, most: int = MOST_TIMES) -> float | None:
+    """Return how many times the seeds would settle an open question, if all went on as it came.
+
+    Args:
+        found: The answer that they left open.
+        most: More than so many times is as good as never.
+
+    Returns:
+        The factor; None where it cannot be foretold.
+    """
+    parts = [part for part, _, _ in found.parts]
+    growing = [part.effect.grown for part in parts if part.effect.grown is not None]
+    if len(growing) < len(parts):
+        return None
+    for times in range(2, most + 1):
+        many = [
+            replace(part, effect=_like(part.effect, grown(times))) for part, grown in zip(parts, growing, strict=True)
+        ]
+        reading = answer(many).reading
+        if reading is Reading.REPRODUCED:  # to be found again with some certainty takes more than to be there
+            return max(
+                times,
+                *(part.effect.needed / part.effect.size for part in parts if math.isfinite(part.effect.needed)),
+                0.0,
+            )
+        if reading is Reading.NOT_REPRODUCED:
+            return float(times)
+    return None
+
+
+def _like(effect: Effect, more: Effect) -> Effect:
+    """Return an effect of more trials, without a test where the one of fewer is read without."""
+    return more if effect.p is not None else replace(more, p=None)
 
 
 def _all(readings: Sequence[Reading]) -> Reading:
