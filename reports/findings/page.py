@@ -158,7 +158,9 @@ def _section(found: Found, claim: Claim, folder: str) -> str:
     parts.append(_settle(found, claim, there))
     parts.append(_folded("The measure and the rule, as committed before the runs", rule.text))
     noted = [(suite, departures(_text(found, suite))) for suite in (*there, *_unrun(claim, there))]
-    listed = [f"`{suite}`:\n\n" + "\n".join(f"* {note}" for note in notes) for suite, notes in noted if notes]
+    listed = [
+        f"`{suite}`:\n\n" + "\n".join(f"* {f.markdown(note)}" for note in notes) for suite, notes in noted if notes
+    ]
     parts.append(_folded("Departures from the published protocol", "\n\n".join(listed)))
     return "\n\n".join(parts)
 
@@ -177,7 +179,7 @@ def _reading(found: Found, claim: Claim, suite: str, folder: str) -> list[str]:
     if rows:
         parts.append(_markdown(("what", "effect", "95 % interval", "p", "asked", "of", "by itself"), rows))
     parts += finding.told
-    parts += [f"![{picture.spoken}]({folder}/{picture.name}.svg)" for picture in finding.pictures]
+    parts += [f"![{f.markdown(picture.spoken)}]({folder}/{picture.name}.svg)" for picture in finding.pictures]
     parts += [_folded(table.words, _table(table)) for table in finding.tables]
     return parts
 
@@ -222,8 +224,8 @@ def _more(answer: Answer, suite: str, seeds: int) -> list[str]:
 def _costs(found: Found) -> str:
     """Return what the runs cost, and how large the suites are that were not run."""
     ran = [
-        (f"`{suite}`", f"{cost.trials:,}", f"{cost.failed:,}", f"{cost.generator:,}", f"{cost.discriminator:,}",
-         duration(cost.wall), duration(cost.computing), ", ".join(cost.devices))
+        (f.code(suite), f"{cost.trials:,}", f"{cost.failed:,}", f"{cost.generator:,}", f"{cost.discriminator:,}",
+         duration(cost.wall), duration(cost.computing), f.markdown(", ".join(cost.devices)))
         for suite, cost in ((suite, cost_of(cases)) for suite, cases in found.cases.items())
     ]  # fmt: skip
     sizes = {name: cost_of_suite(suite) for name, suite in found.unrun.items()}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reports.figures import Picture
 from reports.figures.canvas import SOFT, TEXT, colour, label
 from reports.figures.chart import spreads
+from reports.findings.measures import goodness
 from reports.formatting import tick
 
 if TYPE_CHECKING:
@@ -114,8 +115,6 @@ def over_scales(
 
 def scale_points(cases: Cases, group: Group, labels: Mapping[float, str]) -> dict[float, tuple[float, float]]:
     """Return median quality, failures being worst, and the share of failures, by scale."""
-    from reports.findings.measures import goodness
-
     sign = 1 if group.protocol.better == "higher" else -1
     cells = {scale: cases.cell(group, name) for scale, name in labels.items()}
     return {

@@ -124,14 +124,11 @@ def times_the_seeds(found: Answer, most: int = MOST_TIMES) -> float | None:
             replace(part, effect=_like(part.effect, grown(times))) for part, grown in zip(parts, growing, strict=True)
         ]
         reading = answer(many).reading
-        if reading is Reading.REPRODUCED:  # to be found again with some certainty takes more than to be there
-            return max(
-                times,
-                *(part.effect.needed / part.effect.size for part in parts if math.isfinite(part.effect.needed)),
-                0.0,
-            )
         if reading is Reading.NOT_REPRODUCED:
             return float(times)
+        if reading is Reading.REPRODUCED:  # to be found with some certainty takes more than to be there
+            separating = [part.effect.needed / part.effect.size for part in parts if math.isfinite(part.effect.needed)]
+            return max([times, *separating])
     return None
 
 

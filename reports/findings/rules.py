@@ -92,7 +92,7 @@ def departures(text: str) -> list[str]:
         before, marked, note = line.partition("# departure:")
         if marked:
             key = before.strip().lstrip("- ")
-            found.append([f"`{key}`: {note.strip()}" if key else note.strip()])
+            found.append([f"{key}: {note.strip()}" if key else note.strip()])
             running = not key
         elif running and re.match(r"# [^A-Z#]", line):
             found[-1].append(line[2:].strip())

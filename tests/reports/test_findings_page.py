@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from reports.findings import write_findings
 from reports.findings.page import find, render
 from reports.findings.reading import Reading
 from reports.findings.rules import departures, read_notes, read_rules
+from reports.formatting import markdown
 from tests.support.found import cases
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +73,7 @@ def test_departures_stand_beside_the_verdict_for_the_suite_that_ran_and_the_pape
     for suite in ("weight-norm-small", "weight-norm"):
         notes = departures(load_suite(suite).text)
         assert notes
-        assert all(f"* {note}" in section for note in notes)
+        assert all(f"* {markdown(note)}" in section for note in notes)
 
 
 @pytest.mark.parametrize("suite", [name for name in shipped_suites() if name.removesuffix("-small") in
@@ -111,12 +113,18 @@ def test_costs_are_those_of_the_trials(page):
     assert row == f"| `bssn-small` | 384 | 0 | {generator:,} | {discriminator:,} | 7 min | 5.3 h | cpu |"
 
 
-def test_nothing_names_a_suite_s_text_as_markup():
-    """Labels come from suites; one with a pipe must stay in its cell."""
-    found = find({"bssn-small": cases("bssn-small", plain)}, {"bssn-small": "results/a|b"})
-    for line in render(found, folder="f", docs=".", out="f.md").splitlines():
-        if line.startswith("|"):
-            assert line.endswith("|")
+def test_text_from_a_ledger_is_no_markup():
+    made = cases("bssn-small", plain)
+    groups = tuple(replace(group, title=f"{group.title} | <script>") for group in made.groups)
+    moved = {group.title.split(" | ")[0]: group for group in groups}
+    plan = made.plan | {"text": "# departure: <img src=x> [a](http://b)\n" + made.plan["text"]}
+    those = tuple(replace(case, group=moved[case.group.title]) for case in made.cases)
+    found = find({"bssn-small": replace(made, plan=plan, groups=groups, cases=those)}, {"bssn-small": "r"})
+    page = render(found, folder="f", docs=".", out="f.md")
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "](http://b)" not in page
+    assert "&lt;script&gt;" in page
 
 
 def test_what_was_not_declared_is_told_apart(tmp_path):

@@ -27,7 +27,7 @@ LONG = "g2_d2_long"
 
 def read(cases: Cases) -> Finding:
     """Apply the rule."""
-    groups = [group for group in cases.both(USUAL, AT_ONE) if LONG in (group.setting, *_settings(cases, group))]
+    groups = [group for group in cases.both(USUAL, AT_ONE) if _lasts(cases, group)]
     bssn = {group.title: SCALED if SCALED in group.cells else AT_ONE for group in groups}
     lacking = missing(cases, (USUAL, *sorted(set(bssn.values()))), groups)
     if lacking:
@@ -50,9 +50,9 @@ def read(cases: Cases) -> Finding:
     return Finding((answer(parts),), (table,), pictures=_pictures(cases, groups, bssn))
 
 
-def _settings(cases: Cases, group: Group) -> tuple[str, ...]:
-    """Return the mark of a long setting for every group of CIFAR-10 in the paper's protocol: all of them last."""
-    return (LONG,) if cases.suite == "bssn" and group.dataset.startswith("cifar10") else ()
+def _lasts(cases: Cases, group: Group) -> bool:
+    """Return whether a setting is long enough: every one of CIFAR-10 in the paper's protocol, one in the small form."""
+    return group.setting == LONG if cases.suite.endswith("-small") else group.dataset.startswith("cifar10")
 
 
 def _late(cases: Sequence[Case]) -> list[bool]:
