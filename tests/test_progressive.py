@@ -50,6 +50,22 @@ def test_every_step_belongs_to_one_phase_and_the_last_is_of_full_side_and_steady
     assert (phases[-1].level, phases[-1].fading) == (2, False)
 
 
+def test_what_does_not_grow_is_the_grown_network_from_the_first_step():
+    still = SMALL.model_copy(update={"grows": False})
+    assert still.phases(SHAPE, 50) == (Phase(1, 50, 2, False),)
+    full, grown = still.phases(SHAPE, 50)[0], SMALL.phases(SHAPE, 50)[-1]
+    real = torch.rand(4, *SHAPE, generator=generator())
+    assert torch.equal(still.shown(real, full, None), real)
+    for made, wanted in zip(build_networks(still, NONE, NONE, SHAPE, full), build_networks(SMALL, NONE, NONE, SHAPE, grown),
+                            strict=True):  # fmt: skip
+        assert made.layers == wanted.layers
+    cell = a_cell(
+        IMAGES | {"architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4, "grows": False}}
+    )
+    grows = replace(cell, architecture=cell.architecture.model_copy(update={"grows": True}))
+    assert cell.id != grows.id
+
+
 def test_fading_rises_in_a_straight_line_from_zero_and_only_in_fading_phases():
     shares = [float(Phase(11, 14, 1, True).fade(now)) for now in range(11, 15)]
     assert shares == [0, 0.25, 0.5, 0.75]

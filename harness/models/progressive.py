@@ -46,6 +46,9 @@ class Progressive(ImageArchitecture):
     generator_normalizer: str = "equalized_learning_rate"
     base: int = Field(1024, ge=2, le=65536, description="channels at stage 0, halved by every stage")
     widest: int = Field(128, ge=1, le=4096, description="channels at most")
+    grows: bool = Field(
+        True, description="whether it grows; otherwise the same networks at full side from the first step"
+    )
 
     def fits(self, side: int) -> bool:
         """Accept powers of two from 8."""
@@ -56,8 +59,13 @@ class Progressive(ImageArchitecture):
         return f"a power of two from {2 * SMALLEST}"
 
     def phases(self, sample_shape: tuple[int, ...], steps: int) -> tuple[Phase, ...]:
-        """Return phases of equal length: level 0, then fading and steady for each; too few steps leave out the first."""
+        """Return phases of equal length: level 0, then fading and steady for each; too few steps leave out the first.
+
+        One that does not grow has a single phase, of full side: the control that tells growing from the networks.
+        """
         levels = (sample_shape[1] // SMALLEST).bit_length() - 1
+        if not self.grows:
+            return (Phase(1, steps, levels),)
         stretches = [(0, False)] + [(level, fading) for level in range(1, levels + 1) for fading in (True, False)]
         ends = [steps * index // len(stretches) for index in range(len(stretches) + 1)]
         return tuple(

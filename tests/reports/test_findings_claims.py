@@ -268,7 +268,8 @@ def _techniques(**who: tuple[str, ...]) -> dict[str, Reading]:
     """Read claim 8 where each technique fails as said, and a plain GAN in every way."""
 
     def outcome(group, label, seed):
-        name = "progressive" if group.architecture.startswith("progressive") else label.split("(")[0].split(" ")[0]
+        grows = group.architecture.startswith("progressive") and "grows=False" not in group.architecture
+        name = "progressive" if grows else label.split("(")[0].split(" ")[0]
         plain = ("vanishing_gradient", "mode_collapse")
         modes = who.get(name, plain)
         return {"modes": modes, "measures": {"modes": [0] + [5 if "mode_collapse" in modes else 20] * 10}}

@@ -18,7 +18,6 @@ from reports.findings.words import median, share
 PLAIN = "none"
 PENALTY, SPECTRAL, DISCRIMINATION = "gradient_penalty", "spectral_norm", "minibatch_discrimination"
 SATURATING, PUBLISHED = "saturating", "published"
-GROWING, FIXED = "progressive", "dcgan"
 MODES = "modes"
 THRESHOLD = 0.1
 
@@ -75,16 +74,18 @@ def _discrimination(cases: Cases) -> Found:
 
 
 def _growing(cases: Cases) -> Found:
-    groups = [group for group in cases.groups if group.setting == PUBLISHED]
-    side = max((_side(cases, group) for group in groups), default=0)
-    growing, fixed = (
-        [case for group in groups if _side(cases, group) == side and group.architecture.startswith(network)
-         for label in group.cells for case in cases.cell(group, label)]
-        for network in (GROWING, FIXED)
+    """Compare growing with the same networks at full side from the start, at the largest side."""
+    published = {group.title: _spec(cases, group) for group in cases.groups if group.setting == PUBLISHED}
+    side = max((spec["dataset"]["side"] for spec in published.values()), default=0)
+    growing, still = (
+        [case for group in cases.groups if group.title in published for label in group.cells
+         for spec in [published[group.title]] if (spec["dataset"]["side"], spec["architecture"]["grows"]) == (side, grows)
+         for case in cases.cell(group, label)]
+        for grows in (True, False)
     )  # fmt: skip
-    before = [_failed_after_starting(case) for case in fixed]
+    before = [_failed_after_starting(case) for case in still]
     effect = rates_apart(before, [_failed_after_starting(case) for case in growing])
-    words = f"failures but never converged at {side} pixels, dcgan less progressive"
+    words = f"failures but never converged at {side} pixels, without growing less with it"
     return Part(words, effect, THRESHOLD), rate(sum(before), len(before))
 
 
@@ -111,17 +112,17 @@ def _modes(cases: Sequence[Case]) -> list[float]:
     return [value if math.isfinite(value) else -math.inf for value in found]
 
 
-def _side(cases: Cases, group: Group) -> int:
+def _spec(cases: Cases, group: Group) -> dict[str, Any]:
+    """Return the specification of one of a group's cells."""
     identities = set(group.cells.values())
-    spec: dict[str, Any] = next(cell["spec"] for cell in cases.plan["cells"] if cell["id"] in identities)
-    return int(spec["dataset"].get("side") or 0)
+    return next(cell["spec"] for cell in cases.plan["cells"] if cell["id"] in identities)
 
 
 def _table(cases: Cases) -> Table:
     rows = tuple(
         (
             group.dataset,
-            f"{group.architecture.split('(')[0]}, {group.setting}",
+            f"{group.architecture.split('(')[0]}{' (grown)' * ('grows=False' in group.architecture)}, {group.setting}",
             label,
             share(cell),
             share([_vanished(case) for case in cell]),
