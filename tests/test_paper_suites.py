@@ -149,8 +149,8 @@ MEASURED = {
     ("digits", "dcgan(latent=32, width=8)"): (6.0, 25),
     ("stacked_digits", "dcgan(latent=32, width=16)"): (10, 900),
     ("digits(side=32)", "dcgan(latent=32, width=4)"): (18, 57),
-    ("digits(side=16)", "progressive(latent=32, base=128, widest=16)"): (12, 90),  # the mean of its phases
-    ("digits(side=16)", "progressive(latent=32, base=128, widest=16, grows=False)"): (25, 90),
+    ("digits(side=16)", "progressive(latent=32, base=128, widest=16)"): (15, 90),  # the mean of its phases
+    ("digits(side=16)", "progressive(latent=32, base=128, widest=16, grows=False)"): (23, 90),
     ("digits(side=16, held_out=250)", "xiang_li_dcgan(latent=32, width=16)"): (11, 235),
     ("digits(side=16, held_out=250)", "xiang_li_resnet(latent=32, blocks=5, width=0.1)"): (65, 790),
 }
