@@ -45,7 +45,7 @@ def main(results: Path) -> None:
     (target / "ledger" / "parts").mkdir(parents=True)
     for file in (results / PLAN, *sorted((results / "parts").glob("*.parquet"))):
         shutil.copy(file, target / "ledger" / file.relative_to(results))
-    leaderboard(target / "ledger").write(target, pages=False)
+    leaderboard(target / "ledger").write(target)
     description = " ".join(plan["description"].split())
     (target / "README.md").write_text(README.format(suite=plan["suite"], description=description), encoding="utf-8")
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
