@@ -94,7 +94,7 @@ class Cases:
 
     def of(self, normalizer: str, groups: Iterable[Group] | None = None) -> list[Case]:
         """Return a normalizer's trials in some groups, or in all."""
-        return [case for group in groups or self.groups for case in self.cell(group, normalizer)]
+        return [case for group in (self.groups if groups is None else groups) for case in self.cell(group, normalizer)]
 
     def both(self, first: str, second: str) -> list[Group]:
         """Return the groups in which two normalizers are planned."""
@@ -109,10 +109,10 @@ class Cases:
             others = {case.seed: case for case in self.cell(group, second)}
             yield from ((case, others[case.seed]) for case in self.cell(group, first) if case.seed in others)
 
-    def incomplete(self, normalizers: Iterable[str], groups: Iterable[Group] | None = None) -> int:
+    def incomplete(self, normalizers: Iterable[str], groups: Iterable[Group]) -> int:
         """Return of how many cells too few trials are there for a verdict."""
         seeds, labels = int(self.plan["seeds"]), list(normalizers)
-        wanted = [(group, label) for group in groups or self.groups for label in labels if label in group.cells]
+        wanted = [(group, label) for group in groups for label in labels if label in group.cells]
         return sum(len(self.cell(group, label)) < ENOUGH * seeds for group, label in wanted)
 
 

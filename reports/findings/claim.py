@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,17 @@ class Claim:
     read: Callable[[Cases], Finding]
 
 
-def missing(cases: Cases, normalizers: Iterable[str], groups: Iterable[Group]) -> Finding | None:
-    """Return what there is to say where too few trials are there for a verdict; None where they are enough."""
+def missing(cases: Cases, normalizers: Iterable[str], groups: Sequence[Group]) -> Finding | None:
+    """Return what there is to say where too few trials are there for a verdict; None where they are enough.
+
+    Args:
+        cases: The trials.
+        normalizers: Whose cells the rule reads.
+        groups: Where; none where the suite has none of them, as an edited copy of a shipped one may.
+    """
+    if not groups:
+        words = f"This {cases.suite} has none of the cells that the rule reads."
+        return Finding((Answer("", Reading.INCOMPLETE, ()),), told=(words,))
     cells = cases.incomplete(normalizers, groups)
     if not cells:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -318,6 +320,17 @@ def test_every_rule_reads_every_suite_that_it_names(claim, form):
             found = claim.read(cases(suite, outcome))
             assert found.answers
             assert all(part.effect.size for answer_ in found.answers for part, _, _ in answer_.parts), suite
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: str(claim.number))
+def test_a_suite_without_the_cells_of_a_rule_gets_no_verdict(claim):
+    """Somebody's own suite under a shipped one's name."""
+    whole = cases(claim.suites[-1], lambda group, label, seed: _errors(0.1))
+    label = next(iter(whole.groups[0].cells))
+    only = replace(whole.groups[0], cells={"other": whole.groups[0].cells[label]})
+    those = tuple(replace(case, group=only, normalizer="other") for case in whole.cell(whole.groups[0], label))
+    found = claim.read(replace(whole, groups=(only,), cases=those))
+    assert not {Reading.REPRODUCED, Reading.NOT_REPRODUCED} & {answer_.reading for answer_ in found.answers}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: str(claim.number))

@@ -21,7 +21,7 @@ DCGAN, RESIDUAL = "xiang_li_dcgan", "xiang_li_resnet"
 def read(cases: Cases) -> Finding:
     """Apply the rule."""
     errors, failures = _groups(cases, DCGAN, PLAIN), _groups(cases, DCGAN, BATCH)
-    lacking = missing(cases, (STRICT, PLAIN, BATCH), [*errors, *failures])
+    lacking = missing(cases, (STRICT, PLAIN, BATCH), [*errors, *failures] if errors and failures else [])
     if lacking:
         return lacking
     tables = Table(

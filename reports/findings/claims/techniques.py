@@ -66,9 +66,13 @@ def _reduced(cases: Cases, words: str, label: str, groups: Sequence[Group], bad:
 
 
 def _discrimination(cases: Cases) -> Found:
-    label = labels_of(cases, DISCRIMINATION)[0]
-    groups = [group for group in cases.both(PLAIN, label) if _counted(group)]
-    pairs = cases.pairs(label, PLAIN, groups)
+    pairs = [
+        pair
+        for label in labels_of(cases, DISCRIMINATION)
+        for group in cases.both(PLAIN, label)
+        if _counted(group)
+        for pair in cases.pairs(label, PLAIN, [group])
+    ]
     more = larger_in_pairs(_modes([first for first, _ in pairs]), _modes([second for _, second in pairs]))
     return Part("pairs in which it captures more modes than none", more, 0.65, nothing=0.5, form="percent"), None
 
