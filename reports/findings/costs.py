@@ -20,6 +20,7 @@ class Cost:
         discriminator: Updates of discriminators, likewise.
         computing: Seconds of all trials together.
         wall: Seconds in which at least one of them ran.
+        begun: When the first of them was started, in seconds since 1970; 0 where nobody wrote it down.
         devices: On what, the most frequent first.
     """
 
@@ -29,6 +30,7 @@ class Cost:
     discriminator: int
     computing: float = 0.0
     wall: float = 0.0
+    begun: float = 0.0
     devices: tuple[str, ...] = ()
 
 
@@ -42,6 +44,7 @@ def cost_of(cases: Cases) -> Cost:
         generator=sum(int(spec["steps"]) for _, spec in every),
         discriminator=sum(int(spec["steps"]) * int(spec["n_dis"]) for _, spec in every),
         computing=sum(case.seconds for case, _ in every),
+        begun=min((case.started for case, _ in every), default=0.0),
         wall=_covered([(case.started, case.started + case.seconds) for case, _ in every]),
         devices=tuple(device for device, _ in Counter(case.device for case, _ in every if case.device).most_common()),
     )

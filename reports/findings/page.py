@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from posixpath import normpath
 
 from harness.progress import duration
@@ -27,10 +28,12 @@ What the papers behind this project claim, and what runs of its suites say of it
 
     {command}
 
-which recomputes every number, interval and verdict below. The rules were committed before the runs that they judge, as the
-history of [rules.md]({rules}) shows; each is quoted at its claim. A claim is read from two suites: one with the paper's
-protocol, as far as it is known, and a small form on toys and digits of 8x8. **A small form says whether an effect is there
-on digits; it never says whether a paper is right.** Failures are those of definition 2 ([stability.md]({stability})).
+which recomputes every number, interval and verdict below. The rules were committed before the runs that they judge: compare the
+history of [rules.md]({rules}) with the times at the end of this page. Each is quoted at its claim.
+
+A claim is read from two suites: one with the paper's protocol, as far as it is known, and a small form on toys and digits of
+8x8. **A small form says whether an effect is there on digits; it never says whether a paper is right.** Failures are those of
+definition 2 ([stability.md]({stability})).
 
 * *Reproduced*: the effect reaches the threshold, and the interval excludes no effect.
 * *Not reproduced*: the interval excludes the threshold.
@@ -224,8 +227,8 @@ def _more(answer: Answer, suite: str, seeds: int) -> list[str]:
 def _costs(found: Found) -> str:
     """Return what the runs cost, and how large the suites are that were not run."""
     ran = [
-        (f.code(suite), f"{cost.trials:,}", f"{cost.failed:,}", f"{cost.generator:,}", f"{cost.discriminator:,}",
-         duration(cost.wall), duration(cost.computing), f.markdown(", ".join(cost.devices)))
+        (f.code(suite), _begun(cost.begun), f"{cost.trials:,}", f"{cost.failed:,}", f"{cost.generator:,}",
+         f"{cost.discriminator:,}", duration(cost.wall), duration(cost.computing), f.markdown(", ".join(cost.devices)))
         for suite, cost in ((suite, cost_of(cases)) for suite, cases in found.cases.items())
     ]  # fmt: skip
     sizes = {name: cost_of_suite(suite) for name, suite in found.unrun.items()}
@@ -233,20 +236,16 @@ def _costs(found: Found) -> str:
         (f"`{suite}`", f"{cost.trials:,}", f"{cost.generator:,}", f"{cost.discriminator:,}")
         for suite, cost in sizes.items()
     ]
-    head = (
-        "suite",
-        "trials",
-        "failed",
-        "generator updates",
-        "discriminator updates",
-        "wall time",
-        "computing",
-        "device",
-    )
+    size = ("generator updates", "discriminator updates")
+    head = ("suite", "begun (UTC)", "trials", "failed", *size, "wall time", "computing", "device")
     parts = ["## What the runs cost", _markdown(head, ran)]
     if open_:
-        parts += ["Not run:", _markdown(("suite", "trials", "generator updates", "discriminator updates"), open_)]
+        parts += ["Not run:", _markdown(("suite", "trials", *size), open_)]
     return "\n\n".join(parts)
+
+
+def _begun(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}" if seconds else f.NOTHING
 
 
 def _unrun(claim: Claim, there: Sequence[str]) -> list[str]:

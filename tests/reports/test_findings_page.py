@@ -110,7 +110,7 @@ def test_costs_are_those_of_the_trials(page):
     generator, discriminator = (suite.seeds * sum(cell.steps * each for cell in suite.cells for each in [n(cell)])
                                 for n in (lambda cell: 1, lambda cell: cell.n_dis))  # fmt: skip
     # Each made trial takes 50 s, and those of one seed run at the same time.
-    assert row == f"| `bssn-small` | 384 | 0 | {generator:,} | {discriminator:,} | 7 min | 5.3 h | cpu |"
+    assert row == f"| `bssn-small` | – | 384 | 0 | {generator:,} | {discriminator:,} | 7 min | 5.3 h | cpu |"
 
 
 def test_text_from_a_ledger_is_no_markup():
