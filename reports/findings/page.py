@@ -28,12 +28,12 @@ What the papers behind this project claim, and what runs of its suites say of it
 
     {command}
 
-which recomputes every number, interval and verdict below. The rules were committed before the runs that they judge: compare the
-history of [rules.md]({rules}) with the times at the end of this page. Each is quoted at its claim.
+which recomputes every number, interval and verdict below. The rules were committed before the runs that they judge: the
+history of [rules.md]({rules}) can be compared with the times at the end of this page. Each is quoted at its claim.
 
-A claim is read from two suites: one with the paper's protocol, as far as it is known, and a small form on toys and digits of
-8x8. **A small form says whether an effect is there on digits; it never says whether a paper is right.** Failures are those of
-definition 2 ([stability.md]({stability})).
+A claim is read from two suites: one with the paper's protocol, as far as it is known, and a small form on toys and digits
+of 8x8. **A small form says whether an effect is there on digits; it never says whether a paper is right.** Failures are
+those of definition 2 ([stability.md]({stability})).
 
 * *Reproduced*: the effect reaches the threshold, and the interval excludes no effect.
 * *Not reproduced*: the interval excludes the threshold.
@@ -245,7 +245,7 @@ def _costs(found: Found) -> str:
 
 
 def _begun(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}" if seconds else f.NOTHING
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}" if seconds else f.NOTHING
 
 
 def _unrun(claim: Claim, there: Sequence[str]) -> list[str]:
