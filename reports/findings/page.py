@@ -142,7 +142,7 @@ def _headline(answer: Answer) -> str:
     said = f"**{answer.reading.value}**"
     decisive = next((part for part, _, reading in answer.parts if reading is answer.reading), None)
     part = decisive or next((part for part, _, _ in answer.parts), None)
-    return f"{said} ({_effect(part)})" if part is not None else said
+    return f"{said} ({part.what}: {_effect(part)})" if part is not None else said
 
 
 def _effect(part: Part) -> str:
