@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -76,11 +76,6 @@ class Cases:
         """The suite's name."""
         return str(self.plan["suite"])
 
-    @property
-    def planned(self) -> int:
-        """Planned trials."""
-        return int(self.plan["seeds"]) * len(self.plan["cells"])
-
     @cached_property
     def _cells(self) -> dict[tuple[str, str], list[Case]]:
         found: dict[tuple[str, str], list[Case]] = {}
@@ -100,14 +95,13 @@ class Cases:
         """Return the groups in which two normalizers are planned."""
         return [group for group in self.groups if first in group.cells and second in group.cells]
 
-    def pairs(self, first: str, second: str, groups: Iterable[Group] | None = None) -> list[Pair]:
-        """Return the pairs of two normalizers in some groups, or in all."""
-        return list(self._pairs(first, second, self.groups if groups is None else groups))
-
-    def _pairs(self, first: str, second: str, groups: Iterable[Group]) -> Iterator[Pair]:
+    def pairs(self, first: str, second: str, groups: Iterable[Group]) -> list[Pair]:
+        """Return the pairs of two normalizers in some groups."""
+        found: list[Pair] = []
         for group in groups:
             others = {case.seed: case for case in self.cell(group, second)}
-            yield from ((case, others[case.seed]) for case in self.cell(group, first) if case.seed in others)
+            found += [(case, others[case.seed]) for case in self.cell(group, first) if case.seed in others]
+        return found
 
     def incomplete(self, normalizers: Iterable[str], groups: Iterable[Group]) -> int:
         """Return of how many cells too few trials are there for a verdict."""

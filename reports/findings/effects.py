@@ -204,7 +204,7 @@ def _spearman(a: Numbers, b: Numbers) -> Numbers:
 
 def _ranks(values: Numbers) -> Numbers:
     """Return ranks along the last axis, their mean taken off; equal values share the mean of theirs."""
-    above = (values[..., :, None] > values[..., None, :]).sum(axis=-1)
-    equal = (values[..., :, None] == values[..., None, :]).sum(axis=-1)
-    ranks = above + equal / 2
+    from scipy.stats import rankdata
+
+    ranks = rankdata(values, axis=-1)
     return np.asarray(ranks - ranks.mean(axis=-1, keepdims=True))

@@ -174,8 +174,8 @@ def _reading(found: Found, claim: Claim, suite: str, folder: str) -> list[str]:
     for answer in finding.answers:
         parts.append(f"{_about(answer)}**{answer.reading.value}**.")
     rows = [
-        (part.what, _value(part), words.interval(part.effect, part.form), words.p_value(p), words.asked(part),
-         f"{part.effect.size} {part.effect.unit}", reading.value)
+        (part.what, words.value(part.effect.value, part.form), words.interval(part.effect, part.form), words.p_value(p),
+         words.asked(part), f"{part.effect.size} {part.effect.unit}", reading.value)
         for answer in finding.answers
         for part, p, reading in answer.parts
     ]  # fmt: skip
@@ -185,10 +185,6 @@ def _reading(found: Found, claim: Claim, suite: str, folder: str) -> list[str]:
     parts += [f"![{f.markdown(picture.spoken)}]({folder}/{picture.name}.svg)" for picture in finding.pictures]
     parts += [_folded(table.words, _table(table)) for table in finding.tables]
     return parts
-
-
-def _value(part: Part) -> str:
-    return words.value(part.effect.value, part.form)
 
 
 def _settle(found: Found, claim: Claim, there: Sequence[str]) -> str:

@@ -77,12 +77,13 @@ def scales_of(cases: Cases, name: str, at_one: str, group: Group) -> dict[float,
 
 def best_scale(cases: Cases, group: Group, labels: dict[float, str], half: int) -> float:
     """Return the scale with the best mean rank of quality over the seeds of one half (0: the even ones)."""
+    from scipy.stats import rankdata
+
     scales = list(labels)
     good = [{case.seed: goodness(case) for case in cases.cell(group, labels[scale])} for scale in scales]
     seeds = [seed for seed in set.intersection(*map(set, good)) if seed % 2 == half]
     table = np.array([[one[seed] for seed in seeds] for one in good])
-    above = (table[:, None] < table[None]).sum(axis=1) + (table[:, None] == table[None]).sum(axis=1) / 2
-    means = above.mean(axis=1) if seeds else np.zeros(len(scales))
+    means = rankdata(-table, axis=0).mean(axis=1) if seeds else np.zeros(len(scales))
     return min(zip(means.round(9).tolist(), (abs(scale - 1) for scale in scales), scales, strict=True))[2]
 
 
