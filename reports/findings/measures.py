@@ -8,6 +8,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stability.definition import Reference
+from harness.stability.detectors.gradients import smoothed_norm
 from harness.trace import Column, Trace
 from reports.findings.cases import Case
 
@@ -24,10 +26,7 @@ DRIFT = 2.0
 """From this factor on a variance has drifted."""
 
 SETTLED = 0.02
-"""The share of the budget after which variances and gradients are looked at; the gradient's reference ends there."""
-
-REFERENCE_FROM = 0.005
-WINDOW = 0.02
+"""The share of the budget after which variances are looked at."""
 
 
 def goodness(case: Case) -> float:
@@ -96,25 +95,20 @@ def variance_drifts(trace: Trace) -> bool:
     return any(not math.isfinite(factor) or factor > DRIFT or factor < 1 / DRIFT for factor in moved)
 
 
-def gradient_excursion(trace: Trace) -> float:
+def gradient_excursion(trace: Trace, limits: Reference) -> float:
     """Return how far the discriminator's gradient norm went from its reference, up or down, in tenfolds.
 
-    A median over the trailing 2 % of the budget is compared with the median between 0.5 % and 2 % of it, as the detectors
-    of definition 2 do.
+    Args:
+        trace: What the trial logged.
+        limits: A detector's window and stretch of reference; what is compared is what it looks at.
 
     Returns:
         At least 0; infinite where the norm is not finite; nan where there is no reference.
     """
-    column = trace.scalars.get("d_grad_norm", np.empty(0))
-    early = (trace.steps >= REFERENCE_FROM * trace.budget) & (trace.steps <= SETTLED * trace.budget)
-    if len(column) != len(trace.steps) or not early.any():
+    found = smoothed_norm(trace, "d_grad_norm", limits)
+    if found is None:
         return math.nan
-    reference = float(np.median(column[early]))
-    after = np.flatnonzero(trace.steps > SETTLED * trace.budget)
-    if not math.isfinite(reference) or reference <= 0 or not len(after):
-        return math.nan
-    width = min(max(1, round(WINDOW * len(trace.steps) * trace.budget / trace.steps[-1])), int(after[0]) + 1)
-    smoothed = np.median(np.lib.stride_tricks.sliding_window_view(column, width)[after - width + 1], axis=1)
+    _, values, reference = found
     with np.errstate(divide="ignore", invalid="ignore"):
-        tenfolds = np.abs(np.log10(smoothed / reference))
+        tenfolds = np.abs(np.log10(values / reference))
     return float(np.max(np.where(np.isnan(tenfolds), np.inf, tenfolds)))

@@ -36,7 +36,7 @@ def diverged(trace: Trace, definition: Definition) -> Look:
 def exploding_gradient(trace: Trace, definition: Definition) -> Look:
     """Find a discriminator gradient, or a singular value, that grew by orders of magnitude."""
     limits = definition.exploding_gradient
-    smoothed = _smoothed(trace, "d_grad_norm", limits)
+    smoothed = smoothed_norm(trace, "d_grad_norm", limits)
     if smoothed is not None:
         steps, values, reference = smoothed
         limit = min(limits.factor * reference, limits.absolute)
@@ -62,7 +62,7 @@ def vanishing_gradient(trace: Trace, definition: Definition) -> Look:
     no generator could learn from it.
     """
     limits = definition.vanishing_gradient
-    smoothed = _smoothed(trace, "g_grad_norm", limits)
+    smoothed = smoothed_norm(trace, "g_grad_norm", limits)
     if smoothed is not None:
         steps, values, reference = smoothed
         if limits.reference_first:
@@ -111,7 +111,7 @@ def _points_per_budget(trace: Trace) -> float:
     return len(trace.steps) * trace.budget / trace.steps[-1] if len(trace.steps) else 0.0
 
 
-def _smoothed(trace: Trace, name: str, limits: Reference) -> tuple[Column, Column, float] | None:
+def smoothed_norm(trace: Trace, name: str, limits: Reference) -> tuple[Column, Column, float] | None:
     """Return steps, trailing median and reference of a gradient norm, from the reference's end on; None if unusable."""
     column = trace.scalars.get(name)
     if column is None or not len(column):
@@ -121,7 +121,10 @@ def _smoothed(trace: Trace, name: str, limits: Reference) -> tuple[Column, Colum
     if not len(finite):
         return None
     width = max(1, round(limits.window * _points_per_budget(trace)))
-    values = np.array([np.median(column[max(0, end - width) : end]) for end in range(1, len(column) + 1)])
+    values = np.array([np.median(column[:end]) for end in range(1, min(width, len(column) + 1))])
+    if width <= len(column):
+        whole = np.lib.stride_tricks.sliding_window_view(column, width)
+        values = np.append(values, np.median(whole, axis=1))
     after = trace.steps > limits.reference_to * trace.budget
     reference = float(np.median(finite))
     if not after.any() or reference <= 0:

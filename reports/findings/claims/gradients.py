@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.findings.cases import Case, Cases
+from harness.stability import load_definition
+from harness.stability.definition import Reference
+from reports.findings.cases import DEFINITION, Case, Cases
 from reports.findings.claim import Claim, Finding, Table, measured, missing
 from reports.findings.effects import Stratum, correlation, mean_correlation
 from reports.findings.measures import goodness, gradient_excursion
@@ -25,8 +27,11 @@ def read(cases: Cases) -> Finding:
     lacking = missing(cases, labels, cases.groups)
     if lacking:
         return lacking
+    limits = load_definition(DEFINITION).exploding_gradient
     strata = {
-        (group.title, label): _stratum(cases.cell(group, label)) for group in cases.groups for label in group.cells
+        (group.title, label): _stratum(cases.cell(group, label), limits)
+        for group in cases.groups
+        for label in group.cells
     }
     effect = correlation([*strata.values()], suite_generator(str(cases.plan["hash"]), "findings: gradients"))
     words = "correlation of the gradient's distance with bad quality, over the seeds of a cell"
@@ -46,8 +51,8 @@ def read(cases: Cases) -> Finding:
     return Finding((answer((part,)),), (table,), (told,))
 
 
-def _stratum(cell: list[Case]) -> Stratum:
-    far = np.array(measured(cell, gradient_excursion, math.nan))
+def _stratum(cell: list[Case], limits: Reference) -> Stratum:
+    far = np.array(measured(cell, lambda trace: gradient_excursion(trace, limits), math.nan))
     bad = np.array([-goodness(case) for case in cell])
     seen = ~np.isnan(far)
     return far[seen], bad[seen]
