@@ -103,10 +103,13 @@ def render(found: Found, *, folder: str, docs: str, out: str) -> str:
         out: The page's name, as its command names it.
     """
     command = " ".join(["ganbench findings", *found.places.values(), *found.notes.options, "--out", out])
-    rules, stability = (normpath(f"{docs}/{file}") for file in ("../reports/findings/rules.md", "stability.md"))
+    rules, stability, boards, sizes = (
+        normpath(f"{docs}/{file}")
+        for file in ("../reports/findings/rules.md", "stability.md", "leaderboards/README.md", "costs.md")
+    )
     top = _TOP.format(command=command, rules=rules, stability=stability)
     sections = [_section(found, claim, folder) for claim in CLAIMS]
-    return "\n\n".join([top, _summary(found), *sections, _costs(found)]) + "\n"
+    return "\n\n".join([top, _summary(found), *sections, _costs(found, boards, sizes)]) + "\n"
 
 
 def _summary(found: Found) -> str:
@@ -220,23 +223,29 @@ def _more(answer: Answer, suite: str, seeds: int) -> list[str]:
     return [f"{_about(answer)}about {wanted} seeds if all went on as it came: `ganbench run {suite} --seeds {wanted}`"]
 
 
-def _costs(found: Found) -> str:
-    """Return what the runs cost, and how large the suites are that were not run."""
+def _costs(found: Found, boards: str, sizes: str) -> str:
+    """Return what the runs cost, and how large the suites are that were not run.
+
+    Args:
+        found: What the page is made from.
+        boards: Where the suites' leaderboards are listed, seen from the page.
+        sizes: Where it says what suites would take, likewise.
+    """
     ran = [
         (f.code(suite), _begun(cost.begun), f"{cost.trials:,}", f"{cost.failed:,}", f"{cost.generator:,}",
          f"{cost.discriminator:,}", duration(cost.wall), duration(cost.computing), f.markdown(", ".join(cost.devices)))
         for suite, cost in ((suite, cost_of(cases)) for suite, cases in found.cases.items())
     ]  # fmt: skip
-    sizes = {name: cost_of_suite(suite) for name, suite in found.unrun.items()}
     open_ = [
         (f"`{suite}`", f"{cost.trials:,}", f"{cost.generator:,}", f"{cost.discriminator:,}")
-        for suite, cost in sizes.items()
+        for suite, cost in ((name, cost_of_suite(suite)) for name, suite in found.unrun.items())
     ]
     size = ("generator updates", "discriminator updates")
     head = ("suite", "begun (UTC)", "trials", "failed", *size, "wall time", "computing", "device")
-    parts = ["## What the runs cost", _markdown(head, ran)]
+    listed = f"Their leaderboards, with every cell and every ledger: [leaderboards]({boards})."
+    parts = ["## What the runs cost", _markdown(head, ran), listed]
     if open_:
-        parts += ["Not run:", _markdown(("suite", "trials", *size), open_)]
+        parts += [f"Not run; what they would take: [costs.md]({sizes}).", _markdown(("suite", "trials", *size), open_)]
     return "\n\n".join(parts)
 
 

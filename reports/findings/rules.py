@@ -91,7 +91,7 @@ def departures(text: str) -> list[str]:
     for line in text.splitlines():
         before, marked, note = line.partition("# departure:")
         if marked:
-            key = before.strip().lstrip("- ")
+            key = re.sub(r"&\w+ ", "", before.strip().lstrip("- "))  # anchors are for YAML
             found.append([f"{key}: {note.strip()}" if key else note.strip()])
             running = not key
         elif running and re.match(r"# [^A-Z#]", line):

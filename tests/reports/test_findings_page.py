@@ -84,6 +84,7 @@ def test_every_departure_that_a_suite_notes_is_found_whole(suite):
     notes = departures(text)
     assert len(notes) == text.count("departure:")
     assert not [note for note in notes if note.endswith((",", " and", " of", " the")) or "departure" in note]
+    assert not [note for note in notes if re.search(r"&\w", note)], "an anchor is no part of it"
 
 
 def test_an_open_question_says_how_many_seeds_it_would_take():
