@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.suite import shipped_suites
 from harness.suite_file import Hyperparameters
 
 ROOT = Path(__file__).parent.parent
+BOARDS = ROOT / "docs" / "leaderboards"
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
 METHODS = (ROOT / "docs" / "methods.md").read_text()
 
@@ -85,8 +87,9 @@ def test_the_readme_shows_the_main_table_of_the_leaderboard_in_docs():
         assert row[2].startswith(f"{percent(line.instability_rate)} (")
 
 
-def test_the_leaderboard_in_docs_is_whole():
-    folder = ROOT / "docs" / "leaderboards" / "quick"
+@pytest.mark.parametrize("folder", sorted(BOARDS.glob("*/")), ids=attrgetter("name"))
+def test_every_leaderboard_in_docs_is_whole_and_listed(folder):
+    assert f"| [{folder.name}]({folder.name}/) |" in (BOARDS / "README.md").read_text(encoding="utf-8")
     page = (folder / "leaderboard.html").read_text(encoding="utf-8")
     hrefs = {href for href in re.findall(r'href="([^"#]+)', page) if not href.startswith("data:")}
     assert len(hrefs) > 25
