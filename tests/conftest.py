@@ -25,7 +25,6 @@ atexit.register(shutil.rmtree, os.environ["GANBENCH_DATA"], ignore_errors=True)
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 LONG_FILES = (
-    "test_write_a_normalizer",
     "test_interruption",
     "test_sweep",
     "test_conformance",

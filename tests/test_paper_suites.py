@@ -93,6 +93,15 @@ def test_the_bssn_suite_has_the_released_grid(suites):
         assert any(cell.n_dis == 5 for cell in of_dataset)
 
 
+def test_the_page_of_costs_counts_what_the_suites_hold(suites):
+    page = (Path(__file__).parents[1] / "docs" / "costs.md").read_text(encoding="utf-8")
+    for name in FULL:
+        suite = suites[name]
+        steps = suite.seeds * sum(cell.steps for cell in suite.cells)
+        updates = suite.seeds * sum(cell.steps * cell.n_dis for cell in suite.cells)
+        assert f"| `{name}` | {suite.seeds * len(suite.cells):,} | {steps:,} | {updates:,} |" in page
+
+
 # What reports/findings/rules.md reads from them
 
 READ = [
@@ -229,7 +238,7 @@ def first_cells() -> list:
     for name in FULL:
         for number, cell in enumerate(load_suite(name, catalog=CATALOG).cells):
             first.setdefault((cell.dataset.label(), cell.architecture.label()), (name, number))
-    slow = [pytest.mark.long]
+    slow = [pytest.mark.long, pytest.mark.timeout(1800)]
     return [
         pytest.param(*where, id=f"{where[0]}-{where[1]}-{key[0]}-{key[1]}", marks=slow if _slow(key) else [])
         for key, where in first.items()

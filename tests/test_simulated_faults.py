@@ -59,7 +59,7 @@ def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger():
     met: Counter[str] = Counter()
 
     @settings(
-        max_examples=int(LONG or 300),
+        max_examples=int(LONG or 150),
         deadline=None,
         derandomize=LONG is None,
         database=None,

@@ -43,6 +43,7 @@ def leads_to_a_row(said: str, reader: Path) -> None:
     assert NAME in (board / "leaderboard.html").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_stranger_who_follows_the_document_ends_on_their_own_leaderboard(tmp_path):
     said, reader = followed(tmp_path, borrowed(tmp_path / "borrowed"), 580)

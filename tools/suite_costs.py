@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 from typing import Any, cast
 
 import torch
@@ -31,8 +32,8 @@ PAGE = Path("docs/costs.md")
 SUITES = ("bssn", "weight-norm", "sngan-settings", "large-study", "stability-techniques", "standard")
 PENALTIES = frozenset({"gradient_penalty", "dragan", "r1", "r2"})
 PLAIN, PENALIZED = "none", "gradient_penalty"
-SLOW = 5.0
-"""Seconds from which a step is timed once."""
+SLOW, PARTS, FEWEST = 5.0, 8, 4
+"""A step of more seconds is timed with one part of so many of its batch, but this many samples."""
 
 YEAR = 365.25 * 86400
 
@@ -44,6 +45,13 @@ def form(cell: Cell) -> tuple[Any, ...]:
 
 
 def seconds_of(cell: Cell, catalog: Catalog) -> float:
+    """Return the seconds of one plain step of a cell, those of a slow one from a part of its batch."""
+    part = replace(cell, batch_size=max(FEWEST, cell.batch_size // PARTS))
+    slow = step_of(part, catalog) * cell.batch_size / part.batch_size
+    return slow if slow > SLOW else step_of(cell, catalog)
+
+
+def step_of(cell: Cell, catalog: Catalog) -> float:
     """Return the seconds of one plain step of a cell, averaged over the phases of a growing network."""
     shape = cell.dataset.sample_shape()
     normalizer = cast("Normalizer", catalog.create("normalizer", PENALIZED if form(cell)[-1] else PLAIN))
@@ -53,8 +61,7 @@ def seconds_of(cell: Cell, catalog: Catalog) -> float:
     data = Data(points if len(shape) == 1 else torch.randint(256, points.shape, dtype=torch.uint8, generator=random))
     default = cast("Normalizer", catalog.create("normalizer", cell.architecture.generator_normalizer))
     material = Material(data, "", cast(Any, None), default)
-    phases = len(cell.architecture.phases(shape, cell.steps))
-    short = replace(cell, normalizer=normalizer, steps=2 * phases)
+    short = replace(cell, normalizer=normalizer, steps=2 * len(cell.architecture.phases(shape, cell.steps)))
     training = Training(Trial(short, 0, 0), material)
     took = []
     with one_thread():
@@ -62,9 +69,7 @@ def seconds_of(cell: Cell, catalog: Catalog) -> float:
             started = time.perf_counter()
             training.advance(observe=False)
             took.append(time.perf_counter() - started)
-            if took[-1] > SLOW and phases == 1:
-                break
-    return sum(took[1::2] or took) / len(took[1::2] or took)
+    return mean(took[1::2])  # the second of each phase
 
 
 def main() -> None:
@@ -72,8 +77,11 @@ def main() -> None:
     catalog = Catalog()
     suites = [load_suite(name, catalog=catalog) for name in SUITES]
     firsts = {form(cell): cell for suite in reversed(suites) for cell in reversed(suite.cells)}
-    seconds = {key: seconds_of(cell, catalog) for key, cell in firsts.items()}
-    print(f"{len(seconds)} kinds of steps")
+    seconds = {}
+    for count, (key, cell) in enumerate(firsts.items(), start=1):
+        seconds[key] = seconds_of(cell, catalog)
+        network = f"{cell.dataset.label()}, {cell.architecture.label()}"
+        print(f"{count} of {len(firsts)} kinds of steps: {network}: {seconds[key]:.3g} s", flush=True)
     write_section(PAGE, "suites", _suites(suites, seconds))
     write_section(PAGE, "steps", _steps(seconds))
 
@@ -93,7 +101,10 @@ def _steps(seconds: dict[tuple[Any, ...], float]) -> str:
     both: defaultdict[tuple[Any, ...], dict[bool, float]] = defaultdict(dict)
     for (*key, penalized), value in seconds.items():
         both[tuple(key)][penalized] = value
-    head = f"On one core of this machine ({platform.machine()}, PyTorch {torch.__version__.split('+')[0]}):"
+    head = (
+        f"On one core of this machine ({platform.machine()}, PyTorch {torch.__version__.split('+')[0]}). Steps of more "
+        f"than {SLOW:g} s were timed with an eighth of their batch (at least {FEWEST}), and stand here times that."
+    )
     lines = [
         head,
         "",
@@ -101,9 +112,13 @@ def _steps(seconds: dict[tuple[Any, ...], float]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for (shape, network, batch, n_dis), found in sorted(both.items(), key=str):
-        times = (f"{1000 * found[kind]:,.0f} ms" if kind in found else "–" for kind in (False, True))
+        times = (_time(found[kind]) if kind in found else "–" for kind in (False, True))
         lines.append(f"| {'×'.join(map(str, shape))} | `{network}` | {batch} | {n_dis} | {' | '.join(times)} |")
     return "\n".join(lines)
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 if __name__ == "__main__":
