@@ -35,7 +35,7 @@ def undisturbed(suite, tmp_path_factory) -> dict[str, str]:
     return contents(folder)
 
 
-@pytest.mark.parametrize("address", ["inline", "local"])
+@pytest.mark.parametrize("address", [pytest.param("inline", marks=pytest.mark.long), "local"])
 def test_a_stopped_sweep_goes_on_from_its_checkpoints_to_the_same_ledger(
     address, suite, undisturbed, tmp_path, ganbench
 ):
@@ -73,6 +73,7 @@ def test_sigterm_ends_a_sweep_as_a_stop_does(suite, undisturbed, tmp_path, ganbe
     assert contents(out) == undisturbed
 
 
+@pytest.mark.long
 def test_a_worker_that_its_machine_takes_away_leaves_a_checkpoint_and_another_goes_on(suite, undisturbed, tmp_path):
     """SIGTERM to a Ray worker in the middle of a trial: what a preempted node sends before it goes."""
     out = tmp_path / "out"

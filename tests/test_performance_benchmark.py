@@ -316,6 +316,7 @@ def test_what_shares_a_device_waits_for_the_common_start_and_counts_its_steps(be
     assert made["seconds"] >= 0.05
 
 
+@pytest.mark.long
 def test_every_way_to_share_a_device_is_measured_in_processes_of_its_own(benchmark):
     ways = (("processes", "replayed", 2), ("turns", "replayed", 2), ("packed", "plain", 2), ("packed", "no such", -1))
     found = benchmark.running.full("ring8", "cpu", ways, {}, seconds=0.05, wait=0.0)

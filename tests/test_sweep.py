@@ -112,7 +112,7 @@ def test_a_killed_worker_costs_nothing_but_time(undisturbed, started, tmp_path):
     assert hashes(results) == expected
 
 
-@pytest.mark.parametrize("address", ["local", "inline"])
+@pytest.mark.parametrize("address", ["local", pytest.param("inline", marks=pytest.mark.long)])
 def test_a_killed_command_continues_where_it_was(undisturbed, ganbench, started, tmp_path, address):
     _, expected = undisturbed
     suite = write_tiny(tmp_path / "tiny.yaml")

@@ -58,6 +58,16 @@ def test_points_of_the_spiral_lie_as_far_out_as_their_angle_says():
     torch.testing.assert_close(away, away.round(), atol=1e-5, rtol=0)
 
 
+def test_digits_are_those_that_scikit_learn_loads(monkeypatch):
+    from sklearn.datasets import load_digits
+
+    expected = load_digits().images / 16 * 255
+    ours = Digits().digits()
+    assert (ours.squeeze(1).double() - torch.from_numpy(expected)).abs().max() <= 0.5
+    monkeypatch.setattr("harness.data.digits.FILE", "moved elsewhere")
+    assert torch.equal(Digits().digits(), ours)
+
+
 def test_the_channels_of_stacked_digits_are_digits(stacked):
     digits = {image.numpy().tobytes() for image in Digits().load(STORE).examples.squeeze(1)}
     assert all(channel.numpy().tobytes() in digits for image in stacked.examples[:200] for channel in image)

@@ -160,7 +160,11 @@ class Settling(Layers):
 
 
 class Recorder(Layers):
-    """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values."""
+    """Writes down the layer table while the architecture runs on meta tensors, which have a shape and no values.
+
+    What a layer makes is not computed: its shape is known, and PyTorch, asked for it on meta tensors, first imports its
+    compiler, which takes every process two seconds.
+    """
 
     def __init__(self, network: str, normalizer: Normalizer, phase: Phase | None = None) -> None:
         self._table: dict[str, Layer] = {}
@@ -220,14 +224,13 @@ class Recorder(Layers):
             last=said.get("last", False),
             bias=said.get("bias", False),
         )
-        self._table[name] = layer
-        self._weights[name] = {key: value.to("meta") for key, value in layer.init_activation().items()}
-        if layer.has_weight:
-            self._weights[name]["weight"] = torch.empty(shape, device="meta")
-        y = operation(name, x, *args, **kwargs)
-        layer = replace(layer, output_size=tuple(y.shape[2:]))
+        made = _shape_made(layer, x.shape)
+        if min(made) < 1 or (kind == "addition" and args[0].shape != x.shape):
+            given_shapes = " and ".join(str(list(part.shape)) for part in (x, *args) if isinstance(part, Tensor))
+            raise ValueError(f"layer {name!r} of the {self._network}: {kind} of {given_shapes} is not possible")
+        layer = replace(layer, output_size=made[2:])
         self.recorded[name] = self._extended(layer) if kind == "linear" else layer
-        return y
+        return x.new_empty(made)
 
     def _extended(self, layer: Layer) -> Layer:
         """Make room for the features that the normalizer adds to a linear layer's input."""
@@ -236,6 +239,18 @@ class Recorder(Layers):
         except BaseException as error:
             raise hook_raised(self._asked, "extra_features", layer.name, error) from error
         return replace(layer, shape=(layer.shape[0], layer.shape[1] + extra), extra=extra)
+
+
+def _shape_made(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what a layer makes of a batch of some shape."""
+    if not layer.has_weight:
+        return tuple(shape)
+    kernel = layer.shape[2] if len(layer.shape) > 2 else 1
+    if layer.kind == "conv_transpose":
+        size = ((side - 1) * layer.stride - 2 * layer.padding + kernel for side in shape[2:])
+    else:
+        size = ((side + 2 * layer.padding - kernel) // layer.stride + 1 for side in shape[2:])
+    return (shape[0], layer.out_features, *size)
 
 
 def hook_raised(normalizer: Normalizer, hook: str, layer: str, error: BaseException) -> MethodError:
