@@ -28,7 +28,6 @@ LONG_FILES = (
     "test_interruption",
     "test_sweep",
     "test_conformance",
-    "test_hosts",
     "test_cli",
     "test_tracking_servers",
     "test_tracking_faults",

@@ -33,6 +33,7 @@ def follow(name: str, folder: Path, **environment: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.long
 def test_the_example_of_every_other_plugin_runs_as_it_stands(tmp_path):
     done = follow("other-plugins.md", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -18,7 +18,7 @@ from tracking_servers import mlflow_server
 from harness import read_ledger, run
 from harness.tracking import sync
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+pytestmark = [pytest.mark.long, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
 SUPPORT = Path(__file__).parent / "support"
 
 
@@ -69,7 +69,6 @@ def test_a_need_of_memory_is_known_to_the_cluster(seen):
     assert [item["resources"]["memory"] for item in seen["memory"]] == [1.0, 1.0]
 
 
-@pytest.mark.long
 def test_a_sweep_under_which_everything_is_killed_is_in_the_end_what_it_would_have_been(hosts, tmp_path):
     """The short form of `tools/chaos.py`: some of each blow, with the real parts."""
     suite = tmp_path / "chaos.yaml"

@@ -58,6 +58,7 @@ def test_a_stopped_sweep_goes_on_from_its_checkpoints_to_the_same_ledger(
     assert not list((out / "checkpoints").glob("*"))
 
 
+@pytest.mark.long
 def test_sigterm_ends_a_sweep_as_a_stop_does(suite, undisturbed, tmp_path, ganbench):
     out = tmp_path / "out"
     process = ganbench_process(
