@@ -77,6 +77,7 @@ def running_cluster() -> Iterator[tuple[str, dict[str, str]]]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 def test_a_running_cluster_runs_a_sweep_and_is_left_running(running_cluster, tiny, tmp_path, ganbench, monkeypatch):
     address, environment = running_cluster
     for key, value in environment.items():

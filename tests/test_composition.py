@@ -99,6 +99,7 @@ def test_a_combination_that_makes_no_sense_is_refused_with_its_reason(spec, told
     assert told in str(caught.value)
 
 
+@pytest.mark.long
 def test_a_suite_of_combinations_runs_and_its_cells_can_be_rebuilt(tiny, tmp_path):
     text = tiny.read_text().replace(
         "[none, spectral_norm]",

@@ -195,6 +195,7 @@ def test_an_address_that_holds_a_secret_is_refused_and_not_repeated(cluster):
     assert "VerySecret" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_node_that_hangs_is_a_finding_and_not_a_hang(cluster, report):
     code = (
         "import sys\nfrom harness.cluster.examination import examine_cluster\n"

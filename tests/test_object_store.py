@@ -231,6 +231,7 @@ def test_what_is_under_way_and_a_request_to_stop_are_seen_from_elsewhere(ledger,
     assert not is_asked_to_stop(address)
 
 
+@pytest.mark.long
 def test_a_sweep_into_a_bucket_is_stopped_goes_on_and_equals_the_local_ledger(address, tmp_path, ganbench, monkeypatch):
     """And every other command works on its address; what they write for people stands in the working directory."""
     suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=200)

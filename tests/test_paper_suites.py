@@ -246,7 +246,8 @@ def first_cells() -> list:
 
 
 def _slow(key: tuple[str, str]) -> bool:
-    return "side=128" in key[0] or key[1].startswith(("progressive", "sngan_resnet"))
+    large = key[1] == "sngan_cnn" and key[0].startswith("celeba")
+    return large or "side=128" in key[0] or key[1].startswith(("progressive", "sngan_resnet"))
 
 
 def reduced(metric):

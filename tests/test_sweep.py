@@ -92,6 +92,7 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
         end_session(process.pid)
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_nothing_but_time(undisturbed, started, tmp_path):
     _, expected = undisturbed
     suite = write_tiny(tmp_path / "tiny.yaml")

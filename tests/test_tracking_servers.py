@@ -65,6 +65,7 @@ def test_a_real_server_receives_the_same_as_sqlite(root: Path, server: MlflowSer
     assert contents(server.url, "same v1") == undisturbed(ledger)
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_between_its_requests_leaves_nothing_double(
     root: Path, tmp_path: Path, server: MlflowServer, net: Network
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_watch_goes_on_after_an_outage(root: Path, server: MlflowServer, net: 
     assert newest(contents(server.store, "watched v1")) == newest(undisturbed(ledger))
 
 
+@pytest.mark.long
 def test_a_server_that_dies_and_comes_back_in_the_middle_is_waited_for(root: Path, server: MlflowServer) -> None:
     """SIGKILL of the server when it has carried a request out; it needs seconds to start again."""
     ledger = make_ledger(root, *four_trials(), suite="restarted")
