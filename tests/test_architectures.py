@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from harness.models.build import build_networks
 from harness.models.network import Network
+from harness.models.operations import Recorder
 from harness.normalizer import Normalizer
 from harness.registry import Catalog
 
@@ -249,3 +250,23 @@ def test_sngan_cnns_discriminator_starts_from_a_truncated_normal():
     assert float(weight.std()) == pytest.approx(0.02 * 0.8796, rel=0.01)
     plain = architecture.initialize(generator.layers["up1"], torch.Generator().manual_seed(0))
     assert float(plain.std()) == pytest.approx(0.02, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(1, 1, 0), (3, 1, 1), (3, 2, 1), (4, 2, 1), (4, 1, 0), (5, 3, 2)]
+)
+def test_a_recorded_layer_makes_the_shape_that_the_real_one_makes(kernel, stride, padding):
+    recorder = Recorder("generator", Normalizer())
+    x = torch.zeros(2, 3, 9, 9)
+    conv = recorder.conv("down", x.to("meta"), 5, kernel, stride=stride, padding=padding)
+    assert conv.shape == F.conv2d(x, torch.zeros(5, 3, kernel, kernel), None, stride, padding).shape
+    back = recorder.conv_transpose("up", x.to("meta"), 5, kernel, stride=stride, padding=padding)
+    assert back.shape == F.conv_transpose2d(x, torch.zeros(3, 5, kernel, kernel), None, stride, padding).shape
+
+
+def test_a_layer_that_cannot_be_is_named_where_it_is_recorded():
+    recorder = Recorder("discriminator", Normalizer())
+    with pytest.raises(ValueError, match="layer 'large' of the discriminator: conv of"):
+        recorder.conv("large", torch.empty(2, 3, 2, 2, device="meta"), 5, 4)
+    with pytest.raises(ValueError, match="layer 'join' of the discriminator: addition of"):
+        recorder.add("join", torch.empty(2, 3, 4, 4, device="meta"), torch.empty(2, 5, 4, 4, device="meta"))

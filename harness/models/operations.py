@@ -167,8 +167,7 @@ class Recorder(Layers):
     """
 
     def __init__(self, network: str, normalizer: Normalizer, phase: Phase | None = None) -> None:
-        self._table: dict[str, Layer] = {}
-        super().__init__({}, self._table, Normalizer(), phase, torch.empty((), device="meta"))
+        super().__init__({}, {}, Normalizer(), phase, torch.empty((), device="meta"))
         self._network = network
         self._asked = normalizer
         self.recorded: dict[str, Layer] = {}
