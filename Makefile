@@ -38,7 +38,7 @@ SCHEDULES ?= 10000
 SEED ?= $(shell date +%s)
 test-faults: $(VENV)/installed-dev
 	@echo "to repeat this: make test-faults SCHEDULES=$(SCHEDULES) SEED=$(SEED)"
-	GANBENCH_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q -s --timeout=0 --hypothesis-seed=$(SEED) tests/test_simulated_faults.py
+	GANBENCH_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q -s --timeout=0 --hypothesis-seed=$(SEED) tests/sweeps/test_simulated_faults.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

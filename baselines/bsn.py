@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from baselines import power_iteration
-from harness.models.layers import Layer, per_layer
-from harness.normalizer import Claim, Normalizer, mean_of_both_largest_singular_values
+from ganbench.baselines import power_iteration
+from ganbench.harness.normalizer import Claim, Normalizer, mean_of_both_largest_singular_values
+from ganbench.harness.normalizer.layers import Layer, per_layer
 
 
 class BSN(Normalizer):
@@ -34,14 +34,14 @@ class BSN(Normalizer):
         """Carry the left singular vectors' estimates."""
         return power_iteration.start_both(weight, layer, generator)
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Divide by the mean of the two estimates."""
         sigma, state = power_iteration.step_both(weight, state, layer)
         return weight / sigma, state
 
-    def reparametrize_stacked(
+    def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
         """Make all power iterations at once."""

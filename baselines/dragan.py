@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from baselines.gradient_norm import gradient_norm
-from harness.normalizer import Normalizer
+from ganbench.baselines.gradient_norm import gradient_norm
+from ganbench.harness.normalizer import Normalizer
 
 
 class DRAGAN(Normalizer):

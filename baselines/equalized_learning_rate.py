@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.layers import Layer
-from harness.normalizer import NETWORKS, Normalizer
+from ganbench.harness.normalizer import NETWORKS, Normalizer
+from ganbench.harness.normalizer.layers import Layer
 
 
 class EqualizedLearningRate(Normalizer):
@@ -32,7 +32,7 @@ class EqualizedLearningRate(Normalizer):
         """Draw from N(0, 1)."""
         return torch.randn(layer.shape, generator=generator)
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Scale by the layer's constant."""

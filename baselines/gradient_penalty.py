@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.gradient_norm import gradient_norm, per_sample
-from harness.normalizer import Normalizer
+from ganbench.baselines.gradient_norm import gradient_norm, per_sample
+from ganbench.harness.normalizer import Normalizer
 
 
 class GradientPenalty(Normalizer):

@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.activation_norm import ActivationNorm
-from harness.models.layers import Layer
+from ganbench.baselines.activation_norm import ActivationNorm
+from ganbench.harness.normalizer.layers import Layer
 
 
 class GroupNorm(ActivationNorm):

@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.layers import Layer
-from harness.normalizer import Normalizer
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.normalizer.layers import Layer
 
 
 class Kaiming(Normalizer):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.activation_norm import ActivationNorm
+from ganbench.baselines.activation_norm import ActivationNorm
 
 
 class LayerNorm(ActivationNorm):

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.models.layers import Layer
-from harness.normalizer import Normalizer
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.normalizer.layers import Layer
 
 
 class LeCun(Normalizer):

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.layers import Layer
-from harness.models.statistics import group_deviation
-from harness.normalizer import Normalizer
+from ganbench.harness.models.statistics import group_deviation
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.normalizer.layers import Layer
 
 
 class MinibatchStddev(Normalizer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.normalizer import Normalizer
+from ganbench.harness.normalizer import Normalizer
 
 
 class NoNormalizer(Normalizer):

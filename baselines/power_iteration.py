@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from harness.models.layers import Layer, input_matrix, output_matrix
+from ganbench.harness.normalizer.layers import Layer, input_matrix, output_matrix
 
 EPS = 1e-12
 """As in the authors' code: keeps the quotient finite for a matrix of zeros."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.power_iteration import EPS, WARM_UP, unit
-from harness.models.layers import Layer
-from harness.normalizer import Claim, Normalizer, operator_norm
+from ganbench.baselines.power_iteration import EPS, WARM_UP, unit
+from ganbench.harness.normalizer import Claim, Normalizer, operator_norm
+from ganbench.harness.normalizer.layers import Layer
 
 
 class SpectralNormConv(Normalizer):
@@ -39,7 +39,7 @@ class SpectralNormConv(Normalizer):
             u = unit(_apply(weight, unit(_adjoint(weight, u, layer)), layer))
         return {"u": u}
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Divide by the estimate of sigma, in whose gradient u and v are constants."""

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from baselines import power_iteration
-from harness.models.layers import Layer, output_matrix, per_layer
-from harness.normalizer import Claim, Normalizer, largest_singular_value
+from ganbench.baselines import power_iteration
+from ganbench.harness.normalizer import Claim, Normalizer, largest_singular_value
+from ganbench.harness.normalizer.layers import Layer, output_matrix, per_layer
 
 
 class SSN(Normalizer):
@@ -36,14 +36,14 @@ class SSN(Normalizer):
         """Carry the left singular vector's estimate, [c_out]."""
         return {"u": power_iteration.start(output_matrix(weight, layer), generator)}
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Divide by the estimate of sigma, times c."""
         sigma, u = power_iteration.step(output_matrix(weight, layer), state["u"])
         return weight * (self.scale / sigma), {"u": u}
 
-    def reparametrize_stacked(
+    def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
         """Make all power iterations at once."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.layers import Layer
-from harness.normalizer import Claim, Normalizer, largest_absolute_entry
+from ganbench.harness.normalizer import Claim, Normalizer, largest_absolute_entry
+from ganbench.harness.normalizer.layers import Layer
 
 
 class WeightClipping(Normalizer):

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from harness.models.layers import Layer, per_output, row_norms
-from harness.normalizer import Normalizer
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.normalizer.layers import Layer, per_output, row_norms
 
 EPS = 1e-12
 """A trained g over it is still a number in every precision."""
@@ -32,15 +32,15 @@ class WeightNorm(Normalizer):
         """Start from g = ||v||, [c_out]."""
         return {"g": row_norms(weight, layer)}
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return g v / ||v||; a unit whose v is zero stays zero."""
         length = row_norms(weight, layer).clamp_min(EPS)
         return weight * per_output(params["g"] / length, layer), state
 
-    def reparametrize_stacked(
+    def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
         """Return the same; the formula holds with a leading K, wherever the layers stand."""
-        return self.reparametrize(weights, params, states, layers[0])
+        return self.reparameterize(weights, params, states, layers[0])

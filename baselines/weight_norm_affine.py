@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from baselines.weight_norm_strict import of_one_stride, unit_rows
-from harness.models.layers import PRELU, Layer, per_output
-from harness.normalizer import NETWORKS, Normalizer
+from ganbench.baselines.weight_norm_strict import of_one_stride, unit_rows
+from ganbench.harness.normalizer import NETWORKS, Normalizer
+from ganbench.harness.normalizer.layers import PRELU, Layer, per_output
 
 
 class WeightNormAffine(Normalizer):
@@ -30,17 +30,17 @@ class WeightNormAffine(Normalizer):
         """Start from gamma = 1."""
         return {"gamma": torch.ones(layer.out_features)}
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return gamma w / ||w||."""
         return unit_rows(weight, layer) * per_output(params["gamma"], layer), state
 
-    def reparametrize_stacked(
+    def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
         """Return the same, where one stride holds for all; the formula holds with a leading K."""
-        return self.reparametrize(weights, params, states, layers[0]) if of_one_stride(layers) else None
+        return self.reparameterize(weights, params, states, layers[0]) if of_one_stride(layers) else None
 
     def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start hidden activations from a slope of 0.25."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.layers import Layer, per_output, row_norms
-from harness.normalizer import NETWORKS, Claim, Normalizer, length_of_every_output_unit
+from ganbench.harness.normalizer import NETWORKS, Claim, Normalizer, length_of_every_output_unit
+from ganbench.harness.normalizer.layers import Layer, per_output, row_norms
 
 EPS = 1e-8
 """Added to the norm, as in the authors' residual-network code."""
@@ -57,19 +57,19 @@ class WeightNormStrict(Normalizer):
         """Start from the shortcut alone: p = 0 and q = 1 for each channel."""
         return {"p": torch.zeros(layer.out_features), "q": torch.ones(layer.out_features)}
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Divide each output unit's weight by its norm; in the last layer, multiply by gamma."""
         effective = unit_rows(weight, layer)
         return (effective * per_output(params["gamma"], layer) if layer.last else effective), state
 
-    def reparametrize_stacked(
+    def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
         """Return the same, where one stride holds for all; the formula holds with a leading K."""
         alike = of_one_stride(layers) and len({layer.last for layer in layers}) == 1
-        return self.reparametrize(weights, params, states, layers[0]) if alike else None
+        return self.reparameterize(weights, params, states, layers[0]) if alike else None
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Apply the translated PReLU in place of a hidden activation, and the output's own function at the end."""

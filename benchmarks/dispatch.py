@@ -24,16 +24,17 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from harness import sweep
-from harness.cell import Cell, Trial, digest
-from harness.cluster.connection import HeadWatch, connected
-from harness.cluster.executor import RayCluster
-from harness.ledger import Ledger, Record
-from harness.registry import Catalog
-from harness.scheduling.drive import Round, drive
-from harness.scheduling.endings import Done, Ending
-from harness.stability import STABLE, Verdict
-from harness.worker import Task
+from ganbench.harness.canonical import digest
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.cluster.connection import HeadWatch, connected
+from ganbench.harness.cluster.executor import RayCluster
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.scheduling.drive import Round, drive
+from ganbench.harness.scheduling.endings import Done, Ending
+from ganbench.harness.scheduling.task import Task
+from ganbench.harness.stability import STABLE, Verdict
+from ganbench.harness.sweeps import sweep
 
 LEAST_RATIO = 100
 
@@ -46,9 +47,14 @@ def no_op(tasks: Sequence[Task]) -> list[Ending]:
         ledger = Ledger(task.ledger)
         assert not ledger.holds(task.trial_id)
         verdict = Verdict(STABLE, task.definition, message=digest([task.trial_id, "no-op"]))
-        how = {"host": "here", "started": started, "seconds": time.perf_counter() - begun, "attempt": task.attempt}
+        execution = {
+            "host": "here",
+            "started": started,
+            "seconds": time.perf_counter() - begun,
+            "attempt": task.attempt,
+        }
         cell = digest(task.spec["cell"])
-        first = ledger.commit(Record(task.trial_id, cell, task.spec, verdict, None, how))
+        first = ledger.commit(Record(task.trial_id, cell, task.spec, verdict, None, execution))
         endings.append(Done(task.trial_id, STABLE, (), time.perf_counter() - begun, first))
     return endings
 

@@ -25,14 +25,14 @@ import torch_fidelity
 from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from harness.data.dataset import Data
-from harness.data.store import Store
-from harness.metrics.extractors.cifar10_small import CIFAR10_SMALL
-from harness.metrics.extractors.registry import register_with_torch_fidelity
-from harness.metrics.fidelity import Fidelity
-from harness.metrics.frechet import Gaussian, Moments, factor, frechet_distance
-from harness.metrics.metric import Generated
-from harness.threads import one_thread
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.data.store import Store
+from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL
+from ganbench.harness.metrics.extractors.registry import register_with_torch_fidelity
+from ganbench.harness.metrics.fidelity import Fidelity
+from ganbench.harness.metrics.frechet import Gaussian, Moments, factor, frechet_distance
+from ganbench.harness.metrics.metric import Generated
+from ganbench.harness.process import one_thread
 
 THEIRS = {
     "fid": "frechet_inception_distance",

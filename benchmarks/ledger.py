@@ -21,10 +21,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from harness import load_suite, run
-from harness.cell import Trial
-from harness.ledger import Ledger, Record
-from harness.suite import Suite
+from ganbench import load_suite, run
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.planning.suite import Suite
 
 SUITE = """
 suite: many
@@ -116,7 +116,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 def command(*arguments: str | Path) -> None:
     """Run the command as a user does."""
-    subprocess.run([sys.executable, "-m", "harness.cli", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "ganbench.harness.cli", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def disk(folder: Path) -> int:

@@ -19,11 +19,11 @@ from dataclasses import replace
 import torch
 from performance.peers import Loop
 
-from harness.cell import Cell, Trial
-from harness.data.store import Store
-from harness.registry import Catalog
-from harness.training.loop import train
-from harness.training.training import Material, Training
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.store import Store
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.training.loop import train
+from ganbench.harness.training.training import Material, Training
 
 NORMALIZERS = ("none", "spectral_norm")
 MOST = 1.10

@@ -27,10 +27,10 @@ TOOL = Path(__file__).parents[1] / "tools" / "synthetic_ledger.py"
 REPORT = """
 import json, resource, sys, time
 times = [time.perf_counter()]
-from reports.board import build
-from reports.evidence.gathering import gather
-from reports.publish import Leaderboard
-from harness.ledger import read_ledger
+from ganbench.reports.board import build
+from ganbench.reports.evidence.gathering import gather
+from ganbench.reports.publish import Leaderboard
+from ganbench.harness.ledger import read_ledger
 ledger = read_ledger(sys.argv[1])
 times.append(time.perf_counter())
 evidence = gather(ledger)

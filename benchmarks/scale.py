@@ -28,15 +28,16 @@ from cells import a_cell
 from simulation import World
 from simulation_cluster import Client, Machine, SimulatedCluster
 
-from harness import sweep
-from harness.cell import Trial, digest
-from harness.ledger import Ledger, Record
-from harness.scheduling.drive import Round, drive
-from harness.scheduling.endings import Done, Ending
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Node, Submission
-from harness.stability import STABLE, Verdict
-from harness.worker import Task
+from ganbench.harness.canonical import digest
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.scheduling.drive import Round, drive
+from ganbench.harness.scheduling.endings import Done, Ending
+from ganbench.harness.scheduling.schedule import Node, Submission
+from ganbench.harness.scheduling.task import Task
+from ganbench.harness.stability import STABLE, Verdict
+from ganbench.harness.sweeps import sweep
 
 NODES, GPUS, CPUS, MEMORY = 64, 4, 32, 256.0
 SHORTEST, LONGEST = 60.0, 36_000.0
@@ -185,8 +186,8 @@ def measure(folder: Path, trials: Sequence[Trial], nodes: int = NODES, real_time
 def no_op(trial: Trial, seconds: float, attempt: int) -> Record:
     """Return the record of a training that did nothing."""
     verdict = Verdict(STABLE, 2, message=digest([trial.id, "no-op"]))
-    how = {"host": "simulated", "device": "simulated", "started": 0.0, "seconds": seconds, "attempt": attempt}
-    return Record(trial.id, trial.cell.id, trial.spec(), verdict, None, how)
+    execution = {"host": "simulated", "device": "simulated", "started": 0.0, "seconds": seconds, "attempt": attempt}
+    return Record(trial.id, trial.cell.id, trial.spec(), verdict, None, execution)
 
 
 def memory_mib() -> float:

@@ -6,14 +6,14 @@ import sys
 
 import typer
 
-from harness.commands import machine, plugins, results, sweeps
-from harness.commands.common import BAD_INPUT
-from harness.commands.data import data
-from harness.commands.findings import findings
-from harness.commands.ledger import ledger
-from harness.commands.new import new
-from harness.commands.profiling import profile
-from harness.commands.trying import try_
+from ganbench.harness.commands import doctor, plugins, results, sweeps
+from ganbench.harness.commands.common import BAD_INPUT
+from ganbench.harness.commands.data import data
+from ganbench.harness.commands.findings import findings
+from ganbench.harness.commands.ledger import ledger
+from ganbench.harness.commands.new import new
+from ganbench.harness.commands.profiling import profile
+from ganbench.harness.commands.tryout import try_
 
 app = typer.Typer(
     name="ganbench",
@@ -32,14 +32,14 @@ app.command()(findings)
 app.command()(new)
 app.command(name="try")(try_)
 app.command()(profile)
-app.command()(machine.doctor)
+app.command()(doctor.doctor)
 app.add_typer(data)
 app.add_typer(ledger)
 
 
 def main() -> None:
     """Run the command, turning our own errors into one message and an exit code."""
-    from harness.errors import GanbenchError
+    from ganbench.harness.errors import GanbenchError
 
     try:
         app()

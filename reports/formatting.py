@@ -9,10 +9,10 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
-from reports.board.counting import Count
+from ganbench.reports.board.counting import Count
 
 if TYPE_CHECKING:
-    from reports.board import Change
+    from ganbench.reports.board import Change
 
 NOTHING = "–"
 HALF_FAILED = "half or more failed"

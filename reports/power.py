@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.errors import InputError
-from reports.formatting import count, percent
-from reports.statistics import ALPHA, seeds_needed
-from reports.statistics.power import MOST, POWER
+from ganbench.harness.errors import InputError
+from ganbench.harness.statistics import ALPHA, seeds_needed
+from ganbench.harness.statistics.power import MOST, POWER
+from ganbench.reports.formatting import count, percent
 
 
 def seeds_in_words(

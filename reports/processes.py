@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
-from harness.ledger import Ledger
+from ganbench.harness.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class _Child:
             pickle.dump(self._task, self._asked, protocol=pickle.HIGHEST_PROTOCOL)
             self._asked.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "reports.processes"],
+                [sys.executable, "-m", "ganbench.reports.processes"],
                 stdin=self._asked, stdout=self._answer, stderr=subprocess.DEVNULL,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )  # fmt: skip

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from harness.ledger import Ledger
-    from reports.board import Board
-    from reports.board.conformance import Conformance
-    from reports.contents.contents import Contents
-    from reports.evidence import Evidence
+    from ganbench.harness.ledger import Ledger
+    from ganbench.reports.board import Board
+    from ganbench.reports.board.conformance import Conformance
+    from ganbench.reports.contents.contents import Contents
+    from ganbench.reports.evidence import Evidence
 
 
 CHECKS = "checks.json"
@@ -41,7 +41,7 @@ class Leaderboard:
     @cached_property
     def contents(self) -> Contents:
         """What page, markdown and LaTeX say."""
-        from reports.contents.contents import Contents
+        from ganbench.reports.contents.contents import Contents
 
         return Contents(self.evidence, self.board)
 
@@ -52,32 +52,32 @@ class Leaderboard:
         A quality column holds the median over all trials with failures worst. Where half or more of them failed it is
         ``inf`` if lower is better and ``-inf`` if higher is; without trials it is empty.
         """
-        from reports.formats.table import table
+        from ganbench.reports.formats.table import table
 
         return table(self.evidence, self.board)
 
     def headline(self) -> str:
         """Return the sentence on top of the page."""
-        from reports.formatting import unmarked
+        from ganbench.reports.formatting import unmarked
 
         return unmarked(self.contents.headline)
 
     def markdown(self) -> str:
         """Return ``leaderboard.md``."""
-        from reports.formats.markdown import render
+        from ganbench.reports.formats.markdown import render
 
         return render(self.contents)
 
     def html(self) -> str:
         """Return ``leaderboard.html``: one file that loads nothing."""
-        from reports.figures import draw
-        from reports.formats.html import render
+        from ganbench.reports.figures import draw
+        from ganbench.reports.formats.html import render
 
         return render(self.contents, draw(self.evidence, self.board))
 
     def latex(self) -> str:
         """Return ``leaderboard.tex``: the first table, for a paper."""
-        from reports.formats.latex import render
+        from ganbench.reports.formats.latex import render
 
         return render(self.contents)
 
@@ -87,8 +87,8 @@ class Leaderboard:
 
     def files(self) -> dict[str, bytes]:
         """Return what :meth:`write` writes, by name."""
-        from reports.figures import files as figures
-        from reports.formats.table import as_parquet, cell_table
+        from ganbench.reports.figures import files as figures
+        from ganbench.reports.formats.table import as_parquet, cell_table
 
         cells = cell_table(self.evidence, self.board)
         texts = {
@@ -116,8 +116,8 @@ class Leaderboard:
             InputError: The folder cannot be written.
             LedgerError: Samples for the pages cannot be read.
         """
-        from harness.errors import InputError
-        from reports.pages.writing import pages_beside
+        from ganbench.harness.errors import InputError
+        from ganbench.reports.pages.writing import pages_beside
 
         folder = Path(out)
         with ExitStack() as stack:
@@ -134,7 +134,7 @@ class Leaderboard:
 
     def place(self) -> Path:
         """Return where it is written when nothing else is said: beside its ledger, or in the working directory."""
-        from harness.ledger.names import file_name
+        from ganbench.harness.ledger.names import file_name
 
         if len(self.ledgers) == 1:
             return self.ledgers[0].beside("leaderboard")
@@ -142,7 +142,7 @@ class Leaderboard:
 
     def _samples(self, trial_ids: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield trials and their samples, each from the first ledger that has them."""
-        from reports.evidence.gathering import Samples
+        from ganbench.reports.evidence.gathering import Samples
 
         wanted = set(trial_ids)
         for ledger in self.ledgers:
@@ -166,11 +166,11 @@ def leaderboard(
         InputError: A ledger's definition of instability is not known here, several ledgers do not fit together, or there
             is no such baseline.
     """
-    from harness.errors import InputError
-    from harness.ledger import Ledger, read_ledger
-    from reports.board import build
-    from reports.evidence.combining import combine
-    from reports.evidence.gathering import gather
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.ledger import Ledger, read_ledger
+    from ganbench.reports.board import build
+    from ganbench.reports.evidence.combining import combine
+    from ganbench.reports.evidence.gathering import gather
 
     if not ledgers:
         raise InputError("expected at least one ledger")
@@ -198,17 +198,17 @@ def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = No
             known here, or there is no such baseline.
         TrackingError: The server cannot be reached or refuses a request.
     """
-    from harness.tracking import read_back
-    from reports.board import build
-    from reports.evidence.combining import combine
-    from reports.evidence.from_mlflow import evidence_of
+    from ganbench.harness.tracking import read_back
+    from ganbench.reports.board import build
+    from ganbench.reports.evidence.combining import combine
+    from ganbench.reports.evidence.from_mlflow import evidence_of
 
     evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
     return Leaderboard((), evidence, build(evidence))
 
 
 def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[str, Conformance]:
-    from reports.board.conformance import load_conformance
+    from ganbench.reports.board.conformance import load_conformance
 
     beside = [ledger.folder / CHECKS for ledger in ledgers if ledger.folder is not None]
     files = [Path(checks)] if checks is not None else [path for path in beside if path.exists()]
@@ -217,6 +217,6 @@ def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[s
 
 def _name(ledger: Ledger | str | Path) -> str:
     """Return what whoever asked calls a ledger."""
-    from harness.ledger import Ledger
+    from ganbench.harness.ledger import Ledger
 
     return ledger.where if isinstance(ledger, Ledger) else str(ledger)

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import formatting
-from reports.figures.canvas import palette_style
+from ganbench.reports import formatting
+from ganbench.reports.figures.canvas import palette_style
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tiny import ganbench_process, write_tiny
 
-from harness.data.store import Store
+from ganbench.harness.data.store import Store
 
 # Tests train tiny networks, on which a second thread costs more than it does; set before torch is imported anywhere.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -77,7 +77,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database that MLflow has set up, which takes it two seconds: once for all tests."""
-    from harness.tracking.connection import connected
+    from ganbench.harness.tracking.connection import connected
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     with connected(f"sqlite:///{path}"):

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from sections import write_section
 
-from harness import load_suite, read_ledger, run
-from harness.stability import judge, load_definition
-from harness.trace import Trace
+from ganbench import load_suite, read_ledger, run
+from ganbench.harness.stability import judge, load_definition
+from ganbench.harness.traces.trace import Trace
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "figures"

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from sections import write_section
 
-from harness.stability import judge, known_definitions, load_definition
-from harness.stability.detectors.look import Series
-from harness.trace import Trace
+from ganbench.harness.stability import judge, known_definitions, load_definition
+from ganbench.harness.stability.look import Series
+from ganbench.harness.traces.trace import Trace
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "public-training-traces.parquet"

@@ -31,7 +31,7 @@ from hosts import cluster_of_hosts, why_not  # noqa: E402
 from sections import write_section  # noqa: E402
 from tracking_servers import mlflow_server  # noqa: E402
 
-from harness import read_ledger  # noqa: E402
+from ganbench import read_ledger  # noqa: E402
 
 PLAN = {
     "worker killed": 13,
@@ -151,7 +151,7 @@ def write_numbers(path: Path, blows: list[Blow]) -> None:
 
 
 def _ganbench(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "harness.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "ganbench.harness.cli", *map(str, arguments)]
 
 
 if __name__ == "__main__":

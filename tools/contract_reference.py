@@ -37,18 +37,18 @@ MEASURES = (
 VIEWS = ("Layer", "output_matrix", "input_matrix", "row_norms", "per_output", "per_layer")
 
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("Every plugin", "harness.plugin", ("Plugin",)),
-    ("Normalizer", "harness.normalizer", ("Normalizer", "normalizer")),
-    ("What a normalizer may claim", "harness.normalizer.claims", MEASURES),
-    ("Layers, and their weights as matrices", "harness.models.layers", VIEWS),
-    ("Data set", "harness.data.dataset", ("Dataset", "Data")),
-    ("Architecture", "harness.models.architecture", ("Architecture",)),
-    ("Operations of an architecture", "harness.models.operations", ("Layers",)),
-    ("Loss", "harness.objectives", ("Loss",)),
-    ("Optimizer", "harness.training.optimizer", ("Optimizer",)),
-    ("Metric", "harness.metrics.metric", ("Metric", "Measure", "Generated")),
-    ("Detector", "harness.stability", ("Detector",)),
-    ("What a detector looks at", "harness.trace", ("Trace", "LayerTrace", "Probe", "Samples")),
+    ("Every plugin", "ganbench.harness.plugins.plugin", ("Plugin",)),
+    ("Normalizer", "ganbench.harness.normalizer", ("Normalizer", "normalizer")),
+    ("What a normalizer may claim", "ganbench.harness.normalizer.claims", MEASURES),
+    ("Layers, and their weights as matrices", "ganbench.harness.normalizer.layers", VIEWS),
+    ("Data set", "ganbench.harness.data.dataset", ("Dataset", "Data")),
+    ("Architecture", "ganbench.harness.models.architecture", ("Architecture",)),
+    ("Operations of an architecture", "ganbench.harness.models.operations", ("Layers",)),
+    ("Loss", "ganbench.harness.losses.losses", ("Loss",)),
+    ("Optimizer", "ganbench.harness.optimizers.optimizer", ("Optimizer",)),
+    ("Metric", "ganbench.harness.metrics.metric", ("Metric", "Measure", "Generated")),
+    ("Detector", "ganbench.harness.stability", ("Detector",)),
+    ("What a detector looks at", "ganbench.harness.traces.trace", ("Trace", "LayerTrace", "Probe", "Samples")),
 )
 """Title, module, and the names in it that are told, in this order; of a module's other functions nothing is said."""
 

@@ -17,20 +17,20 @@ import torch
 from sections import write_section
 from torch import Tensor
 
-from harness.cell import Cell, Trial
-from harness.data.dataset import Data
-from harness.data.store import Store
-from harness.metrics.comparison import KINDS, Comparison
-from harness.metrics.extractors.cifar10_small import CIFAR10_SMALL
-from harness.metrics.extractors.registry import EXTRACTORS, Extracted, extract, gather
-from harness.metrics.fidelity import Fidelity
-from harness.metrics.metric import Generated
-from harness.metrics.protocols import PROTOCOLS
-from harness.metrics.real_statistics import COMPARED, Wanted, real_statistics
-from harness.registry import Catalog
-from harness.streams import Stream, open_stream
-from harness.training.sampling import generate
-from harness.training.training import Material, Training
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.data.store import Store
+from ganbench.harness.metrics.comparison import KINDS, Comparison
+from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL
+from ganbench.harness.metrics.extractors.registry import EXTRACTORS, Extracted, extract, gather
+from ganbench.harness.metrics.fidelity import Fidelity
+from ganbench.harness.metrics.metric import Generated
+from ganbench.harness.metrics.protocols import PROTOCOLS
+from ganbench.harness.metrics.real_statistics import COMPARED, Wanted, real_statistics
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.training.sampling import generate
+from ganbench.harness.training.streams import Stream, open_stream
+from ganbench.harness.training.training import Material, Training
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "metrics.md"

@@ -113,12 +113,12 @@ def run(job: tuple[str, str, int]) -> dict[str, Any]:
     """Train one planted trial and return what was found."""
     import torch
 
-    from harness.cell import Cell, Trial
-    from harness.data.store import Store
-    from harness.registry import Catalog
-    from harness.stability import judge, known_definitions, load_definition
-    from harness.training.loop import train
-    from harness.training.training import Material, Training
+    from ganbench.harness.cells.cell import Cell, Trial
+    from ganbench.harness.data.store import Store
+    from ganbench.harness.plugins.registry import Catalog
+    from ganbench.harness.stability import judge, known_definitions, load_definition
+    from ganbench.harness.training.loop import train
+    from ganbench.harness.training.training import Material, Training
 
     torch.set_num_threads(1)
     kind, setting, seed = job

@@ -13,10 +13,10 @@ from pathlib import Path
 from picture import main as take_picture
 from sections import write_section
 
-from reports import formatting as f
-from reports import leaderboard
-from reports.board import Row
-from reports.contents.columns import Column, columns
+from ganbench.reports import formatting as f
+from ganbench.reports import leaderboard
+from ganbench.reports.board import Row
+from ganbench.reports.contents.columns import Column, columns
 
 README, PICTURE = Path("README.md"), Path("docs/leaderboard.png")
 WITH_GROUNDS = ("rate", "change")

@@ -10,9 +10,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness import read_ledger
-from harness.ledger.names import PLAN
-from reports import leaderboard
+from ganbench import read_ledger
+from ganbench.harness.ledger.names import PLAN
+from ganbench.reports import leaderboard
 
 FOLDER = Path("docs/leaderboards")
 

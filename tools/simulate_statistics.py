@@ -22,10 +22,10 @@ import numpy as np
 from scipy.special import bdtr, ndtri
 from scipy.stats import binom
 
-from harness.intervals import clopper_pearson, rate_interval, wilson
-from harness.sequential import Rule, compare, open_cells
-from reports.statistics import ALPHA, blocked_rate, macro_bootstrap, mean_rate, seeds_needed, sign_flip_many
-from reports.statistics.bootstrap import suite_generator
+from ganbench.harness.statistics import ALPHA, blocked_rate, macro_bootstrap, mean_rate, seeds_needed, sign_flip_many
+from ganbench.harness.statistics.bootstrap import suite_generator
+from ganbench.harness.statistics.intervals import clopper_pearson, rate_interval, wilson
+from ganbench.harness.statistics.sequential import Rule, compare, open_cells
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "statistics.md"

@@ -20,13 +20,13 @@ from typing import Any, cast
 import torch
 from sections import write_section
 
-from harness.cell import Cell, Trial
-from harness.data.dataset import Data
-from harness.normalizer import Normalizer
-from harness.registry import Catalog
-from harness.suite import Suite, load_suite
-from harness.threads import one_thread
-from harness.training.training import Material, Training
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.planning.suite import Suite, load_suite
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.process import one_thread
+from ganbench.harness.training.training import Material, Training
 
 PAGE = Path("docs/costs.md")
 SUITES = ("bssn", "weight-norm", "sngan-settings", "large-study", "stability-techniques", "standard")

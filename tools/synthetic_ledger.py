@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cell import canonical_json, digest
-from harness.ledger import Ledger, Record
-from harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict
+from ganbench.harness.canonical import canonical_json, digest
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict
 
 STEPS = 1000
 LOGGED = 50

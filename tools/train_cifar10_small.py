@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, WEIGHTS, CIFAR10Small
+from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, WEIGHTS, CIFAR10Small
 
 SEED = 2009
 EPOCHS = 24

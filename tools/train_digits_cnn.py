@@ -9,9 +9,9 @@ accuracy that `docs/metrics.md` states. Deterministic on one thread: the same fi
 import torch
 from torch import nn
 
-from harness.data.digits import Digits
-from harness.data.store import Store
-from harness.metrics.extractors.digits_cnn import WEIGHTS, DigitsCNN
+from ganbench.harness.data.digits import Digits
+from ganbench.harness.data.digits_cnn import WEIGHTS, DigitsCNN
+from ganbench.harness.data.store import Store
 
 SEED = 1998
 EPOCHS = 60

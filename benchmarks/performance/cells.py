@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import torch
 
-from harness.cell import Cell
-from harness.data.dataset import Data
-from harness.data.store import Store
-from harness.normalizer import Normalizer
-from harness.registry import Catalog
-from harness.suite import Suite, load_suite
-from harness.training.training import Material
+from ganbench.harness.cells.cell import Cell
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.data.store import Store
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.planning.suite import Suite, load_suite
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.training.training import Material
 
 SUITE = "quick"
 QUICK = {"ring8": ("ring8", "fast"), "digits": ("digits", "slow")}

@@ -10,17 +10,19 @@ from typing import Any
 
 import torch
 
-from harness.how import COMPILED, PLAIN, How, numerics
-from harness.programs.batched import batched as one_step_of
-from harness.programs.batched import stacked
-from harness.programs.captured import Captured
-from harness.programs.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
-from harness.programs.graph import graph_of
-from harness.programs.machine import compiled
-from harness.programs.script import Run
-from harness.training.gradients import functional_gradients
-from harness.training.step import State, make_step
-from harness.training.training import Training, protocol_of
+from ganbench.harness.steps.batched import batched as one_step_of
+from ganbench.harness.steps.batched import stacked
+from ganbench.harness.steps.captured import Captured
+from ganbench.harness.steps.compiled import compiled
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
+from ganbench.harness.steps.gradients import functional_gradients
+from ganbench.harness.steps.graph import graph_of
+from ganbench.harness.steps.replayed import Run
+from ganbench.harness.steps.step import State, make_step
+from ganbench.harness.steps.ways import COMPILED, PLAIN
+from ganbench.harness.training.numerics import numerics
+from ganbench.harness.training.training import Training, protocol_of
 from performance.cells import endless, material_of
 from performance.clocks import PREPARING, rate_of, synchronize
 from performance.peers.loop import Loop, decoded
@@ -47,12 +49,12 @@ def one_of_many(name: str, seconds: float, device: str, way: str, go: float) -> 
     Returns:
         Steps, their seconds, and ``late``: by how much this process missed the common start.
     """
-    how = How(way)
-    training = begun(name, how, material_of(endless(name), device), seed=os.getpid() % 1000)
+    execution = ExecutionMode(way)
+    training = begun(name, execution, material_of(endless(name), device), seed=os.getpid() % 1000)
     synchronize(device)
     late = max(0.0, time.time() - go)
     time.sleep(max(0.0, go - time.time()))
-    with numerics(how):
+    with numerics(execution):
         return {**rate_of(lambda: training.advance(observe=False), seconds, device), "late": late, "seeds": 1}
 
 
@@ -133,21 +135,23 @@ class Pack:
 
 def turns(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
     """Return how many steps seeds make that take turns in one process, each with its own memory for their programs."""
-    how, material = How(way), material_of(endless(name), device)
-    programs = how.programs(at_once=True)
-    trainings = [begun(name, how, material, seed, programs=programs) for seed in range(width)]
-    return _together(Turns(trainings, device), width, seconds, device, how)
+    execution, material = ExecutionMode(way), material_of(endless(name), device)
+    programs = execution.programs(at_once=True)
+    trainings = [begun(name, execution, material, seed, programs=programs) for seed in range(width)]
+    return _together(Turns(trainings, device), width, seconds, device, execution)
 
 
 def packed(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
     """Return how many steps seeds make that are packed into one."""
     material = material_of(endless(name), device)
-    trainings = [begun(name, How(PLAIN), material, seed) for seed in range(width)]
-    return _together(Pack(trainings, way), width, seconds, device, How(way))
+    trainings = [begun(name, ExecutionMode(PLAIN), material, seed) for seed in range(width)]
+    return _together(Pack(trainings, way), width, seconds, device, ExecutionMode(way))
 
 
-def _together(step: Callable[[], object], width: int, seconds: float, device: str, how: How) -> dict[str, Any]:
-    with numerics(how):
+def _together(
+    step: Callable[[], object], width: int, seconds: float, device: str, execution: ExecutionMode
+) -> dict[str, Any]:
+    with numerics(execution):
         for _ in range(PREPARING):
             step()
         synchronize(device)

@@ -16,7 +16,7 @@ from performance.processes import environ, finished, started
 def help_() -> None:
     """Run ``ganbench --help``."""
     subprocess.run(
-        [sys.executable, "-m", "harness.cli", "--help"], check=True, env=environ(), stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "ganbench.harness.cli", "--help"], check=True, env=environ(), stdout=subprocess.DEVNULL
     )
 
 
@@ -33,7 +33,17 @@ def worker_start() -> float:
 
 def quick_suite(seeds: int, folder: Path) -> float:
     """Return the seconds of ``ganbench run quick`` on two cores, from the command to its end."""
-    command = [sys.executable, "-m", "harness.cli", "run", SUITE, "--seeds", str(seeds), "--tracking-uri", "off"]
+    command = [
+        sys.executable,
+        "-m",
+        "ganbench.harness.cli",
+        "run",
+        SUITE,
+        "--seeds",
+        str(seeds),
+        "--tracking-uri",
+        "off",
+    ]
     command += ["--results", str(folder / SUITE)]
 
     def two_cores() -> None:

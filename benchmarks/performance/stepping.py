@@ -7,31 +7,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.cell import Trial
-from harness.how import COMPILED, PLAIN, REPLAYED, How, numerics
-from harness.models.network import leaves
-from harness.programs.program import Programs
-from harness.training.recorder import _transferred
-from harness.training.training import Material, Training
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.models.network import leaves
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.program import Programs
+from ganbench.harness.steps.ways import COMPILED, PLAIN, REPLAYED
+from ganbench.harness.training.numerics import numerics
+from ganbench.harness.training.recorder import _transferred
+from ganbench.harness.training.training import Material, Training
 from performance.cells import cell_of, endless, material_of
 from performance.clocks import PREPARING, in_turns, synchronize
 from performance.peers.apart import apart
 from performance.peers.loop import Loop, decoded
 
 HOWS = {
-    "plain": How(PLAIN),
-    "replayed": How(REPLAYED),
-    "compiled": How(COMPILED),
-    "deterministic": How(REPLAYED, deterministic=True),
-    "replayed_tf32": How(REPLAYED, tf32=True),
-    "compiled_tf32": How(COMPILED, tf32=True),
+    "plain": ExecutionMode(PLAIN),
+    "replayed": ExecutionMode(REPLAYED),
+    "compiled": ExecutionMode(COMPILED),
+    "deterministic": ExecutionMode(REPLAYED, deterministic=True),
+    "replayed_tf32": ExecutionMode(REPLAYED, tf32=True),
+    "compiled_tf32": ExecutionMode(COMPILED, tf32=True),
 }
 """How our step is run, by the side's name."""
 
 
 def begun(
     name: str,
-    how: How,
+    execution: ExecutionMode,
     material: Material,
     seed: int = 0,
     normalizer: str = "spectral_norm",
@@ -47,18 +49,20 @@ def begun(
         normalizer: The cell's.
         programs: Those of other trainings of the cell; its own where none are given.
     """
-    training = Training(Trial(endless(name, normalizer), 0, seed), material, programs or how.programs(at_once=True))
-    with numerics(how):
-        for _ in range(PREPARING if how.way != PLAIN else 0):
+    training = Training(
+        Trial(endless(name, normalizer), 0, seed), material, programs or execution.programs(at_once=True)
+    )
+    with numerics(execution):
+        for _ in range(PREPARING if execution.way != PLAIN else 0):
             training.advance(observe=False)
     return training
 
 
 def first_step(name: str, way: str, device: str = "cpu") -> dict[str, Any]:
     """Return how long the first step of a process takes, with whatever the compiler finds in its cache."""
-    cell, how = endless(name), How(way)
-    training = Training(Trial(cell, 0, 0), material_of(cell, device), how.programs(at_once=True))
-    with numerics(how):
+    cell, execution = endless(name), ExecutionMode(way)
+    training = Training(Trial(cell, 0, 0), material_of(cell, device), execution.programs(at_once=True))
+    with numerics(execution):
         start = time.perf_counter()
         training.advance(observe=False)
         synchronize(device)
@@ -91,9 +95,9 @@ def steps(
     material = material_of(cell, device)
     data = decoded(material)
 
-    def advance(one: Training, how: How = HOWS["plain"], observe: bool = False) -> Callable[[], object]:
+    def advance(one: Training, execution: ExecutionMode = HOWS["plain"], observe: bool = False) -> Callable[[], object]:
         def run() -> None:
-            with numerics(how):
+            with numerics(execution):
                 for _ in range(block):
                     _transferred(one.advance(observe))  # as the recorder reads it
 

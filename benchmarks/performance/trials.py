@@ -11,15 +11,16 @@ from typing import Any
 
 import torch
 
-from harness.cell import Trial
-from harness.how import How
-from harness.ledger import Ledger
-from harness.metrics.metric import Generated
-from harness.training.checkpoint import Checkpoints
-from harness.training.recorder import Recorder
-from harness.training.training import Training
-from harness.trial import Workshop
-from harness.worker import Task, execute
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.metrics.metric import Generated
+from ganbench.harness.scheduling.task import Task
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.training.checkpoint import Checkpoints
+from ganbench.harness.training.recorder import Recorder
+from ganbench.harness.training.training import Training
+from ganbench.harness.training.workshop import Workshop
+from ganbench.harness.worker.attempt import attempt
 from performance.cells import catalog, cell_of, suite
 from performance.clocks import PREPARING, clocked
 from performance.peers.loop import Loop, decoded
@@ -66,7 +67,7 @@ def trial(name: str, repeats: int, way: str) -> dict[str, Any]:
                 methods = ((Recorder, "__init__"), (Recorder, "record"), (Recorder, "_evaluate"), (Ledger, "commit"))
                 with clocked(clock, *methods):
                     begun = time.perf_counter()
-                    execute(task)
+                    attempt(task)
                     whole = time.perf_counter() - begun
                 if not seed:
                     continue
@@ -147,14 +148,14 @@ def start() -> float:
     Training.advance = advance  # type: ignore[method-assign,assignment]
     with tempfile.TemporaryDirectory() as folder:
         try:
-            execute(_task(Trial(cell_of("ring8"), 0, 0), folder, How().way))
+            attempt(_task(Trial(cell_of("ring8"), 0, 0), folder, ExecutionMode().way))
         except BegunError:
             return first[0]
     raise AssertionError("no step was made")
 
 
 def _task(one: Trial, folder: str, way: str) -> Task:
-    return Task(one.id, one.spec(), one.cell.setting, (), 2, folder, how=How(way))
+    return Task(one.id, one.spec(), one.cell.setting, (), 2, folder, execution=ExecutionMode(way))
 
 
 def _mean(values: list[float]) -> float:

@@ -28,7 +28,7 @@ token=$HOME/.ganbench-token-$SLURM_JOB_ID
 (umask 077 && python -c 'import secrets; print(secrets.token_hex(32), end="")' > "$token")
 trap 'rm -f "$token"' EXIT
 
-eval "$(python -m harness.cluster.environment)"
+eval "$(python -m ganbench.harness.cluster.environment)"
 export RAY_AUTH_TOKEN_PATH=$token
 ulimit -n "$(ulimit -Hn)"
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.cluster.environment import joined_cluster, own_cluster
-from harness.errors import ClusterError, InputError
-from harness.variables import environment
+from ganbench.harness.cluster.environment import joined_cluster, own_cluster
+from ganbench.harness.errors import ClusterError, InputError
+from ganbench.harness.process import environment
 
 LOCAL = "local"
 AUTO = "auto"

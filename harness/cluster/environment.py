@@ -3,7 +3,7 @@
 Head, nodes and driver need the same ones; ``ray_cluster.yaml`` and its siblings in docs/cluster export what
 :func:`exports` says, and a test holds them to it. As shell commands::
 
-    eval "$(python -m harness.cluster.environment)"
+    eval "$(python -m ganbench.harness.cluster.environment)"
 """
 
 from __future__ import annotations

@@ -9,14 +9,15 @@ from dataclasses import replace
 from textwrap import shorten
 from typing import Any
 
-from harness.cell import Trial
-from harness.cluster.connection import Asked, HeadWatch, connected
-from harness.plugin_source import PluginSource
-from harness.scheduling.drive import Execute, Round, drive
-from harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import SPOT, Attempt, Node, Submission
-from harness.worker import Task, attempt_all, laid
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.cluster.connection import Asked, HeadWatch, connected
+from ganbench.harness.plugins.source import PluginSource
+from ganbench.harness.scheduling.drive import Execute, Round, drive
+from ganbench.harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
+from ganbench.harness.scheduling.schedule import SPOT, Attempt, Node, Submission
+from ganbench.harness.scheduling.task import Task
+from ganbench.harness.worker.attempt import attempt_all
 
 LOOK_SECONDS = 2.0
 """How old what is known of the nodes may be."""
@@ -132,7 +133,7 @@ class RayCluster:
 
     def _task(self, attempt: Attempt, lanes: int) -> Task:
         task = replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
-        return laid(task, lanes)
+        return task.with_lanes(lanes)
 
     def _endings(self, reference: Any, submission: Submission) -> list[Ending]:
         try:

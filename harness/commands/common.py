@@ -12,9 +12,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.normalizer import Normalizer
-    from harness.progress import SweepDisplay
-    from harness.registry import Catalog
+    from ganbench.harness.normalizer import Normalizer
+    from ganbench.harness.plugins.registry import Catalog
+    from ganbench.harness.sweeps.progress import SweepDisplay
 
 BAD_INPUT = 2
 INCOMPLETE = 3
@@ -52,8 +52,8 @@ def say(text: str, style: str | None = None) -> None:
 @contextmanager
 def shown(console: Console) -> Iterator[SweepDisplay]:
     """Yield a display of a sweep's progress; what ends it early, once it began, ends the command with exit code 3."""
-    from harness.errors import ClusterError, LedgerError
-    from harness.progress import SweepDisplay
+    from ganbench.harness.errors import ClusterError, LedgerError
+    from ganbench.harness.sweeps.progress import SweepDisplay
 
     with SweepDisplay(console) as display:
         try:
@@ -80,8 +80,8 @@ def catalog(plugins: list[str] | None = None, *, tolerant: bool = False) -> Cata
         plugins: As ``--plugin`` has them.
         tolerant: Whether one that cannot be used is left out, to be told of, instead of ending the command.
     """
-    from harness.plugin_source import PluginSource
-    from harness.registry import Catalog
+    from ganbench.harness.plugins.registry import Catalog
+    from ganbench.harness.plugins.source import PluginSource
 
     return Catalog([PluginSource.read(origin) for origin in plugins or []], tolerant=tolerant)
 
@@ -99,7 +99,7 @@ def chosen_normalizers(chosen: str, plugins: list[str] | None = None) -> tuple[C
     """
     import yaml
 
-    from harness.errors import InputError
+    from ganbench.harness.errors import InputError
 
     if not chosen.endswith(".py"):
         found = catalog(plugins)

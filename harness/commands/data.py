@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import DataOption, escaped, say, terminal
+from ganbench.harness.commands.common import DataOption, escaped, say, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.data.dataset import Dataset
-    from harness.data.download import Progress
+    from ganbench.harness.data.dataset import Dataset
+    from ganbench.harness.data.download import Progress
 
 data = typer.Typer(name="data", help="List, fetch and check data sets.", no_args_is_help=True)
 
@@ -26,9 +26,9 @@ def list_(data_dir: DataOption = None) -> None:
     """List all data sets: whether they are here, the size of their images, and a line on each."""
     from rich.table import Table
 
-    from harness.data.image_files import state_of
-    from harness.data.store import Store
-    from harness.registry import Catalog
+    from ganbench.harness.data.image_files import state_of
+    from ganbench.harness.data.store import Store
+    from ganbench.harness.plugins.registry import Catalog
 
     store, catalog = Store.find(data_dir), Catalog()
     table = Table("name", "state", "size", "", box=None)
@@ -45,8 +45,8 @@ def list_(data_dir: DataOption = None) -> None:
 @data.command()
 def fetch(name: NameArgument, data_dir: DataOption = None) -> None:
     """Download a data set, or say what to put where. The same command again continues."""
-    from harness.data.image_files import FileDataset
-    from harness.data.store import Store
+    from ganbench.harness.data.image_files import FileDataset
+    from ganbench.harness.data.store import Store
 
     store, dataset, console = Store.find(data_dir), _dataset(name), terminal()
     if not isinstance(dataset, FileDataset):
@@ -60,8 +60,8 @@ def fetch(name: NameArgument, data_dir: DataOption = None) -> None:
 @data.command()
 def verify(name: NameArgument, data_dir: DataOption = None) -> None:
     """Check a data set's files against their published checksums, and the arrays made from them."""
-    from harness.data.image_files import FileDataset
-    from harness.data.store import Store
+    from ganbench.harness.data.image_files import FileDataset
+    from ganbench.harness.data.store import Store
 
     store, dataset = Store.find(data_dir), _dataset(name)
     checked = dataset.verify(store) if isinstance(dataset, FileDataset) else []
@@ -77,8 +77,8 @@ def where(
     data_dir: DataOption = None,
 ) -> None:
     """Print the data directory, or a data set's folder in it, which need not exist."""
-    from harness.data.image_files import FileDataset
-    from harness.data.store import Store
+    from ganbench.harness.data.image_files import FileDataset
+    from ganbench.harness.data.store import Store
 
     store = Store.find(data_dir)
     if name is None:
@@ -89,7 +89,7 @@ def where(
 
 
 def _dataset(name: str) -> Dataset:
-    from harness.registry import Catalog
+    from ganbench.harness.plugins.registry import Catalog
 
     return Catalog().create("dataset", name)  # type: ignore[return-value]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import escaped, say, terminal
+from ganbench.harness.commands.common import escaped, say, terminal
 
 
 def findings(
@@ -23,7 +23,7 @@ def findings(
     """Judge the papers' claims from runs of their suites, by rules that were written before."""
     from rich.table import Table
 
-    from reports.findings import write_findings
+    from ganbench.reports.findings import write_findings
 
     verdicts = write_findings(directories, out, notes)
     table = Table("claim", "suite", "verdict", box=None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import LedgerArgument, say
+from ganbench.harness.commands.common import LedgerArgument, say
 
 ledger = typer.Typer(name="ledger", help="Verify, compact, merge and export ledgers.", no_args_is_help=True)
 
@@ -18,7 +18,7 @@ DIFFERENT = 2
 @ledger.command()
 def verify(directory: LedgerArgument) -> None:
     """Read every record and check it against its checksum."""
-    from harness.ledger import read_ledger
+    from ganbench.harness.ledger import read_ledger
 
     found = read_ledger(directory).verify()
     for problem in found.problems:
@@ -35,8 +35,8 @@ def verify(directory: LedgerArgument) -> None:
 @ledger.command()
 def repair(directory: LedgerArgument) -> None:
     """Save the whole records of damaged parts, and set aside what is damaged; `ganbench run` repeats its trials."""
-    from harness.ledger import read_ledger
-    from harness.ledger.audit import repair as mend
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.harness.ledger.audit import repair as mend
 
     done = mend(read_ledger(directory))
     for place in done.aside:
@@ -47,7 +47,7 @@ def repair(directory: LedgerArgument) -> None:
 @ledger.command()
 def compact(directory: LedgerArgument) -> None:
     """Move single records into Parquet parts, which are faster to read."""
-    from harness.ledger import read_ledger
+    from ganbench.harness.ledger import read_ledger
 
     moved = read_ledger(directory).compact()
     say(f"{moved} records moved into parts")
@@ -59,8 +59,8 @@ def merge(
     into: Annotated[str, typer.Option(help="The ledger that gets all records; it may exist.")],
 ) -> None:
     """Bring the records of several ledgers of one suite into one."""
-    from harness.ledger import Ledger, read_ledger
-    from harness.ledger.merging import merge as bring_together
+    from ganbench.harness.ledger import Ledger, read_ledger
+    from ganbench.harness.ledger.merging import merge as bring_together
 
     done = bring_together([read_ledger(directory) for directory in directories], Ledger(into))
     say(f"{done.added} trials added to {into}; {done.equal} were there already, equal")
@@ -79,9 +79,9 @@ def export(
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file: a row for every trial.")],
 ) -> None:
     """Write one table with a row for every trial: labels, verdict, times, measures."""
-    from harness.errors import InputError
-    from harness.ledger import read_ledger
-    from harness.ledger.export import trials_table
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.harness.ledger.export import trials_table
 
     writers = {".parquet": "to_parquet", ".csv": "to_csv"}
     if out.suffix not in writers:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.common import say
+from ganbench.harness.commands.common import say
 
 
 def new(
@@ -16,8 +16,8 @@ def new(
     into: Annotated[Path, typer.Option(help="The folder that gets the package's folder.")] = Path(),
 ) -> None:
     """Begin a normalizer of your own: a package with code, tests, a small suite and a README, ready to install."""
-    from harness.registry import Catalog
-    from harness.scaffold.package import check_kind, write_package
+    from ganbench.harness.plugins.registry import Catalog
+    from ganbench.harness.plugins.scaffold.package import check_kind, write_package
 
     check_kind(kind)
     written = write_package(kind, name, into, Catalog().names(kind))

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import BAD_INPUT, PluginOption, catalog, chosen_normalizers, escaped, say, terminal
-from harness.errors import InputError, UnknownNameError
+from ganbench.harness.commands.common import (
+    BAD_INPUT,
+    PluginOption,
+    catalog,
+    chosen_normalizers,
+    escaped,
+    say,
+    terminal,
+)
+from ganbench.harness.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from harness.conformance import Check
-    from harness.normalizer import Normalizer
-    from harness.plugin import Plugin
-    from harness.registry import Catalog
+    from ganbench.harness.conformance import Check
+    from ganbench.harness.normalizer import Normalizer
+    from ganbench.harness.plugins.plugin import Plugin
+    from ganbench.harness.plugins.registry import Catalog
 
 
 class What(StrEnum):
@@ -39,8 +47,8 @@ def list_(
     """List what a suite can name, with a line on each; or say all that there is to say of one."""
     from rich.table import Table
 
-    from harness.registry import KINDS
-    from harness.suite import shipped_suites
+    from ganbench.harness.planning.suite import shipped_suites
+    from ganbench.harness.plugins.registry import KINDS
 
     console = terminal()
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -92,7 +100,7 @@ def check(
     """Check whether a normalizer is fit to run."""
     import json
 
-    from harness.conformance import check_normalizer, conformance
+    from ganbench.harness.conformance import check_normalizer, conformance
 
     found, chosen = _to_check(normalizer, suite, plugin)
     results = []
@@ -114,7 +122,7 @@ def check(
 
 
 def _say_failure_modes() -> None:
-    from harness.stability import Definition, known_definitions
+    from ganbench.harness.stability import Definition, known_definitions
 
     modes = ", ".join(name.replace("_", " ") for name in Definition.failure_modes())
     say(
@@ -123,7 +131,7 @@ def _say_failure_modes() -> None:
 
 
 def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | None) -> tuple[Catalog, list[Normalizer]]:
-    from harness.suite import load_suite
+    from ganbench.harness.planning.suite import load_suite
 
     if (normalizer is None) == (suite is None):
         raise InputError("name a normalizer, a .py file, or a suite with --suite: one of them")
@@ -159,6 +167,6 @@ def _print_sum(label: str, outcomes: list[Check]) -> None:
 
 
 def _suite_line(path: Path) -> str:
-    from harness.yaml_source import read_yaml
+    from ganbench.harness.planning.yaml_source import read_yaml
 
     return escaped(" ".join(str(read_yaml(path).content.get("description", "")).split()))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.commands.common import DataOption, PluginOption, SuiteArgument, catalog, say, terminal
+from ganbench.harness.commands.common import DataOption, PluginOption, SuiteArgument, catalog, say, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.profiling import Part, Profile
-    from harness.suite import Suite
+    from ganbench.harness.planning.suite import Suite
+    from ganbench.harness.profiling import Part, Profile
 
 LEAST_SHARE = 0.001
 """Of a trial, below which a part has no row."""
@@ -50,15 +50,15 @@ def profile(
 
     from rich.console import Console
 
-    from harness.cell import Trial
-    from harness.data.store import Store
-    from harness.devices import device_of
-    from harness.errors import InputError
-    from harness.how import COMPILED, PLAIN
-    from harness.profiling import profile as measure
-    from harness.readiness import check_data
-    from harness.stability import load_definition
-    from harness.suite import load_suite
+    from ganbench.harness.cells.cell import Trial
+    from ganbench.harness.data.store import Store
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.planning.readiness import check_data
+    from ganbench.harness.planning.suite import load_suite
+    from ganbench.harness.profiling import profile as measure
+    from ganbench.harness.stability import load_definition
+    from ganbench.harness.steps.ways import COMPILED, PLAIN
+    from ganbench.harness.training.devices import device_of
 
     found = catalog(plugin, tolerant=True)
     read = load_suite(suite, catalog=found).with_gpus(gpus)
@@ -95,7 +95,7 @@ def profile(
 
 def _refuse_missing_folder(out: Path) -> None:
     """Refuse before the measuring what could not be written after it."""
-    from harness.errors import InputError
+    from ganbench.harness.errors import InputError
 
     if not out.parent.is_dir() or out.is_dir():
         raise InputError(f"--out {out}: expected a file in a folder that is there")
@@ -157,7 +157,7 @@ def _rows(found: Profile, parts: tuple[Part, ...], depth: int = 0) -> Iterator[t
 
 def _words(seconds: float) -> str:
     """Return a duration for people: ``3.1 ms``, ``2.4 s``, ``2 min 10 s``, ``3.1 h``."""
-    from harness.progress import duration
+    from ganbench.harness.durations import duration
 
     if seconds < 1:
         return f"{1000 * seconds:.1f} ms"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from harness.commands.common import LedgerArgument, PluginOption, catalog, escaped, say, terminal
+from ganbench.harness.commands.common import LedgerArgument, PluginOption, catalog, escaped, say, terminal
 
 if TYPE_CHECKING:
-    from harness.stability import Detector
+    from ganbench.harness.stability import Detector
 
 DetectorOption = Annotated[
     list[str] | None,
@@ -53,8 +53,8 @@ def report(
     ] = None,
 ) -> None:
     """Write the leaderboard: a page, its tables as markdown, CSV, Parquet and LaTeX, and its figures."""
-    from harness.errors import InputError
-    from reports import leaderboard, leaderboard_from_mlflow
+    from ganbench.harness.errors import InputError
+    from ganbench.reports import leaderboard, leaderboard_from_mlflow
 
     if bool(directories) == bool(from_mlflow):
         found = "both" if from_mlflow else "neither"
@@ -81,11 +81,11 @@ def diff(
 
     from rich.table import Table
 
-    from harness.ledger import read_ledger
-    from reports.differences.comparing import compare
-    from reports.differences.sides import read_sides
-    from reports.differences.words import COLUMNS, answer, details, rows
-    from reports.formatting import plain
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.reports.differences.comparing import compare
+    from ganbench.reports.differences.sides import read_sides
+    from ganbench.reports.differences.words import COLUMNS, answer, details, rows
+    from ganbench.reports.formatting import plain
 
     sides = read_sides((first, read_ledger(first)), (second, read_ledger(second)))
     difference = compare(*sides)
@@ -116,9 +116,9 @@ def badge(
     out: Annotated[Path | None, typer.Option(help="The .svg file to write. [default: standard output]")] = None,
 ) -> None:
     """Make an SVG badge for a README: how often a normalizer fails, its rank, and how it stands to the baseline."""
-    from harness.errors import InputError
-    from reports import leaderboard
-    from reports.formats.badge import badge as make
+    from ganbench.harness.errors import InputError
+    from ganbench.reports import leaderboard
+    from ganbench.reports.formats.badge import badge as make
 
     found = leaderboard(directory)
     text = make(found.evidence, found.board, normalizer)
@@ -142,9 +142,9 @@ def relabel(
     """Judge a ledger's trials by another definition or more detectors; nothing is trained, and records stay as they are."""
     from rich.table import Table
 
-    from harness.errors import InputError
-    from harness.ledger import read_ledger
-    from harness.relabelling import relabel as again
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.harness.ledger.relabelling import relabel as again
 
     if definition is None and not detector:
         raise InputError("relabel: expected --definition VERSION, --detector NAME, or both; found neither")
@@ -189,7 +189,7 @@ def label(
 
     from rich.table import Table
 
-    from harness.labelling import label_file, rows
+    from ganbench.harness.stability.external_logs import label_file, rows
 
     added = _detectors(detector, plugin)
     labelled = label_file(traces, definition, budget=budget, fid_ceiling=fid_ceiling, detectors=added)
@@ -216,7 +216,7 @@ def _detectors(specs: list[str] | None, plugin: list[str] | None) -> list[Detect
     """Return the detectors that options name."""
     import yaml
 
-    from harness.errors import InputError
+    from ganbench.harness.errors import InputError
 
     known = catalog(plugin)
     found: dict[str, Detector] = {}
@@ -243,7 +243,7 @@ def power(
     chance: Annotated[float, typer.Option("--power", help="Wanted chance of telling the two apart.")] = 0.8,
 ) -> None:
     """Say how many seeds per cell it takes to tell two normalizers apart."""
-    from reports.power import seeds_in_words
+    from ganbench.reports.power import seeds_in_words
 
     console = terminal()
     for line in seeds_in_words(

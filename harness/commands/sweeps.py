@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from harness.commands.common import (
+from ganbench.harness.commands.common import (
     INCOMPLETE,
     DataOption,
     LedgerArgument,
@@ -20,13 +20,13 @@ from harness.commands.common import (
     shown,
     terminal,
 )
-from harness.training.checkpoint import EVERY_SECONDS
+from ganbench.harness.training.checkpoint import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.how import How
-    from harness.ledger import Ledger
+    from ganbench.harness.ledger import Ledger
+    from ganbench.harness.steps.execution_mode import ExecutionMode
 
 WATCH_SECONDS = 3.0
 
@@ -51,12 +51,12 @@ def plan(
 
     from rich.table import Table
 
-    from harness.data.store import Store
-    from harness.estimate import cost_in_words, measured_by_cell
-    from harness.ledger import Ledger
-    from harness.readiness import to_fetch
-    from harness.suite import load_suite
-    from harness.sweep import changed_plugins, default_results, wanted_trials
+    from ganbench.harness.data.store import Store
+    from ganbench.harness.ledger import Ledger
+    from ganbench.harness.planning.estimate import cost_in_words, measured_by_cell
+    from ganbench.harness.planning.readiness import to_fetch
+    from ganbench.harness.planning.suite import load_suite
+    from ganbench.harness.sweeps.sweep import changed_plugins, default_results, wanted_trials
 
     found = catalog(plugin, tolerant=True)
     read = load_suite(suite, catalog=found).with_seeds(seeds)
@@ -123,14 +123,14 @@ def run(
     ] = "off",
 ) -> None:
     """Run a suite's missing trials. The same command again continues."""
-    from harness.ledger import Ledger
-    from harness.progress import status_line
-    from harness.suite import load_suite
-    from harness.sweep import default_results
-    from harness.sweep import run as sweep
+    from ganbench.harness.ledger import Ledger
+    from ganbench.harness.planning.suite import load_suite
+    from ganbench.harness.sweeps.progress import status_line
+    from ganbench.harness.sweeps.sweep import default_results
+    from ganbench.harness.sweeps.sweep import run as sweep
 
     console = terminal()
-    how = _how(exact, compiled, pack=_pack(pack), tf32=tf32, deterministic=deterministic)
+    execution = _how(exact, compiled, pack=_pack(pack), tf32=tf32, deterministic=deterministic)
     read = load_suite(suite, catalog=catalog(plugin, tolerant=True))
     folder = results or default_results(read)
     with shown(console) as display:
@@ -142,7 +142,7 @@ def run(
             seeds=seeds,
             limit=limit,
             gpus=gpus,
-            how=how,
+            execution=execution,
             data_dir=data_dir,
             checkpoint_every=checkpoint_every,
             on_event=display,
@@ -160,8 +160,8 @@ def run(
 
 def _pack(said: str) -> int | Literal["auto"]:
     """Return how many trials are to be trained side by side."""
-    from harness.errors import InputError
-    from harness.how import AUTO, MOST_LANES
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.steps.execution_mode import AUTO, MOST_LANES
 
     if said in ("off", AUTO):
         return 1 if said == "off" else AUTO
@@ -170,14 +170,15 @@ def _pack(said: str) -> int | Literal["auto"]:
     return int(said)
 
 
-def _how(exact: bool, compiled: bool, pack: int | Literal["auto"], **gpu: bool) -> How:
+def _how(exact: bool, compiled: bool, pack: int | Literal["auto"], **gpu: bool) -> ExecutionMode:
     """Return how trials are to be run."""
-    from harness.errors import InputError
-    from harness.how import COMPILED, PLAIN, REPLAYED, How
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.steps.execution_mode import ExecutionMode
+    from ganbench.harness.steps.ways import COMPILED, PLAIN, REPLAYED
 
     if exact and compiled:
         raise InputError("--exact runs steps as they are written and --compile does not; give one of them")
-    return How(PLAIN if exact else COMPILED if compiled else REPLAYED, pack, **gpu)
+    return ExecutionMode(PLAIN if exact else COMPILED if compiled else REPLAYED, pack, **gpu)
 
 
 def status(
@@ -189,9 +190,9 @@ def status(
 
     from rich.live import Live
 
-    from harness.ledger import read_ledger
-    from harness.status import in_words
-    from harness.status import status as look
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.harness.sweeps.status import in_words
+    from ganbench.harness.sweeps.status import status as look
 
     ledger = read_ledger(directory)
     if not watch:
@@ -208,8 +209,8 @@ def status(
 
 def stop(directory: LedgerArgument) -> None:
     """Let a running sweep leave checkpoints and end; `ganbench run` goes on from there."""
-    from harness.interruption import ask_to_stop
-    from harness.ledger import read_ledger
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.harness.worker.interruption import ask_to_stop
 
     ask_to_stop(read_ledger(directory).storage)
     terminal().print("trainings under way end after their step; the same `ganbench run` goes on from there")
@@ -225,7 +226,7 @@ def sync(
     every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 10.0,
 ) -> None:
     """Bring the ledger into MLflow. Doing it twice changes nothing."""
-    from harness.ledger import read_ledger
+    from ganbench.harness.ledger import read_ledger
 
     ledger = read_ledger(directory)
     if watch:
@@ -236,7 +237,7 @@ def sync(
 
 def _watch(ledger: Ledger, tracking_uri: str | None, seconds: float) -> None:
     """Bring a running sweep into MLflow until it is complete or somebody has seen enough."""
-    from harness.tracking import SyncReport, TrackingError, watch
+    from ganbench.harness.tracking import SyncReport, TrackingError, watch
 
     said: list[str] = []
 
@@ -258,8 +259,8 @@ def _watch(ledger: Ledger, tracking_uri: str | None, seconds: float) -> None:
 
 def _sync(ledger: Ledger, tracking_uri: str | None, console: Console, *, must: bool) -> None:
     """Bring a ledger into MLflow; unless it must, an unreachable server is a warning: nothing is lost."""
-    from harness.errors import GanbenchError
-    from harness.tracking import BusyError, sync
+    from ganbench.harness.errors import GanbenchError
+    from ganbench.harness.tracking import BusyError, sync
 
     try:
         with console.status("bringing the ledger into MLflow") as line:

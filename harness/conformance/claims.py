@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.conformance.outcome import Failed, Skipped
-from harness.conformance.subject import Subject, differences, start_from
+from ganbench.harness.conformance.outcome import Failed, Skipped
+from ganbench.harness.conformance.subject import Subject, differences, start_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from harness.models.layers import Layer
-    from harness.models.network import Network
-    from harness.models.operations import Tree
-    from harness.normalizer import Claim
+    from ganbench.harness.models.network import Network
+    from ganbench.harness.models.operations import Tree
+    from ganbench.harness.normalizer import Claim
+    from ganbench.harness.normalizer.layers import Layer
 
     Kernel = Callable[[Layer, torch.Generator], Tensor]
 
@@ -38,7 +38,7 @@ def keeps_its_claims(subject: Subject) -> str:
                 if not claim.holds(value):
                     raise Failed(
                         f"it claims: {claim}; found {value:.4g} for a {layer.kind.replace('_', ' ')} layer of shape"
-                        f" {list(layer.shape)} {words}; see harness/models/layers.py for a weight's"
+                        f" {list(layer.shape)} {words}; see harness/normalizer/layers.py for a weight's"
                         " axes as a matrix",
                     )
                 low, high = seen.get(str(claim), (value, value))

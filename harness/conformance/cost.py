@@ -7,10 +7,10 @@ import weakref
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance.subject import Subject
+from ganbench.harness.conformance.subject import Subject
 
 if TYPE_CHECKING:
-    from harness.training.training import Training
+    from ganbench.harness.training.training import Training
 
 PAIRS = 15
 SLOW = 20.0
@@ -19,7 +19,7 @@ SLOW = 20.0
 
 def is_measured(subject: Subject) -> str:
     """Return time and memory of a step, over one under ``none``; no cost is a failure."""
-    from harness.threads import one_thread
+    from ganbench.harness.process import one_thread
 
     own, none = (subject.training(cell) for cell in (subject.image_cell, subject.without(subject.image_cell)))
     with one_thread():

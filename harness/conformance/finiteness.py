@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.conformance.outcome import Failed
-from harness.conformance.subject import Subject, cast, start
+from ganbench.harness.conformance.outcome import Failed
+from ganbench.harness.conformance.subject import Subject, cast, start
 
 if TYPE_CHECKING:
-    from harness.models.network import Network
-    from harness.models.operations import Tree
+    from ganbench.harness.models.network import Network
+    from ganbench.harness.models.operations import Tree
 
 SCALES = (0.0, 1e-4, 1e-2, 1.0, 1e2, 1e4)
 """Standard deviations of the weights on which values and gradients must be finite."""
@@ -29,7 +29,7 @@ def is_finite(subject: Subject) -> None:
 def _is_finite(network: Network, begun: tuple[Tree, Tree], what: str) -> None:
     import torch
 
-    from harness.models.network import leaves
+    from ganbench.harness.models.network import leaves
 
     for dtype in (torch.float32, torch.bfloat16):
         where = f"{what} in {str(dtype).removeprefix('torch.')}"

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance.outcome import Failed
-from harness.conformance.subject import Subject, an_input, cast, start
+from ganbench.harness.conformance.outcome import Failed
+from ganbench.harness.conformance.subject import Subject, an_input, cast, start
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.models.network import Network
-    from harness.models.operations import Tree
+    from ganbench.harness.models.network import Network
+    from ganbench.harness.models.operations import Tree
 
 STEP = 1e-6
 """Half the width of a finite difference, for parameters of size 1 in float64."""
@@ -80,7 +80,7 @@ def is_the_derivative(subject: Subject) -> None:
         params, state = (cast(tree, torch.float64) for tree in start(network, 0.3))
         for name in network.weighted:
             weigh = partial(_weighed, network, name, state[name])
-            _compare(weigh, params[name], f"the effective weight of layer {name!r}", "reparametrize")
+            _compare(weigh, params[name], f"the effective weight of layer {name!r}", "reparameterize")
         run = partial(_ran, network, state, an_input(network).double())
         _compare(run, _flat(params), "the network's output", "activate")
 
@@ -105,7 +105,7 @@ def is_twice_differentiable(subject: Subject) -> None:
 
 
 def _weighed(network: Network, name: str, state: Any, values: dict[Any, Tensor]) -> Tensor:
-    weight, _ = network.normalizer.reparametrize(values["weight"], values, state, network.layers[name])
+    weight, _ = network.normalizer.reparameterize(values["weight"], values, state, network.layers[name])
     return (_direction(weight, 5) * weight).sum()
 
 

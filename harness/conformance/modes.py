@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.composition import parts_of
-from harness.conformance.outcome import Failed, Skipped
-from harness.conformance.subject import Subject, differences
+from ganbench.harness.conformance.outcome import Failed, Skipped
+from ganbench.harness.conformance.subject import Subject, differences
+from ganbench.harness.normalizer.composition import parts_of
 
 if TYPE_CHECKING:
-    from harness.training.training import Training
+    from ganbench.harness.training.training import Training
 
 TOLERANCE = 1e-7
 """Of a step in float64, where rounding leaves about 1e-12."""
@@ -20,7 +20,7 @@ def runs_batched(subject: Subject) -> None:
     import torch
     from torch.utils import _pytree as pytree
 
-    from harness.programs.batched import batched, stacked, unstacked
+    from ganbench.harness.steps.batched import batched, stacked, unstacked
 
     declared(subject, "batched")
     trainings = [subject.training(subject.image_cell, seed) for seed in range(3)]
@@ -50,9 +50,9 @@ def runs_compiled(subject: Subject) -> None:
 
     Which machine code a compiler makes of the same graph is the compiler's affair, and takes half a minute.
     """
-    from harness.programs.form import batch_tensors, state_like, state_tensors
-    from harness.programs.program import WAYS, Program
-    from harness.training.training import protocol_of
+    from ganbench.harness.steps.form import batch_tensors, state_like, state_tensors
+    from ganbench.harness.steps.program import WAYS, Program
+    from ganbench.harness.training.training import protocol_of
 
     declared(subject, "compiled")
     training = subject.training(subject.image_cell)
@@ -84,7 +84,7 @@ def declared(subject: Subject, mode: str) -> None:
         raise Skipped(f"{names[0]} declares that it cannot run {mode}; its trials run plainly")
 
 
-def hindered(words: str, mode: str, error: Exception, hook: str = "reparametrize") -> Failed:
+def hindered(words: str, mode: str, error: Exception, hook: str = "reparameterize") -> Failed:
     """Return the finding that torch cannot run a hook in a mode, with what to do."""
     said = str(error).strip().splitlines() or [""]
     return Failed(
@@ -95,9 +95,9 @@ def hindered(words: str, mode: str, error: Exception, hook: str = "reparametrize
 
 
 def _functional(training: Training) -> Any:
-    from harness.training.gradients import functional_gradients
-    from harness.training.step import make_step
-    from harness.training.training import protocol_of
+    from ganbench.harness.steps.gradients import functional_gradients
+    from ganbench.harness.steps.step import make_step
+    from ganbench.harness.training.training import protocol_of
 
     return make_step(training.generator, training.discriminator, protocol_of(training.trial.cell), functional_gradients)
 
@@ -106,7 +106,7 @@ def _double(value: Any) -> Any:
     import torch
     from torch.utils import _pytree as pytree
 
-    from harness.programs.batched import stacked
+    from ganbench.harness.steps.batched import stacked
 
     stacked([value])  # registers the dataclasses
     return pytree.tree_map(

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.composition import authors_of, parts_of
-from harness.own_line import own_line
+from ganbench.harness.normalizer.composition import authors_of, parts_of
+from ganbench.harness.plugins.blame import own_line
 
 if TYPE_CHECKING:
-    from harness.normalizer import Normalizer
+    from ganbench.harness.normalizer import Normalizer
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Failed(Exception):  # noqa: N818  it is a finding
         hook: The normalizer's method that is to blame; its line is added.
     """
 
-    def __init__(self, found: str, hook: str = "reparametrize") -> None:
+    def __init__(self, found: str, hook: str = "reparameterize") -> None:
         self.hook = hook
         super().__init__(found)
 
@@ -71,7 +71,7 @@ def conformance(normalizer: Normalizer, outcomes: Sequence[Check]) -> dict[str, 
 
 def place_of_hook(normalizer: Normalizer, hook: str) -> str:
     """Return file and line where a normalizer defines a hook, or ``""`` where it does not define it itself."""
-    from harness.normalizer import Normalizer as Base
+    from ganbench.harness.normalizer import Normalizer as Base
 
     for part in parts_of(normalizer):
         function = getattr(type(part), hook, None)

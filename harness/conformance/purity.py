@@ -8,15 +8,15 @@ import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from harness.composition import parts_of
-from harness.conformance.outcome import Failed
-from harness.conformance.subject import Subject, an_input, cast, same, start
-from harness.plugin import has_range
+from ganbench.harness.conformance.outcome import Failed
+from ganbench.harness.conformance.subject import Subject, an_input, cast, same, start
+from ganbench.harness.normalizer.composition import parts_of
+from ganbench.harness.plugins.plugin import has_range
 
 if TYPE_CHECKING:
-    from harness.models.network import Network
-    from harness.models.operations import Tree
-    from harness.normalizer import Normalizer
+    from ganbench.harness.models.network import Network
+    from ganbench.harness.models.operations import Tree
+    from ganbench.harness.normalizer import Normalizer
 
 ON_DEVICE = "make tensors with device=x.device"
 
@@ -98,7 +98,7 @@ def changes_no_argument(subject: Subject) -> None:
             {name: {k: v.clone() for k, v in layer.items()} for name, layer in tree.items()} for tree in (params, state)
         ]
         weights, _ = network.effective(params, state)
-        _unchanged("reparametrize", kept, params, state)
+        _unchanged("reparameterize", kept, params, state)
         x = an_input(network)
         before = x.clone()
         network(weights, x)
@@ -127,7 +127,7 @@ def writes_no_attribute(subject: Subject) -> None:
 
 
 def _attributes(normalizer: Normalizer) -> dict[str, Any]:
-    from harness.normalizer import Normalizer as Base
+    from ganbench.harness.normalizer import Normalizer as Base
 
     found: dict[str, Any] = {}
     for part in parts_of(normalizer):

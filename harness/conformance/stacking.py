@@ -5,29 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.composition import offers_stacked
-from harness.conformance.modes import declared, hindered
-from harness.conformance.outcome import Failed, Skipped
-from harness.conformance.subject import Subject, start
+from ganbench.harness.conformance.modes import declared, hindered
+from ganbench.harness.conformance.outcome import Failed, Skipped
+from ganbench.harness.conformance.subject import Subject, start
+from ganbench.harness.normalizer.composition import offers_stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from harness.models.layers import Layer
-    from harness.models.network import Network
-    from harness.models.operations import Tree
+    from ganbench.harness.models.network import Network
+    from ganbench.harness.models.operations import Tree
+    from ganbench.harness.normalizer.layers import Layer
 
-HOOK = "reparametrize_stacked"
+HOOK = "reparameterize_stacked"
 
 
 def equals_the_plain_path(subject: Subject) -> None:
     """Layers of equal shape that are treated together come out as one by one, wherever they stand, and can be traced."""
-    from harness.models.stacking import misfit
+    from ganbench.harness.models.stacking_check import misfit
 
     if not offers_stacked(subject.normalizer):
-        raise Skipped("it offers no stacked path (see Normalizer.reparametrize_stacked)")
+        raise Skipped("it offers no stacked path (see Normalizer.reparameterize_stacked)")
     declared(subject, "compiled")
     for network in subject.networks:
         for placed in (_here, _elsewhere, _last):

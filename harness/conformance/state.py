@@ -8,10 +8,10 @@ import itertools
 import sys
 from types import ModuleType
 
-from harness.composition import parts_of
-from harness.conformance.outcome import Failed
-from harness.conformance.subject import Subject, same, start
-from harness.normalizer import Normalizer
+from ganbench.harness.conformance.outcome import Failed
+from ganbench.harness.conformance.subject import Subject, same, start
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.normalizer.composition import parts_of
 
 _COUNT = itertools.count()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.conformance.outcome import Failed
-from harness.conformance.subject import Subject
+from ganbench.harness.conformance.outcome import Failed
+from ganbench.harness.conformance.subject import Subject
 
 if TYPE_CHECKING:
     import torch
 
-    from harness.models.layers import Layer
-    from harness.models.network import Network
+    from ganbench.harness.models.network import Network
+    from ganbench.harness.normalizer.layers import Layer
 
 
 def leaves_shared_streams(subject: Subject) -> None:

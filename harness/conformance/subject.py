@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance.outcome import Failed
+from ganbench.harness.conformance.outcome import Failed
 
 if TYPE_CHECKING:
     import torch
 
-    from harness.cell import Cell
-    from harness.models.network import Initializer, Network
-    from harness.models.operations import Tree
-    from harness.normalizer import Normalizer
-    from harness.registry import Catalog
-    from harness.training.training import Training
+    from ganbench.harness.cells.cell import Cell
+    from ganbench.harness.models.network import Initializer, Network
+    from ganbench.harness.models.operations import Tree
+    from ganbench.harness.normalizer import Normalizer
+    from ganbench.harness.plugins.registry import Catalog
+    from ganbench.harness.training.training import Training
 
 SUITE_SEED = 0
 
@@ -48,9 +48,9 @@ class Subject:
 
         Those on which the normalizer says that it makes no sense are left out.
         """
-        from harness.models.dcgan import DCGAN
-        from harness.models.network import Network
-        from harness.models.xiang_li_resnet import XiangLiResNet
+        from ganbench.harness.models.dcgan import DCGAN
+        from ganbench.harness.models.network import Network
+        from ganbench.harness.models.xiang_li_resnet import XiangLiResNet
 
         plain, residual = DCGAN(width=4, latent=8), XiangLiResNet(width=0.06, latent=8)
         built = [
@@ -72,7 +72,7 @@ class Subject:
     @cached_property
     def cell(self) -> Cell:
         """The toy cell; that on images where the normalizer says that it makes no sense on the toy's networks."""
-        from harness.models.build import refusal
+        from ganbench.harness.models.build import refusal
 
         toy = self._cell(TOY, batch_size=64)
         refused = refusal(toy.architecture, self.normalizer, (2,))
@@ -84,9 +84,9 @@ class Subject:
 
     def training(self, cell: Cell, seed: int = 0) -> Training:
         """Return a training of a cell before its first step, with a metric that measures nothing."""
-        from harness.cell import Trial
-        from harness.data.store import Store
-        from harness.training.training import Material, Training
+        from ganbench.harness.cells.cell import Trial
+        from ganbench.harness.data.store import Store
+        from ganbench.harness.training.training import Material, Training
 
         default: Any = self.catalog.create("normalizer", cell.architecture.generator_normalizer)
         if cell.dataset.name not in self._loaded:
@@ -99,7 +99,7 @@ class Subject:
         return {}
 
     def _cell(self, base: dict[str, Any], batch_size: int) -> Cell:
-        from harness.cell import Cell
+        from ganbench.harness.cells.cell import Cell
 
         plugins: dict[str, Any] = {kind: self.catalog.create(kind, name) for kind, name in (base | COMMON).items()}
         return Cell(normalizer=self.normalizer, **plugins, **NUMBERS, batch_size=batch_size)  # type: ignore[arg-type]

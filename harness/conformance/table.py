@@ -10,13 +10,24 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from harness.conformance import claims, cost, finiteness, gradients, modes, purity, stacking, state, streams, training
-from harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
-from harness.conformance.subject import Subject
+from ganbench.harness.conformance import (
+    claims,
+    cost,
+    finiteness,
+    gradients,
+    modes,
+    purity,
+    stacking,
+    state,
+    streams,
+    training,
+)
+from ganbench.harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
+from ganbench.harness.conformance.subject import Subject
 
 if TYPE_CHECKING:
-    from harness.normalizer import Normalizer
-    from harness.registry import Catalog
+    from ganbench.harness.normalizer import Normalizer
+    from ganbench.harness.plugins.registry import Catalog
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,7 @@ def _outcome(entry: Entry, subject: Subject) -> Check:
 
 
 def _said(error: Exception) -> str:
-    from harness.errors import GanbenchError
+    from ganbench.harness.errors import GanbenchError
 
     lines = str(error).strip().splitlines() or [""]
     return str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {lines[0]}"

@@ -7,9 +7,9 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from harness.data.checksum import Checksum
-from harness.data.lock import locked
-from harness.errors import InputError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.lock import locked
+from ganbench.harness.errors import InputError
 
 
 def unpack(archive: Path, inner: str, checksum: Checksum) -> Path:

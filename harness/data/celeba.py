@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from harness.data.checksum import Checksum
-from harness.data.image_files import TRAIN, FileDataset
-from harness.data.image_forms import centre_crop, decode, resize
-from harness.data.rows import Row
-from harness.errors import InputError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.image_files import TRAIN, FileDataset
+from ganbench.harness.data.image_forms import centre_crop, decode, resize
+from ganbench.harness.data.rows import Row
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 ARCHIVE, IMAGES, PARTITION = "img_align_celeba.zip", "img_align_celeba", "list_eval_partition.txt"
 PARTS = {"train": {"0"}, "test": {"2"}}

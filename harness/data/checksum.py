@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InputError
+from ganbench.harness.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.data.image_files import TRAIN
-from harness.data.rows import Row
-from harness.data.torchvision_archive import TorchvisionArchive
+from ganbench.harness.data.image_files import TRAIN
+from ganbench.harness.data.rows import Row
+from ganbench.harness.data.torchvision_archive import TorchvisionArchive
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 
 class CIFAR10(TorchvisionArchive):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.data.image_files import FileDataset
-from harness.data.parquet_rows import ParquetImages
-from harness.data.rows import Row
+from ganbench.harness.data.image_files import FileDataset
+from ganbench.harness.data.parquet_rows import ParquetImages
+from ganbench.harness.data.rows import Row
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 
 class CIFAR10JPEG(FileDataset):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from harness.plugin import Plugin
+from ganbench.harness.plugins.plugin import Plugin
 
 if TYPE_CHECKING:
-    from harness.data.modes import Modes
-    from harness.data.store import Store
-    from harness.data.streamed import Streamed
+    from ganbench.harness.data.modes import Modes
+    from ganbench.harness.data.store import Store
+    from ganbench.harness.data.streamed import Streamed
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.data.dataset import Data, Dataset, hashed_order
+from ganbench.harness.data.dataset import Data, Dataset, hashed_order
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 SIDE = 8
 """Of the images as they were published."""

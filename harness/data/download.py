@@ -10,9 +10,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from harness.data.checksum import Checksum
-from harness.data.lock import locked
-from harness.errors import InputError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.lock import locked
+from ganbench.harness.errors import InputError
 
 CHUNK = 1 << 20
 TIMEOUT = 60.0

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from harness.data.checksum import Checksum
-from harness.data.dataset import Data, Dataset, hashed_order
-from harness.data.download import Progress, download
-from harness.data.image_forms import exactly, to_array, to_mode
-from harness.data.prepared import Fingerprint, Prepared, fingerprint_of, key_of, prepare
-from harness.data.rows import Row, decoded
-from harness.errors import InputError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.dataset import Data, Dataset, hashed_order
+from ganbench.harness.data.download import Progress, download
+from ganbench.harness.data.image_forms import exactly, to_array, to_mode
+from ganbench.harness.data.prepared import Fingerprint, Prepared, fingerprint_of, key_of, prepare
+from ganbench.harness.data.rows import Row, decoded
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 TRAIN, TEST = "train", "test"
 MODES = {1: "L", 3: "RGB"}

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from harness.data.image_files import FileDataset
-from harness.data.image_forms import centre_crop, decode, resize
-from harness.data.rows import Row
+from ganbench.harness.data.image_files import FileDataset
+from ganbench.harness.data.image_forms import centre_crop, decode, resize
+from ganbench.harness.data.rows import Row
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 
 class ImageFolder(FileDataset):

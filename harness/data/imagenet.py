@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.data.checksum import Checksum
-from harness.data.image_files import FileDataset
-from harness.data.image_forms import centre_crop, decode, resize
-from harness.data.prepared import Fingerprint, fingerprint_of
-from harness.data.rows import Row
-from harness.errors import InputError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.image_files import FileDataset
+from ganbench.harness.data.image_forms import centre_crop, decode, resize
+from ganbench.harness.data.prepared import Fingerprint, fingerprint_of
+from ganbench.harness.data.rows import Row
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 PARTS = {"train": "train", "test": "val"}
 """The official names of our splits: the labels of ImageNet's own test split were never published."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import InputError
+from ganbench.harness.errors import InputError
 
 
 @contextmanager

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.data.image_files import FileDataset
-from harness.data.image_forms import centre_crop, decode, resize
-from harness.data.rows import Row
-from harness.errors import InputError
+from ganbench.harness.data.image_files import FileDataset
+from ganbench.harness.data.image_forms import centre_crop, decode, resize
+from ganbench.harness.data.rows import Row
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 FOLDERS = {"train": "bedroom_train_lmdb", "test": "bedroom_val_lmdb"}
 DATA = "data.mdb"

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.data.checksum import Checksum
-from harness.data.image_files import TRAIN, FileDataset, Remote
-from harness.data.rows import Row
-from harness.errors import InputError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.image_files import TRAIN, FileDataset, Remote
+from ganbench.harness.data.rows import Row
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 SIDE = 28
 """Of the images as they were published."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from harness.data.image_files import TEST, TRAIN, FileDataset
-from harness.data.image_forms import centre_crop, resize
-from harness.data.parquet_rows import ParquetImages
-from harness.data.prepared import Fingerprint
-from harness.data.rows import Row
+from ganbench.harness.data.image_files import TEST, TRAIN, FileDataset
+from ganbench.harness.data.image_forms import centre_crop, resize
+from ganbench.harness.data.parquet_rows import ParquetImages
+from ganbench.harness.data.prepared import Fingerprint
+from ganbench.harness.data.rows import Row
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 
 class ParquetImageDataset(FileDataset):

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.data.image_forms import decode
-from harness.data.prepared import Fingerprint
-from harness.data.rows import Row
-from harness.errors import InputError
+from ganbench.harness.data.image_forms import decode
+from ganbench.harness.data.prepared import Fingerprint
+from ganbench.harness.data.rows import Row
+from ganbench.harness.errors import InputError
 
 BATCH = 256
 """Rows that are in memory at once."""

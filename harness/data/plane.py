@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.data.dataset import Data, Dataset
-from harness.data.modes import Gaussians
+from ganbench.harness.data.dataset import Data, Dataset
+from ganbench.harness.data.modes import Gaussians
 
 SEED = 20161107
 """Of the examples themselves. They are the data set, the same in every trial of every suite."""

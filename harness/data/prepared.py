@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.data.lock import locked
-from harness.data.streamed import Streamed
-from harness.errors import InputError
+from ganbench.harness.data.lock import locked
+from ganbench.harness.data.streamed import Streamed
+from ganbench.harness.errors import InputError
 
 ARRAY = "images.npy"
 ABOUT = "about.json"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from pydantic import Field
 
-from harness.data.dataset import Data
-from harness.data.plane import Plane
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.data.plane import Plane
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 SEED = 20170331
 """Of the examples themselves, the same in every trial of every suite."""

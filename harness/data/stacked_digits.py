@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from pydantic import Field
 
-from harness.data.dataset import Data
-from harness.data.digits import SIDE, DigitImages
-from harness.data.modes import Stacked
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.data.digits import SIDE, DigitImages
+from ganbench.harness.data.modes import Stacked
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 SEED = 20161108
 """Of the triples. They are the data set, the same in every trial of every suite."""
@@ -40,9 +40,8 @@ class StackedDigits(DigitImages):
 
     def load(self, store: Store) -> Data:
         """Stack the digits, the same at every call."""
-        from harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor
+        from ganbench.harness.data.digits_cnn import load_digits_cnn
 
         digits = self.digits().squeeze(1)
         chosen = torch.randint(len(digits), (self.size, 3), generator=torch.Generator().manual_seed(SEED))
-        extractor = DigitsExtractor(DIGITS_CNN, ["logits"])
-        return Data(digits[chosen], Stacked(lambda images: extractor(images)[0]))
+        return Data(digits[chosen], Stacked(load_digits_cnn()))

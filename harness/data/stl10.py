@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.data.image_files import TRAIN
-from harness.data.image_forms import resize
-from harness.data.rows import Row
-from harness.data.torchvision_archive import TorchvisionArchive
-from harness.errors import InputError
+from ganbench.harness.data.image_files import TRAIN
+from ganbench.harness.data.image_forms import resize
+from ganbench.harness.data.rows import Row
+from ganbench.harness.data.torchvision_archive import TorchvisionArchive
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 SIDE = 96
 """Of the images as they were published."""

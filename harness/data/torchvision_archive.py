@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data.archives import unpack
-from harness.data.checksum import Checksum
-from harness.data.image_files import FileDataset, Remote
+from ganbench.harness.data.archives import unpack
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.image_files import FileDataset, Remote
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 
 class TorchvisionArchive(FileDataset):

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.cell import canonical_json
-from harness.errors import LedgerError
-from harness.ledger.names import DAMAGED, DUPLICATES
-from harness.ledger.reading import parsed
-from harness.ledger.record import Record
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger.names import DAMAGED, DUPLICATES
+from ganbench.harness.ledger.reading import parsed
+from ganbench.harness.ledger.record import Record
 
 if TYPE_CHECKING:
-    from harness.ledger.ledger import Ledger
+    from ganbench.harness.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.errors import LedgerError
-from harness.ledger import audit
-from harness.ledger.names import PARTS
-from harness.ledger.record import Record
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger import audit
+from ganbench.harness.ledger.names import PARTS
+from ganbench.harness.ledger.record import Record
 
 if TYPE_CHECKING:
-    from harness.ledger.ledger import Ledger
+    from ganbench.harness.ledger.ledger import Ledger
 
 MOST = 5000
 """Records in one part: about 150 megabytes of text, which the compacting process holds in memory."""

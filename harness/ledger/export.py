@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.ledger.ledger import Ledger
-from harness.ledger.parts import summary_of
+from ganbench.harness.ledger.ledger import Ledger
+from ganbench.harness.ledger.parts import summary_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -28,17 +28,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.cell import canonical_json
-from harness.errors import LedgerError
-from harness.ledger import audit, compaction
-from harness.ledger.audit import Verified
-from harness.ledger.names import CHECKPOINTS, DEFINITION, PLAN, file_name, identity, is_identity
-from harness.ledger.parts import Parts, summary_of
-from harness.ledger.reading import damaged, parsed, reading
-from harness.ledger.record import Record
-from harness.ledger.singles import Candidates, Singles
-from harness.storage import Storage, open_storage
-from harness.storage.folder import FolderStorage
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger import audit, compaction
+from ganbench.harness.ledger.audit import Verified
+from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, PLAN, file_name, identity, is_identity
+from ganbench.harness.ledger.parts import Parts, summary_of
+from ganbench.harness.ledger.reading import damaged, parsed, reading
+from ganbench.harness.ledger.record import Record
+from ganbench.harness.ledger.singles import Candidates, Singles
+from ganbench.harness.storage import Storage, open_storage
+from ganbench.harness.storage.folder import FolderStorage
 
 
 class Ledger:
@@ -155,7 +155,7 @@ class Ledger:
 
     def checkpoints(self, trial_id: str) -> Storage:
         """Return the place of a trial's checkpoints."""
-        return self.storage.room(f"{CHECKPOINTS}/{identity(trial_id)}")
+        return self.storage.subfolder(f"{CHECKPOINTS}/{identity(trial_id)}")
 
     def committed(self) -> set[str]:
         """Return the identities of all committed trials. A part that does not open holds none: a sweep sets it aside.

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cell import canonical_json
-from harness.errors import LedgerError
-from harness.ledger.ledger import Ledger
-from harness.ledger.names import PLAN, identity
-from harness.ledger.reading import reading
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger.ledger import Ledger
+from ganbench.harness.ledger.names import PLAN, identity
+from ganbench.harness.ledger.reading import reading
 
 SAME = ("suite", "version", "seed", "baseline")
 """What plans must agree in, beside their cells."""

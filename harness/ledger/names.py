@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.errors import LedgerError
+from ganbench.harness.errors import LedgerError
 
 PLAN = "suite.json"
 DEFINITION = "definition.json"

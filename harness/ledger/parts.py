@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import LedgerError
-from harness.ledger.names import PARTS, is_identity
-from harness.ledger.record import Record
-from harness.storage import Entry, Storage
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger.names import PARTS, is_identity
+from ganbench.harness.ledger.record import Record
+from ganbench.harness.storage import Entry, Storage
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.errors import LedgerError
-from harness.ledger.record import Record
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger.record import Record
 
 
 @contextmanager

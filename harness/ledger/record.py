@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
-from harness.cell import canonical_json, digest
-from harness.errors import LedgerError
-from harness.stability import Definition, Looked, Verdict, judge
-from harness.trace import Trace
+from ganbench.harness.canonical import canonical_json, digest
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.stability import Definition, Looked, Verdict, judge
+from ganbench.harness.traces.trace import Trace
 
 SCHEMA = 1
 

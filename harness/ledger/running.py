@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import LedgerError
-from harness.ledger.names import RUNNING, identity, is_identity
-from harness.storage import Storage, open_storage
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger.names import RUNNING, identity, is_identity
+from ganbench.harness.storage import Storage, open_storage
 
 RENEW_SECONDS = 10.0
 SILENT_SECONDS = 60.0

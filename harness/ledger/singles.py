@@ -28,8 +28,8 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.ledger.names import TRIALS, identity
-from harness.storage import Storage
+from ganbench.harness.ledger.names import TRIALS, identity
+from ganbench.harness.storage import Storage
 
 _PLAIN = re.compile(r"trials/(?P<at>[0-9a-f]{2})/(?P<trial>(?P=at)[0-9a-f]{18})\.json")
 _CANDIDATE = re.compile(r"trials/(?P<at>[0-9a-f]{2})/(?P<trial>(?P=at)[0-9a-f]{18})(?:\.[0-9a-f]{32})?\.json")

@@ -10,12 +10,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from harness.metrics.distance import mean_distance
-from harness.metrics.extractors.registry import Extracted
-from harness.metrics.frechet import frechet_distance
-from harness.metrics.kernel import kernel_distance
-from harness.metrics.neighbours import Neighbourhood, neighbourhood
-from harness.metrics.real_statistics import COMPARED, RealStatistics
+from ganbench.harness.metrics.distance import mean_distance
+from ganbench.harness.metrics.extractors.registry import Extracted
+from ganbench.harness.metrics.frechet import frechet_distance
+from ganbench.harness.metrics.kernel import kernel_distance
+from ganbench.harness.metrics.neighbours import Neighbourhood, neighbourhood
+from ganbench.harness.metrics.real_statistics import COMPARED, RealStatistics
 
 
 @dataclass(frozen=True)

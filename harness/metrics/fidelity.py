@@ -11,17 +11,17 @@ import torch
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import nn
 
-from harness.data.dataset import Data, Dataset
-from harness.errors import did_you_mean
-from harness.metrics.comparison import KINDS, Comparison
-from harness.metrics.extractors.inception import INCEPTION
-from harness.metrics.extractors.registry import EXTRACTORS, ExtractorEntry, extract, gather
-from harness.metrics.metric import Evaluate, Generated, Measure, Metric
-from harness.metrics.protocols import PROTOCOLS
-from harness.metrics.real_statistics import RealStatistics, Wanted, real_statistics
+from ganbench.harness.data.dataset import Data, Dataset
+from ganbench.harness.errors import did_you_mean
+from ganbench.harness.metrics.comparison import KINDS, Comparison
+from ganbench.harness.metrics.extractors.inception import INCEPTION
+from ganbench.harness.metrics.extractors.registry import EXTRACTORS, ExtractorEntry, extract, gather
+from ganbench.harness.metrics.metric import Evaluate, Generated, Measure, Metric
+from ganbench.harness.metrics.protocols import PROTOCOLS
+from ganbench.harness.metrics.real_statistics import RealStatistics, Wanted, real_statistics
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 DEFAULT_SAMPLES = 50_000
 

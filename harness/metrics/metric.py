@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from harness.data.dataset import Data, Dataset
-from harness.errors import GanbenchError
-from harness.plugin import Plugin
+from ganbench.harness.data.dataset import Data, Dataset
+from ganbench.harness.plugins.plugin import Plugin
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,6 @@ class Staged(Protocol):
         Yields:
             A name, and what does the stage and returns the numbers that it gave, if any.
         """
-
-
-class NotHereError(GanbenchError):
-    """What a metric needs is not on this machine; its numbers are recorded as not computable, and the others go on."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.data.dataset import Data, Dataset
-from harness.data.modes import Modes
-from harness.metrics.metric import Evaluate, Measure, Metric
+from ganbench.harness.data.dataset import Data, Dataset
+from ganbench.harness.data.modes import Modes
+from ganbench.harness.metrics.metric import Evaluate, Measure, Metric
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 LEAST_PER_MODE = 10
 """Samples for each mode that an evaluation needs: fewer leave modes empty, or make them look fuller, by chance."""

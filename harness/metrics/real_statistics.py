@@ -14,22 +14,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cell import canonical_json
-from harness.data.dataset import Data, hashed_order
-from harness.data.lock import locked
-from harness.errors import InputError
-from harness.metrics.distance import mean_distance
-from harness.metrics.extractors.registry import Extracted, extract
-from harness.metrics.frechet import Gaussian, Moments, factor
-from harness.metrics.kernel import mean_kernel_within
-from harness.metrics.neighbours import real_radii
-from harness.threads import one_thread
-from harness.writing import whole
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.data.dataset import Data, hashed_order
+from ganbench.harness.data.lock import locked
+from ganbench.harness.errors import InputError
+from ganbench.harness.metrics.distance import mean_distance
+from ganbench.harness.metrics.extractors.registry import Extracted, extract
+from ganbench.harness.metrics.frechet import Gaussian, Moments, factor
+from ganbench.harness.metrics.kernel import mean_kernel_within
+from ganbench.harness.metrics.neighbours import real_radii
+from ganbench.harness.process import one_thread
+from ganbench.harness.storage.atomic import whole
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 FORMAT = 1
 """Raised whenever what is stored, or how it is computed, changes."""

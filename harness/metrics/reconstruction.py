@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.data.dataset import Data, Dataset, hashed_order
-from harness.metrics.metric import Evaluate, Generated, Measure, Metric
+from ganbench.harness.data.dataset import Data, Dataset, hashed_order
+from ganbench.harness.metrics.metric import Evaluate, Generated, Measure, Metric
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 RUNNING, FINAL = "reconstruction_error", "final_reconstruction_error"
 

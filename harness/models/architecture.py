@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.layers import Layer
-from harness.models.operations import Layers
-from harness.models.phase import Phase
-from harness.plugin import Plugin
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.normalizer.layers import Layer
+from ganbench.harness.plugins.plugin import Plugin
 
 
 class Architecture(Plugin):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.models.architecture import Architecture
-from harness.models.network import Network
-from harness.models.phase import Phase
-from harness.normalizer import Normalizer
+from ganbench.harness.models.architecture import Architecture
+from ganbench.harness.models.network import Network
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.normalizer import Normalizer
 
 
 def build_networks(

@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import ImageArchitecture, power_of_two_from
-from harness.models.layers import LEAKY_RELU_02, RELU, TANH, Layer
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import ImageArchitecture, power_of_two_from
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import LEAKY_RELU_02, RELU, TANH, Layer
 
 
 class DCGAN(ImageArchitecture):

@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import ImageArchitecture, power_of_two_from
-from harness.models.layers import LEAKY_RELU_02, TANH, Layer
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import ImageArchitecture, power_of_two_from
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import LEAKY_RELU_02, TANH, Layer
 
 SMALLEST = 4
 """Side of the feature map between the dense and the convolutional part."""

@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import Architecture
-from harness.models.layers import LEAKY_RELU_02, RELU, Layer
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import Architecture
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import LEAKY_RELU_02, RELU, Layer
 
 
 class MLP(Architecture):

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from harness.errors import MethodError
-from harness.models.layers import Layer
-from harness.models.operations import Layers, Recorder, Settling, Tree, hook_misfit, hook_raised
-from harness.models.phase import Phase
-from harness.models.stacking import stacked_reparametrization
-from harness.normalizer import Normalizer, total_penalty
+from ganbench.harness.errors import MethodError
+from ganbench.harness.models.operations import Layers, Recorder, Settling, Tree, hook_misfit, hook_raised
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.models.stacking import stacked_reparameterization
+from ganbench.harness.normalizer import Normalizer, total_penalty
+from ganbench.harness.normalizer.layers import Layer
 
 ForwardFunction = Callable[[Layers, Tensor], Tensor]
 Initializer = Callable[[Layer, torch.Generator], Tensor]
@@ -29,10 +29,11 @@ class Network:
     Attributes:
         layers: The layer table, by name, in the order of the forward pass.
         forward: The architecture's function.
-        normalizer: What reparametrizes the weights and follows the layers.
+        normalizer: What reparameterizes the weights and follows the layers.
         phase: How far a growing network has grown; None for others.
-        stacked: Whether layers of equal shape are reparametrized together where the normalizer offers it. Its numbers are
-            those of the plain network up to rounding, if :func:`harness.models.stacking.misfit` finds nothing.
+        stacked: Whether layers of equal shape are reparameterized together where the normalizer offers it. Its numbers are
+            those of the plain network up to rounding, if :func:`ganbench.harness.models.stacking_check.misfit` finds
+            nothing.
     """
 
     layers: dict[str, Layer]
@@ -144,7 +145,7 @@ class Network:
         """
         weights: Tree = dict(params)
         advanced: Tree = {}
-        together = stacked_reparametrization(self.normalizer, self.weighted, params, state) if self.stacked else {}
+        together = stacked_reparameterization(self.normalizer, self.weighted, params, state) if self.stacked else {}
         for name, layer in self.weighted.items():
             weight, after = together[name] if name in together else self._alone(layer, params[name], state[name])
             weights[name] = {**params[name], "weight": weight}
@@ -157,12 +158,12 @@ class Network:
         """Return a layer's effective weight and next state."""
         raw = params["weight"]
         try:
-            weight, after = self.normalizer.reparametrize(raw, params, state, layer)
+            weight, after = self.normalizer.reparameterize(raw, params, state, layer)
             mismatch = weight.shape != raw.shape or weight.dtype != raw.dtype or after.keys() != state.keys()
         except BaseException as error:
-            raise hook_raised(self.normalizer, "reparametrize", layer.name, error) from error
+            raise hook_raised(self.normalizer, "reparameterize", layer.name, error) from error
         if mismatch:
-            raise MethodError(hook_misfit(self.normalizer, "reparametrize", layer.name, raw, weight))
+            raise MethodError(hook_misfit(self.normalizer, "reparameterize", layer.name, raw, weight))
         return weight, after
 
     def _initial(

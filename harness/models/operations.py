@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.errors import MethodError
-from harness.models.layers import Activation, Layer, identity
-from harness.models.phase import Phase
-from harness.normalizer import Normalizer
-from harness.own_line import told_anywhere
+from ganbench.harness.errors import MethodError
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.normalizer.layers import Activation, Layer, identity
+from ganbench.harness.plugins.blame import told_anywhere
 
 Tree = dict[str, dict[str, Tensor]]
 """Tensors by layer and name, for instance ``params["conv1"]["weight"]``."""
@@ -263,7 +263,7 @@ def hook_raised(normalizer: Normalizer, hook: str, layer: str, error: BaseExcept
     """
     if isinstance(error, KeyboardInterrupt):
         raise error
-    from harness.composition import authors_of
+    from ganbench.harness.normalizer.composition import authors_of
 
     told = told_anywhere(error, authors_of(normalizer))
     return MethodError(f"{normalizer.name}.{hook} raised at layer {layer!r}: {told}")

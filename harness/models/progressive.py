@@ -9,11 +9,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import ImageArchitecture, power_of_two_from
-from harness.models.layers import LEAKY_RELU_02, Layer
-from harness.models.operations import Layers
-from harness.models.phase import Phase
-from harness.models.statistics import group_deviation
+from ganbench.harness.models.architecture import ImageArchitecture, power_of_two_from
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.models.statistics import group_deviation
+from ganbench.harness.normalizer.layers import LEAKY_RELU_02, Layer
 
 SMALLEST = 4
 """Side of the images of level 0."""

@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import ImageArchitecture
-from harness.models.layers import LEAKY_RELU_01, RELU, TANH, Layer
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import ImageArchitecture
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import LEAKY_RELU_01, RELU, TANH, Layer
 
 WIDTHS = {
     "paper": (64, 64, 128, 128, 256, 256, 512),

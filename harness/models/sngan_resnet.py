@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import ImageArchitecture
-from harness.models.layers import RELU, TANH, Layer
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import ImageArchitecture
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import RELU, TANH, Layer
 
 
 @dataclass(frozen=True)

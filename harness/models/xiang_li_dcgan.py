@@ -8,9 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness.models.architecture import ImageArchitecture
-from harness.models.layers import PRELU, Layer, stretched_sigmoid
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import ImageArchitecture
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import PRELU, Layer, stretched_sigmoid
 
 SMALLEST = 8
 """Levels are added while the side is at least this."""

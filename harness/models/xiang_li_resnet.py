@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.architecture import ImageArchitecture
-from harness.models.layers import PRELU, Layer, identity, stretched_sigmoid
-from harness.models.operations import Layers
+from ganbench.harness.models.architecture import ImageArchitecture
+from ganbench.harness.models.operations import Layers
+from ganbench.harness.normalizer.layers import PRELU, Layer, identity, stretched_sigmoid
 
 CHANNELS = (64, 128, 256, 384, 512)
 """Of each level, from the images' side inwards, as in the authors' example for images of 160."""

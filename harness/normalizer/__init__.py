@@ -1,6 +1,6 @@
 """The contract of a normalizer: what keeps a network stable.
 
-A normalizer may initialise weights, reparametrize them, keep state, replace or follow activations, add penalties to the
+A normalizer may initialise weights, reparameterize them, keep state, replace or follow activations, add penalties to the
 discriminator's loss, and project the discriminator's parameters after its updates. The simplest is a function of a
 weight:
 
@@ -16,17 +16,17 @@ Any other is a class, which overrides the hooks that it needs:
         summary = "Every weight times a factor."
         factor: float = Field(0.5, gt=0, le=10, description="the factor")
 
-        def reparametrize(self, weight, params, state, layer):
+        def reparameterize(self, weight, params, state, layer):
             return self.factor * weight, state
 
 Every hook is a pure function of its arguments: it keeps shapes, dtypes and devices, changes no argument in place, and
-draws random numbers only from the generator that it is given. :meth:`Normalizer.reparametrize` is called for every weight
+draws random numbers only from the generator that it is given. :meth:`Normalizer.reparameterize` is called for every weight
 once per discriminator step; the real, the fake and every other pass of that step then see the same effective weights. The
 generator's step calls it again with the discriminator's new weights and discards the state that it returns, so that state
 advances once per discriminator step and never with the generator's. ``ganbench check`` holds a normalizer to all of this.
 """
 
-from harness.normalizer.claims import (
+from ganbench.harness.normalizer.claims import (
     Claim,
     largest_absolute_entry,
     largest_singular_value,
@@ -34,8 +34,8 @@ from harness.normalizer.claims import (
     mean_of_both_largest_singular_values,
     operator_norm,
 )
-from harness.normalizer.contract import MODES, NETWORKS, Normalizer, total_penalty
-from harness.normalizer.function import normalizer
+from ganbench.harness.normalizer.contract import MODES, NETWORKS, Normalizer, total_penalty
+from ganbench.harness.normalizer.function import normalizer
 
 __all__ = [
     "MODES",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.models.layers import Layer
+    from ganbench.harness.normalizer.layers import Layer
 
 Measure = Callable[["Tensor", "Layer"], "Tensor"]
 """From an effective weight in float64 and its layer to a number, or to several that must all be as claimed."""
@@ -61,7 +61,7 @@ def largest_singular_value(weight: Tensor, layer: Layer) -> Tensor:
     """Return sigma(M1), where M1 has a row per output channel (Miyato et al. 2018, section 2.1)."""
     import torch
 
-    from harness.models.layers import output_matrix
+    from ganbench.harness.normalizer.layers import output_matrix
 
     return torch.linalg.svdvals(output_matrix(weight, layer))[0]
 
@@ -70,7 +70,7 @@ def mean_of_both_largest_singular_values(weight: Tensor, layer: Layer) -> Tensor
     """Return (sigma(M1) + sigma(M2)) / 2; M2 has a row per input channel (Lin, Sekar & Fanti 2021, section 4)."""
     import torch
 
-    from harness.models.layers import input_matrix
+    from ganbench.harness.normalizer.layers import input_matrix
 
     other = torch.linalg.svdvals(input_matrix(weight, layer))[0]
     return (largest_singular_value(weight, layer) + other) / 2
@@ -96,7 +96,7 @@ def operator_norm(weight: Tensor, layer: Layer) -> Tensor:
 
 def length_of_every_output_unit(weight: Tensor, layer: Layer) -> Tensor:
     """Return the Euclidean norm of each output unit's weight, [c_out]."""
-    from harness.models.layers import row_norms
+    from ganbench.harness.normalizer.layers import row_norms
 
     return row_norms(weight, layer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.plugin import Plugin
+from ganbench.harness.plugins.plugin import Plugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from harness.models.layers import Layer
-    from harness.normalizer.claims import Claim
+    from ganbench.harness.normalizer.claims import Claim
+    from ganbench.harness.normalizer.layers import Layer
 
 NETWORKS = frozenset({"generator", "discriminator"})
 MODES = frozenset({"compiled", "batched"})
@@ -101,7 +101,7 @@ class Normalizer(Plugin):
         """
         return {}
 
-    def reparametrize(
+    def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return the effective weight and the state after this step.
@@ -118,24 +118,24 @@ class Normalizer(Plugin):
         """
         return weight, state
 
-    def reparametrize_stacked(
+    def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
-        """Return what :meth:`reparametrize` returns, for K layers of equal shape at once; or None for no such fast path.
+        """Return what :meth:`reparameterize` returns, for K layers of equal shape at once; or None for no such fast path.
 
         Of equal shape are layers of the same ``kind`` and ``shape`` whose params and state have the same keys, shapes and
         dtypes. They may differ in where they stand: in stride, padding, the sizes of their feature maps, what follows
         them, and whether they are the last. That is why all of them are passed. Where such a difference matters and the
         fast path does not know it, return None for these layers.
 
-        It must equal :meth:`reparametrize` layer by layer, in values, states and gradients, and no layer may touch
+        It must equal :meth:`reparameterize` layer by layer, in values, states and gradients, and no layer may touch
         another. It is compared before it is used, and is not used where it differs. It runs only in the compiled mode
         (``ganbench run --compile``), never in the plain one, whose numbers are kept bit for bit: one product of matrices
         rounds otherwise than several.
 
         Args:
             weights: The raw weights, [K, *shape].
-            params: What :meth:`reparametrize` is given, each with a leading K.
+            params: What :meth:`reparameterize` is given, each with a leading K.
             states: The layers' states, each with a leading K.
             layers: What the K layers are and where they stand.
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, get_type_hints, overload
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from harness.errors import PluginError
-from harness.normalizer.contract import Normalizer
+from ganbench.harness.errors import PluginError
+from ganbench.harness.normalizer.contract import Normalizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.models.layers import Layer
-    from harness.normalizer.claims import Claim
+    from ganbench.harness.normalizer.claims import Claim
+    from ganbench.harness.normalizer.layers import Layer
 
 WeightFunction = Callable[..., "Tensor"]
 """``f(weight)`` or ``f(weight, layer)``, and parameters with defaults behind them."""
@@ -50,7 +50,7 @@ def normalizer(function: WeightFunction | None = None, **about: Any) -> Any:
             return factor * weight
 
     Args:
-        function: As in :meth:`Normalizer.reparametrize`, without parameters and state.
+        function: As in :meth:`Normalizer.reparameterize`, without parameters and state.
         **about: ``version``, ``paper`` and ``networks`` as in :class:`Normalizer`; ``claims``, the same for every layer.
 
     Returns:
@@ -80,7 +80,7 @@ def _from_function(
     fields: dict[str, Any] = {other.name: _field(function, other) for other in others if other.name != "layer"}
 
     @wraps(function, assigned=(), updated=())  # so that what goes wrong is told at the function's own line
-    def reparametrize(
+    def reparameterize(
         self: Normalizer, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Return what the function makes of the weight."""
@@ -90,7 +90,7 @@ def _from_function(
     made = create_model(name, __base__=Normalizer, __module__=function.__module__, __doc__=function.__doc__, **fields)
     made.name, made.version, made.paper, made.networks = name, version, paper, networks
     made.summary = (function.__doc__ or "").strip().partition("\n")[0]
-    made.reparametrize = reparametrize  # type: ignore[method-assign]
+    made.reparameterize = reparameterize  # type: ignore[method-assign]
     made.claims = lambda self, layer: claims  # type: ignore[method-assign]
     return made
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.profiling.clock import Path
-from harness.profiling.watched import DRAWING, EVALUATION, LOGGING, PENALTY, PROBES, WEIGHTS
+from ganbench.harness.profiling.clock import Path
+from ganbench.harness.profiling.timed_training import DRAWING, EVALUATION, LOGGING, PENALTY, PROBES, WEIGHTS
 
 STEPS = "steps"
 CHECKPOINTS = "checkpoints"
@@ -162,7 +162,7 @@ REMEDIES = {
     LOGGING: "a smaller `log_points` logs less often",
     CHECKPOINTS: "a larger --checkpoint-every writes fewer",
     JUDGING: "the trial is so short that its end shows",
-    WEIGHTS.format("discriminator"): "that is the normalizer's `reparametrize`, the first place to make faster",
+    WEIGHTS.format("discriminator"): "that is the normalizer's `reparameterize`, the first place to make faster",
     PENALTY: "that is the normalizer's penalty; a larger `penalty_every` takes it less often, where the method allows",
     DRAWING: "the data set is read for every batch; one that is kept in memory is drawn from faster",
 }

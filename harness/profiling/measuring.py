@@ -15,26 +15,28 @@ from typing import cast
 import torch
 from torch.profiler import ProfilerActivity, record_function
 
-from harness.cell import Cell, Trial
-from harness.computing import Computing
-from harness.data.store import Store
-from harness.devices import CPU, device_name
-from harness.how import PLAIN, How
-from harness.ledger import Ledger, Record
-from harness.metrics.metric import Evaluate, Generated, Metric, NotHereError, Staged
-from harness.models.phase import Phase
-from harness.normalizer import Normalizer
-from harness.profiling import account
-from harness.profiling.account import Cost, Profile, parts_of
-from harness.profiling.clock import Clock
-from harness.profiling.clock import Path as Nested
-from harness.profiling.stepping import SECONDS, Stretch, measured_steps, replayed_seconds
-from harness.profiling.watched import EVALUATION, LOGGING, PROBES, WatchedRecorder, WatchedTraining
-from harness.registry import Catalog
-from harness.stability import Definition, judge
-from harness.training.checkpoint import EVERY_SECONDS, Checkpoints
-from harness.training.step import Observations
-from harness.training.training import Material
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.store import Store
+from ganbench.harness.errors import NotHereError
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.metrics.metric import Evaluate, Generated, Metric, Staged
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.profiling import account
+from ganbench.harness.profiling.account import Cost, Profile, parts_of
+from ganbench.harness.profiling.clock import Clock
+from ganbench.harness.profiling.clock import Path as Nested
+from ganbench.harness.profiling.stepping import SECONDS, Stretch, measured_steps, replayed_seconds
+from ganbench.harness.profiling.timed_training import EVALUATION, LOGGING, PROBES, WatchedRecorder, WatchedTraining
+from ganbench.harness.stability import Definition, judge
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.step import Observations
+from ganbench.harness.steps.ways import PLAIN
+from ganbench.harness.training.checkpoint import EVERY_SECONDS, Checkpoints
+from ganbench.harness.training.devices import CPU, device_name
+from ganbench.harness.training.numerics import ProcessSettings
+from ganbench.harness.training.training import Material
 
 PAIRS = 15
 """Steps that are made again with and without being observed; three are enough where they take long."""
@@ -76,7 +78,7 @@ def profile(
         definition: Of the detectors' thresholds.
         number: The cell's number in its suite.
         device: Where to compute.
-        way: How steps are run, one of :class:`harness.how.How`'s.
+        way: How steps are run, one of :class:`ganbench.harness.steps.execution_mode.ExecutionMode`'s.
         steps: How many steps; as many as take a few seconds where none is said.
         out: Where to write a trace of some steps; None for nowhere.
         started: What was done before, and took seconds; by name.
@@ -88,10 +90,10 @@ def profile(
     """
     settle = torch.cuda.synchronize if device != CPU else lambda: None
     cell, startup = trial.cell, Clock(settle)
-    with Computing(How(way)):
+    with ProcessSettings(ExecutionMode(way)):
         material, recorded = _material(trial, catalog, store, device, startup)
         with startup.part("building networks"):
-            training = WatchedTraining(trial, material, How(way).programs(at_once=True))
+            training = WatchedTraining(trial, material, ExecutionMode(way).programs(at_once=True))
         recorded.clock = Clock(settle)  # the first evaluation also prepares what the others use
         recorder = WatchedRecorder(training, before := recorded.clock)
         costs: dict[Nested, Cost] = {}

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.cell import Cell
-from harness.how import REPLAYED, How
-from harness.models.phase import Phase
-from harness.profiling import account
-from harness.profiling.clock import Clock
-from harness.profiling.watched import WatchedTraining
-from harness.training.training import Training
+from ganbench.harness.cells.cell import Cell
+from ganbench.harness.models.phase import Phase
+from ganbench.harness.profiling import account
+from ganbench.harness.profiling.clock import Clock
+from ganbench.harness.profiling.timed_training import WatchedTraining
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.ways import REPLAYED
+from ganbench.harness.training.training import Training
 
 STEPS = 20
 """Steps that are made at least."""
@@ -116,7 +117,7 @@ def replayed_seconds(training: Training, settle: Callable[[], None]) -> tuple[fl
     Returns:
         Seconds of a step, and what a reader should know of it. None in the place of seconds where it cannot be replayed.
     """
-    ours = Training(training.trial, training.material, How(REPLAYED).programs(at_once=True))
+    ours = Training(training.trial, training.material, ExecutionMode(REPLAYED).programs(at_once=True))
     ours.restore(training.snapshot())
     period, last = _period(training.trial.cell), training.phase.last
     _made(ours, last, WARM * period, settle)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from harness.scheduling.duration import Durations
-from harness.scheduling.endings import RESULTS, Ending, Event, Failed
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Node, Schedule, Submission
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.scheduling.duration import Durations
+from ganbench.harness.scheduling.endings import RESULTS, Ending, Event, Failed
+from ganbench.harness.scheduling.schedule import Node, Schedule, Submission
 
 if TYPE_CHECKING:
-    from harness.cell import Trial
-    from harness.worker import Task
+    from ganbench.harness.cells.cell import Trial
+    from ganbench.harness.scheduling.task import Task
 
 POLL_SECONDS = 0.5
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.cell import Cell
+    from ganbench.harness.cells.cell import Cell
 
 
 class Durations:

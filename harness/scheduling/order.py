@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from harness.cell import Trial
+from ganbench.harness.cells.cell import Trial
 
 
 def ordered(trials: Sequence[Trial], expected: Mapping[str, float]) -> list[Trial]:

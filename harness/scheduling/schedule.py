@@ -8,12 +8,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.cell import Trial
-from harness.errors import ClusterError
-from harness.scheduling.duration import Durations
-from harness.scheduling.endings import Done, Ending, Event, Failed, Kind, Lost, Note, Retried
-from harness.scheduling.order import ordered
-from harness.scheduling.resources import Resources
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.errors import ClusterError
+from ganbench.harness.scheduling.duration import Durations
+from ganbench.harness.scheduling.endings import Done, Ending, Event, Failed, Kind, Lost, Note, Retried
+from ganbench.harness.scheduling.order import ordered
 
 LEAST_WINDOW, MOST_WINDOW = 8, 4000
 """Tasks of one shape that a cluster is given at once: twice what it has room for, within these bounds. With no room at all

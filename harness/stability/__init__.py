@@ -1,11 +1,11 @@
 """From a trace to a verdict: pure functions over plain arrays, with versioned thresholds, and no torch."""
 
-from harness.stability.adding import look_at
-from harness.stability.definition import Definition, known_definitions, load_definition
-from harness.stability.detectors.detector import Detector
-from harness.stability.detectors.look import CLEAR, NOTHING_TO_SEE, Look, series_of
-from harness.stability.judge import judge, method_error
-from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Added, Finding, Looked, Verdict
+from ganbench.harness.stability.added_detectors import look_at
+from ganbench.harness.stability.definition import Definition, known_definitions, load_definition
+from ganbench.harness.stability.detector import Detector
+from ganbench.harness.stability.judge import judge, method_error
+from ganbench.harness.stability.look import CLEAR, NOTHING_TO_SEE, Look, series_of
+from ganbench.harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Added, Finding, Looked, Verdict
 
 __all__ = [
     "CLEAR",

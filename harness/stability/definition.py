@@ -9,7 +9,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from harness.errors import InputError, did_you_mean
+from ganbench.harness.errors import InputError, did_you_mean
 
 FOLDER = Path(__file__).parent / "definitions"
 

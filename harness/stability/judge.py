@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.stability.adding import look_at
-from harness.stability.definition import Definition
-from harness.stability.detectors import DETECTORS, WARNINGS
-from harness.stability.detectors.detector import Detector
-from harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Verdict
-from harness.trace import Trace
+from ganbench.harness.stability.added_detectors import look_at
+from ganbench.harness.stability.definition import Definition
+from ganbench.harness.stability.detector import Detector
+from ganbench.harness.stability.detectors import DETECTORS, WARNINGS
+from ganbench.harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Verdict
+from ganbench.harness.traces.trace import Trace
 
 
 def judge(trace: Trace, definition: Definition, detectors: Sequence[Detector] = ()) -> Verdict:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from harness.errors import LedgerError
+from ganbench.harness.errors import LedgerError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +50,7 @@ class Storage(Protocol):
         """Return a file's full name, for messages."""
         ...
 
-    def room(self, name: str) -> Storage:
+    def subfolder(self, name: str) -> Storage:
         """Return the storage of what stands in a folder."""
         ...
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.storage.base import Check, Entry, R, T, checked
-from harness.writing import flush_folder, hidden_beside, whole, write_durably
+from ganbench.harness.storage.atomic import flush_folder, hidden_beside, whole, write_durably
+from ganbench.harness.storage.base import Check, Entry, R, T, checked
 
 
 class FolderStorage:
@@ -30,7 +30,7 @@ class FolderStorage:
         """Return a file's full name."""
         return str(self._path(name))
 
-    def room(self, name: str) -> FolderStorage:
+    def subfolder(self, name: str) -> FolderStorage:
         """Return the storage of what stands in a folder."""
         return FolderStorage(self._path(name))
 

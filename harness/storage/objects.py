@@ -20,8 +20,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from harness.errors import InputError, did_you_mean
-from harness.storage.base import Check, Entry, R, T, checked
+from ganbench.harness.errors import InputError, did_you_mean
+from ganbench.harness.storage.base import Check, Entry, R, T, checked
 
 OPTIONS = {
     "s3": (
@@ -65,7 +65,7 @@ class ObjectStorage:
         head, mark, options = self.where.partition("?")
         return f"{head.rstrip('/')}/{checked(name)}{mark}{options}"
 
-    def room(self, name: str) -> ObjectStorage:
+    def subfolder(self, name: str) -> ObjectStorage:
         """Return the storage of what has a longer prefix."""
         return ObjectStorage(self._files, self._path(name), self.at(name))
 

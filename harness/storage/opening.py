@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from harness.errors import InputError, LedgerError
-from harness.storage.base import Storage
-from harness.storage.folder import FolderStorage
+from ganbench.harness.errors import InputError, LedgerError
+from ganbench.harness.storage.base import Storage
+from ganbench.harness.storage.folder import FolderStorage
 
 SCHEMES = ("s3", "gs", "gcs", "file")
 
@@ -45,7 +45,7 @@ def open_storage(root: str | Path | Storage) -> Storage:
         raise InputError(f"{found[0]}...: expected a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
     if found[1] == "file":
         return FolderStorage(Path(unquote(urlsplit(root).path)))
-    from harness.storage.objects import connect
+    from ganbench.harness.storage.objects import connect
 
     try:
         return connect(root)

@@ -14,10 +14,10 @@
 They import mlflow inside functions only.
 """
 
-from harness.tracking.connection import AddressError, BusyError, TrackingError
-from harness.tracking.feed import SyncReport, default_uri, sync, watch
-from harness.tracking.patience import Patience
-from harness.tracking.reading import ReadBack, read_back
+from ganbench.harness.tracking.connection import AddressError, BusyError, TrackingError
+from ganbench.harness.tracking.feed import SyncReport, default_uri, sync, watch
+from ganbench.harness.tracking.patience import Patience
+from ganbench.harness.tracking.reading import ReadBack, read_back
 
 __all__ = ["AddressError", "BusyError", "Patience", "ReadBack", "SyncReport", "TrackingError", "default_uri",
            "read_back", "sync", "watch"]  # fmt: skip

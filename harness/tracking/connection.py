@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import GanbenchError
-from harness.tracking.database import release, set_up
-from harness.tracking.secrets import public
-from harness.variables import environment
+from ganbench.harness.errors import GanbenchError
+from ganbench.harness.process import environment
+from ganbench.harness.tracking.database import release, set_up
+from ganbench.harness.tracking.secrets import public
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.writing import flush_file, flush_folder
+from ganbench.harness.storage.atomic import flush_file, flush_folder
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 

@@ -10,15 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.ledger import Ledger, Looks, Record, read_looks
-from harness.stability import load_definition
-from harness.tracking.connection import AddressError, TrackingError, connected, one_writer
-from harness.tracking.database import analyze, is_database
-from harness.tracking.mirror import Mirror, experiment_name, experiment_of
-from harness.tracking.patience import Patience
-from harness.tracking.projection import Tally, project_cell, project_trial
-from harness.tracking.runs import Run
-from harness.tracking.secrets import public
+from ganbench.harness.ledger import Ledger, Looks, Record, read_looks
+from ganbench.harness.stability import load_definition
+from ganbench.harness.tracking.connection import AddressError, TrackingError, connected, one_writer
+from ganbench.harness.tracking.database import analyze, is_database
+from ganbench.harness.tracking.mirror import Mirror, experiment_name, experiment_of
+from ganbench.harness.tracking.patience import Patience
+from ganbench.harness.tracking.projection import Tally, project_cell, project_trial
+from ganbench.harness.tracking.runs import Run
+from ganbench.harness.tracking.secrets import public
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.tracking.patience import Patience
-from harness.tracking.projection import SHA256, TRIALS, Projection
-from harness.tracking.runs import FINISHED, Run, Runs, find, known_runs
-from harness.tracking.transcript import FORMAT, FORMAT_TAG, plan_tags
+from ganbench.harness.tracking.patience import Patience
+from ganbench.harness.tracking.projection import SHA256, TRIALS, Projection
+from ganbench.harness.tracking.runs import FINISHED, Run, Runs, find, known_runs
+from ganbench.harness.tracking.transcript import FORMAT, FORMAT_TAG, plan_tags
 
 TAGS = 100
 """In one request, at most."""

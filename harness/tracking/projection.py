@@ -25,12 +25,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from harness.cell import canonical_json, digest, even_points
-from harness.intervals import rate_interval
-from harness.ledger import Record
-from harness.trace import Column, Trace
-from harness.tracking import transcript
-from harness.tracking.transcript import CURVE_POINTS, VALUE_LENGTH
+from ganbench.harness.canonical import canonical_json, digest
+from ganbench.harness.cells.cell import even_points
+from ganbench.harness.ledger import Record
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.traces.trace import Column, Trace
+from ganbench.harness.tracking import transcript
+from ganbench.harness.tracking.transcript import CURVE_POINTS, VALUE_LENGTH
 
 MESSAGE_LENGTH = 500
 NAME_LENGTH = 200

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import InputError, did_you_mean
-from harness.stability import METHOD_ERROR
-from harness.tracking.connection import connected
-from harness.tracking.database import absent_file
-from harness.tracking.patience import Patience
-from harness.tracking.runs import tags_of_trials
-from harness.tracking.secrets import public
-from harness.tracking.transcript import Transcript, read_plan, read_trial
+from ganbench.harness.errors import InputError, did_you_mean
+from ganbench.harness.stability import METHOD_ERROR
+from ganbench.harness.tracking.connection import connected
+from ganbench.harness.tracking.database import absent_file
+from ganbench.harness.tracking.patience import Patience
+from ganbench.harness.tracking.runs import tags_of_trials
+from ganbench.harness.tracking.secrets import public
+from ganbench.harness.tracking.transcript import Transcript, read_plan, read_trial
 
 AGAIN = "`ganbench sync LEDGER` with this version brings it up to date"
 

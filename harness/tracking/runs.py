@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from harness.tracking.patience import Patience
-from harness.tracking.projection import CELL, KIND, SHA256, TRIAL, TRIALS
-from harness.tracking.transcript import FORMAT_TAG
+from ganbench.harness.tracking.patience import Patience
+from ganbench.harness.tracking.projection import CELL, KIND, SHA256, TRIAL, TRIALS
+from ganbench.harness.tracking.transcript import FORMAT_TAG
 
 PAGE = 1000
 """Runs in an answer. MLflow would give 50,000, in so many seconds that a request may time out."""

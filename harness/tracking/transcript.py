@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.ledger import Record
-from harness.stability import Verdict, load_definition
-from harness.trace import Column
+from ganbench.harness.ledger import Record
+from ganbench.harness.stability import Verdict, load_definition
+from ganbench.harness.traces.trace import Column
 
 FORMAT = "2"
 """Raise it when a run is to carry something else: runs that carry another get their tags anew by the next sync."""

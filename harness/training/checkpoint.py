@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.storage import Storage, open_storage
+from ganbench.harness.storage import Storage, open_storage
 
 HEADER = b"ganbench checkpoint 1 "
 """Then the SHA-256 of the rest in hexadecimal digits, and a line's end."""

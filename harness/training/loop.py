@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from harness.errors import Interrupted
-from harness.side_by_side import Turns, alone
-from harness.trace import Trace
-from harness.training.checkpoint import Checkpoints
-from harness.training.recorder import Recorder
-from harness.training.training import Training
+from ganbench.harness.errors import Interrupted
+from ganbench.harness.traces.trace import Trace
+from ganbench.harness.training.checkpoint import Checkpoints
+from ganbench.harness.training.lanes import Turns, alone
+from ganbench.harness.training.recorder import Recorder
+from ganbench.harness.training.training import Training
 
 
 def train(

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cell import even_points
-from harness.metrics.distance import mean_pairwise_distance
-from harness.models.network import Network
-from harness.models.operations import Tree
-from harness.streams import Stream, open_stream
-from harness.telemetry import input_gradient, weight_telemetry
-from harness.trace import LayerTrace, Probe, Samples, Trace, single_precision
-from harness.training.sampling import generate
-from harness.training.training import Training
+from ganbench.harness.cells.cell import even_points
+from ganbench.harness.metrics.distance import mean_pairwise_distance
+from ganbench.harness.models.network import Network
+from ganbench.harness.models.operations import Tree
+from ganbench.harness.traces.trace import LayerTrace, Probe, Samples, Trace, single_precision
+from ganbench.harness.training.sampling import generate
+from ganbench.harness.training.streams import Stream, open_stream
+from ganbench.harness.training.telemetry import input_gradient, weight_telemetry
+from ganbench.harness.training.training import Training
 
 PROBE_EVERY = 10
 """Probes are taken at every tenth logged step: singular values cost as much as half a step of a small network."""

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from harness.metrics.metric import Generated
-from harness.training.training import Training
+from ganbench.harness.metrics.metric import Generated
+from ganbench.harness.training.training import Training
 
 MOST_VALUES = 2**22
 """Numbers that samples made at once hold, about: it bounds memory, where layers are some hundred times as large."""

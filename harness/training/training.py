@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.cell import Cell, Trial
-from harness.data.dataset import Data
-from harness.metrics.metric import Evaluate
-from harness.models.build import build_networks
-from harness.models.network import Network, leaves
-from harness.models.operations import Tree
-from harness.models.phase import Phase, phase_at
-from harness.normalizer import Normalizer
-from harness.programs.program import Programs, ProgramStep
-from harness.streams import Stream, open_streams
-from harness.training.optimizer import Optimizer
-from harness.training.protocol import Protocol, learning_rate_share
-from harness.training.step import Batch, NetworkState, Observations, State, StepFunction, make_step
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.metrics.metric import Evaluate
+from ganbench.harness.models.build import build_networks
+from ganbench.harness.models.network import Network, leaves
+from ganbench.harness.models.operations import Tree
+from ganbench.harness.models.phase import Phase, phase_at
+from ganbench.harness.normalizer import Normalizer
+from ganbench.harness.optimizers.optimizer import Optimizer
+from ganbench.harness.steps.program import Programs, ProgramStep
+from ganbench.harness.steps.protocol import Protocol, learning_rate_share
+from ganbench.harness.steps.step import Batch, NetworkState, Observations, State, StepFunction, make_step
+from ganbench.harness.training.streams import Stream, open_streams
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,6 @@
 * ``conformance``: what ``ganbench check`` found.
 """
 
-from reports.board.board import RESAMPLES, Board, CellRow, Change, Quality, Row, build, ranked, representative
+from ganbench.reports.board.board import RESAMPLES, Board, CellRow, Change, Quality, Row, build, ranked, representative
 
 __all__ = ["RESAMPLES", "Board", "CellRow", "Change", "Quality", "Row", "build", "ranked", "representative"]

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.board.comparisons import Pair, compare_all, outcomes
-from reports.board.conformance import Conformance
-from reports.board.cost import step_costs
-from reports.board.counting import Count, count_all, count_cell
-from reports.evidence import Evidence, Group, Protocol, Result
-from reports.statistics import ALPHA, macro_bootstrap, median_failures_worst, rank_intervals, suite_generator, tiers
+from ganbench.harness.statistics import (
+    ALPHA,
+    macro_bootstrap,
+    median_failures_worst,
+    rank_intervals,
+    suite_generator,
+    tiers,
+)
+from ganbench.reports.board.comparisons import Pair, compare_all, outcomes
+from ganbench.reports.board.conformance import Conformance
+from ganbench.reports.board.cost import step_costs
+from ganbench.reports.board.counting import Count, count_all, count_cell
+from ganbench.reports.evidence import Evidence, Group, Protocol, Result
 
 RESAMPLES = 4000
 """Of the seeds, for the chance of being best, which is shown in whole per cents: its standard error is below one."""

@@ -9,9 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.sequential import compare
-from reports.evidence import Evidence
-from reports.statistics import (
+from ganbench.harness.statistics import (
     ALPHA,
     RiskDifference,
     holm,
@@ -20,6 +18,8 @@ from reports.statistics import (
     pairs_needed,
     risk_difference,
 )
+from ganbench.harness.statistics.sequential import compare
+from ganbench.reports.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Pair:
         only_first: Pairs in which only the first failed.
         only_second: Pairs in which only the second failed.
         both: Pairs in which both failed.
-        p: McNemar's exact test, pooled over groups, see ``reports.statistics.claim_p``.
+        p: McNemar's exact test, pooled over groups, see ``ganbench.harness.statistics.claim_p``.
         holm_p: The same, corrected for all pairs of normalizers.
         baseline_p: The same, corrected for the comparisons with the baseline; None where neither is the baseline.
         needed: Discordant pairs, all one way, that could separate the two.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError
+from ganbench.harness.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import geometric_mean, median
 
-from reports.evidence import Evidence, Group
+from ganbench.reports.evidence import Evidence, Group
 
 
 def step_costs(evidence: Evidence) -> tuple[str | None, dict[str, float]]:

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.intervals import rate_interval
-from harness.stability import METHOD_ERROR
-from harness.stability.detectors import DETECTORS
-from reports.evidence import Result
-from reports.statistics import mean_rate
+from ganbench.harness.stability import METHOD_ERROR
+from ganbench.harness.stability.detectors import DETECTORS
+from ganbench.harness.statistics import mean_rate
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.reports.evidence import Result
 
 MODES = (*DETECTORS, METHOD_ERROR)
 """Every way to fail, in the order of the tables."""

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reports import formatting as f
-from reports.board import Board, Row
-from reports.evidence import Evidence, Protocol
+from ganbench.reports import formatting as f
+from ganbench.reports.board import Board, Row
+from ganbench.reports.evidence import Evidence, Protocol
 
 DATASETS = 3
 """So many data sets have their counts in the main table; of more, the map of failures shows them."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.board import Board
-from reports.contents.columns import Column, columns
-from reports.contents.failures import Failure, failures
-from reports.contents.measured import Fact, facts
-from reports.contents.measures import MeasureTable, measure_tables
-from reports.contents.wording import Claims, caution, claims, headline, intro
-from reports.evidence import Evidence
-from reports.published.matching import published
-from reports.published.words import Section, section
+from ganbench.reports.board import Board
+from ganbench.reports.contents.columns import Column, columns
+from ganbench.reports.contents.failures import Failure, failures
+from ganbench.reports.contents.measured import Fact, facts
+from ganbench.reports.contents.measures import MeasureTable, measure_tables
+from ganbench.reports.contents.wording import Claims, caution, claims, headline, intro
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.published.matching import published
+from ganbench.reports.published.words import Section, section
 
 
 @dataclass(frozen=True)

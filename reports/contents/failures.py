@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.stability import METHOD_ERROR
-from reports.contents.wording import first_failure
-from reports.evidence import Evidence, Result
-from reports.formatting import mode, short
+from ganbench.harness.stability import METHOD_ERROR
+from ganbench.reports.contents.wording import first_failure
+from ganbench.reports.evidence import Evidence, Result
+from ganbench.reports.formatting import mode, short
 
 MESSAGE = 400
 

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.intervals import EXACT_BELOW
-from harness.stability import Added
-from reports.board import RESAMPLES, Board
-from reports.board.counting import MODES
-from reports.contents.rules import in_words
-from reports.contents.wording import seeds_each
-from reports.evidence import Evidence
-from reports.formatting import count, listing, mode, percent, short, thousands
-from reports.statistics import ALPHA, detectable_rate
-from reports.statistics.power import POWER
+from ganbench.harness.stability import Added
+from ganbench.harness.statistics import ALPHA, detectable_rate
+from ganbench.harness.statistics.intervals import EXACT_BELOW
+from ganbench.harness.statistics.power import POWER
+from ganbench.reports.board import RESAMPLES, Board
+from ganbench.reports.board.counting import MODES
+from ganbench.reports.contents.rules import in_words
+from ganbench.reports.contents.wording import seeds_each
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import count, listing, mode, percent, short, thousands
 
 MISSING_LINES = 30
 SUMMARY = 200
@@ -169,7 +169,7 @@ def _looks(evidence: Evidence) -> tuple[str, ...]:
         return ("Seeds were added by the width of intervals, never by the outcome of a test.",)
     return (
         f"Seeds were added while comparisons were open. So not McNemar's test decides them but the {sequential.test} test,"
-        " which allows for all the looks (harness/sequential.py).",
+        " which allows for all the looks (harness/statistics/sequential.py).",
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reports.board import Board
-from reports.evidence import Evidence, Protocol, Result
-from reports.statistics import median_failures_worst
+from ganbench.harness.statistics import median_failures_worst
+from ganbench.reports.board import Board
+from ganbench.reports.evidence import Evidence, Protocol, Result
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.stability import METHOD_ERROR, Definition
-from reports.formatting import mode, percent
+from ganbench.harness.stability import METHOD_ERROR, Definition
+from ganbench.reports.formatting import mode, percent
 
 
 def rules(definition: Definition) -> dict[str, str]:

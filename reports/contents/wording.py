@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reports.board import Board
-from reports.board.comparisons import Pair
-from reports.board.counting import Count
-from reports.evidence import Evidence
-from reports.formatting import count, listing, named, of, p_value, percent, rate, thousands
+from ganbench.reports.board import Board
+from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.counting import Count
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import count, listing, named, of, p_value, percent, rate, thousands
 
 CLAIMS = 60
 """Of separated pairs, and of others, that are spoken of; any two can be compared on the page."""

@@ -1,6 +1,6 @@
 """What changed between two leaderboards, and whether it is more than noise.
 
-Plans, software and single trials are compared here; rates of failure in ``reports.differences.rate_changes``.
+Plans, software and single trials are compared here; rates of failure in ``ganbench.reports.differences.rate_changes``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.cell import canonical_json
-from harness.stability import Verdict
-from reports.differences.plan_changes import CellChanges, CellPair, Change, cell_changes, cell_title, plan_changes
-from reports.differences.rate_changes import Comparison, NormalizerChange, normalizer_changes
-from reports.differences.sides import Side, Training, how
-from reports.evidence import Result
-from reports.statistics import ALPHA, median_failures_worst
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.stability import Verdict
+from ganbench.harness.statistics import ALPHA, median_failures_worst
+from ganbench.reports.differences.plan_changes import (
+    CellChanges,
+    CellPair,
+    Change,
+    cell_changes,
+    cell_title,
+    plan_changes,
+)
+from ganbench.reports.differences.rate_changes import Comparison, NormalizerChange, normalizer_changes
+from ganbench.reports.differences.sides import Side, Training, how
+from ganbench.reports.evidence import Result
 
 
 @dataclass(frozen=True)

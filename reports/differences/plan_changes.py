@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cell import canonical_json
+from ganbench.harness.canonical import canonical_json
 
 FACTS = ("suite", "version", "hash", "definition", "seed", "seeds", "sequential", "baseline")
 """What a plan says of the suite as a whole."""

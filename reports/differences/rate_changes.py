@@ -12,13 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cell import digest
-from harness.intervals import rate_interval
-from reports.board.counting import Count
-from reports.differences.plan_changes import CellPair
-from reports.differences.sides import Side, alike
-from reports.evidence import Result
-from reports.statistics import (
+from ganbench.harness.canonical import digest
+from ganbench.harness.statistics import (
     ALPHA,
     RiskDifference,
     holm,
@@ -27,7 +22,12 @@ from reports.statistics import (
     risk_difference,
     seeds_needed,
 )
-from reports.statistics.unpaired import rate_difference, unpaired_p, unpaired_test
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.statistics.unpaired import rate_difference, unpaired_p, unpaired_test
+from ganbench.reports.board.counting import Count
+from ganbench.reports.differences.plan_changes import CellPair
+from ganbench.reports.differences.sides import Side, alike
+from ganbench.reports.evidence import Result
 
 PAIRED = "McNemar"
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cell import digest
-from harness.ledger import Ledger, Record
-from harness.stability import Definition, Verdict, load_definition
-from reports.board import Board, build
-from reports.evidence import Evidence, Result
-from reports.evidence.gathering import gather
+from ganbench.harness.canonical import digest
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.stability import Definition, Verdict, load_definition
+from ganbench.reports.board import Board, build
+from ganbench.reports.evidence import Evidence, Result
+from ganbench.reports.evidence.gathering import gather
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.stability import METHOD_ERROR, Verdict
-from reports.contents.wording import first_failure
-from reports.differences.comparing import Difference, Flip
-from reports.differences.plan_changes import Change
-from reports.differences.rate_changes import PAIRED, Comparison, NormalizerChange, Standing
-from reports.formatting import (
+from ganbench.harness.stability import METHOD_ERROR, Verdict
+from ganbench.reports.contents.wording import first_failure
+from ganbench.reports.differences.comparing import Difference, Flip
+from ganbench.reports.differences.plan_changes import Change
+from ganbench.reports.differences.rate_changes import PAIRED, Comparison, NormalizerChange, Standing
+from ganbench.reports.formatting import (
     NOTHING,
     count,
     listing,

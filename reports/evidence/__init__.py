@@ -7,7 +7,7 @@
 * ``grouping``: cells that differ in the normalizer only, with titles.
 """
 
-from reports.evidence.evidence import (
+from ganbench.reports.evidence.evidence import (
     D_GRADIENT,
     G_GRADIENT,
     QUALITY,

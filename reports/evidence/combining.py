@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.cell import canonical_json, digest
-from harness.errors import InputError, UnknownNameError
-from reports.evidence import Evidence, Result
-from reports.evidence.grouping import group_cells
+from ganbench.harness.canonical import canonical_json, digest
+from ganbench.harness.errors import InputError, UnknownNameError
+from ganbench.reports.evidence import Evidence, Result
+from ganbench.reports.evidence.grouping import group_cells
 
 NAMED = ("dataset", "architecture", "normalizer")
 """What a plan's cells give a label."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.seeding import Sequential
-from harness.stability import Definition, Verdict
+from ganbench.harness.planning.seeding import Sequential
+from ganbench.harness.stability import Definition, Verdict
 
 
 @dataclass(frozen=True)

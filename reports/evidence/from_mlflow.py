@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.cell import canonical_json
-from harness.stability import load_definition
-from reports.evidence import Evidence, Result
-from reports.evidence.combining import changed_sources
-from reports.evidence.gathering import detector_sources, software_words, wanted_seeds
-from reports.evidence.grouping import group_cells
-from reports.evidence.thinning import Thinning
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.stability import load_definition
+from ganbench.reports.evidence import Evidence, Result
+from ganbench.reports.evidence.combining import changed_sources
+from ganbench.reports.evidence.gathering import detector_sources, software_words, wanted_seeds
+from ganbench.reports.evidence.grouping import group_cells
+from ganbench.reports.evidence.thinning import Thinning
 
 if TYPE_CHECKING:
-    from harness.tracking import ReadBack
-    from harness.tracking.transcript import Transcript
+    from ganbench.harness.tracking import ReadBack
+    from ganbench.harness.tracking.transcript import Transcript
 
 
 def evidence_of(read: ReadBack) -> Evidence:

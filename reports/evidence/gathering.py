@@ -11,17 +11,17 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from harness.cell import canonical_json
-from harness.ledger import Ledger, Looks, Record, read_looks
-from harness.seeding import Place, Sequential, seeds_wanted
-from harness.stability import Definition, Verdict, load_definition
-from harness.trace import samples_from_json
-from reports.evidence import Evidence, Group, Result
-from reports.evidence.combining import changed_sources
-from reports.evidence.grouping import group_cells
-from reports.evidence.thinning import Thinning
-from reports.packing import Packed, pack, unpack
-from reports.processes import each_part, uncollected
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.ledger import Ledger, Looks, Record, read_looks
+from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
+from ganbench.harness.stability import Definition, Verdict, load_definition
+from ganbench.harness.traces.trace import samples_from_json
+from ganbench.reports.evidence import Evidence, Group, Result
+from ganbench.reports.evidence.combining import changed_sources
+from ganbench.reports.evidence.grouping import group_cells
+from ganbench.reports.evidence.packing import Packed, pack, unpack
+from ganbench.reports.evidence.thinning import Thinning
+from ganbench.reports.processes import each_part, uncollected
 
 AT_ONCE = 64
 """Records of a part that are held while they are read."""

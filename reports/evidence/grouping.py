@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.cell import canonical_json
-from reports.evidence import Group, Protocol
+from ganbench.harness.canonical import canonical_json
+from ganbench.reports.evidence import Group, Protocol
 
 
 def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
     """Put cells together whose specifications differ in the normalizer only.
 
     Args:
-        cells: Of a plan. Those of several (``reports.evidence.combining``) may say under ``origin`` what tells their suite
+        cells: Of a plan. Those of several (``ganbench.reports.evidence.combining``) may say under ``origin`` what tells
+        their suite
             from the others, the nearest first, and under ``suite_seed`` where their random streams come from.
     """
     members: dict[str, list[Mapping[str, Any]]] = {}

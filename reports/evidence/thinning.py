@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.evidence import D_GRADIENT, G_GRADIENT, QUALITY, SIGMA, VARIANCE, Curves, Layout, Series
+from ganbench.reports.evidence import D_GRADIENT, G_GRADIENT, QUALITY, SIGMA, VARIANCE, Curves, Layout, Series
 
 CURVE_POINTS = 50
 """A curve has at most so many points, and one more where it ends early."""
@@ -28,7 +28,7 @@ class Thinning:
         """Return the curves of a trace.
 
         Args:
-            trace: As :meth:`harness.trace.Trace.to_json` writes it.
+            trace: As :meth:`ganbench.harness.traces.trace.Trace.to_json` writes it.
             measure: What trials are ranked by.
         """
         found = _series(trace, measure)

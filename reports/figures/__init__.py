@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reports.board import Board
-from reports.evidence import Evidence
-from reports.figures.drawing import Drawing, Picture
+from ganbench.reports.board import Board
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.figures.drawing import Drawing, Picture
 
 __all__ = ["Drawing", "Picture", "draw", "files"]
 
@@ -16,7 +16,7 @@ def draw(evidence: Evidence, board: Board) -> list[Drawing]:
         evidence: What the ledger holds.
         board: The numbers.
     """
-    from reports.figures import forest, heatmap, profile, survival
+    from ganbench.reports.figures import forest, heatmap, profile, survival
 
     drawings = [module.draw(evidence, board) for module in (forest, profile, survival, heatmap)]
     return [drawing for drawing in drawings if drawing.parts]

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.figures.alignment import Numbers
-from reports.formatting import plain, tick
+from ganbench.reports.figures.alignment import Numbers
+from ganbench.reports.formatting import plain, tick
 
 Places = NDArray[np.int32]
 

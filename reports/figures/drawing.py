@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reports.figures.canvas import print_pdf, print_svg, render
-from reports.formatting import plain
+from ganbench.reports.figures.canvas import print_pdf, print_svg, render
+from ganbench.reports.formatting import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.board import Board, Change
-from reports.board.comparisons import outcomes
-from reports.evidence import Evidence
-from reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
-from reports.figures.drawing import Drawing, Picture
-from reports.formatting import change, percent, plain, points, short
-from reports.statistics import ALPHA, risk_difference
+from ganbench.harness.statistics import ALPHA, risk_difference
+from ganbench.reports.board import Board, Change
+from ganbench.reports.board.comparisons import outcomes
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
+from ganbench.reports.figures.drawing import Drawing, Picture
+from ganbench.reports.formatting import change, percent, plain, points, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

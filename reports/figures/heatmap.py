@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.board import Board, CellRow
-from reports.evidence import Evidence
-from reports.figures.canvas import FAIL, INK, PAPER, SOFT, TEXT
-from reports.figures.drawing import Drawing, Picture
-from reports.formatting import of, percent, short
+from ganbench.reports.board import Board, CellRow
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.figures.canvas import FAIL, INK, PAPER, SOFT, TEXT
+from ganbench.reports.figures.drawing import Drawing, Picture
+from ganbench.reports.formatting import of, percent, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reports.board import Board
-from reports.evidence import Evidence
-from reports.figures.canvas import COLUMN, DASHES, GRID, INK, SOFT, TEXT, beside, colour
-from reports.formatting import count, listing, short
+from ganbench.reports.board import Board
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.figures.canvas import COLUMN, DASHES, GRID, INK, SOFT, TEXT, beside, colour
+from ganbench.reports.formatting import count, listing, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,7 +196,7 @@ def frame(axes: Axes) -> None:
     """Give the axes a share of trials as their vertical axis."""
     from matplotlib.ticker import FixedLocator, FuncFormatter
 
-    from reports.formatting import percent
+    from ganbench.reports.formatting import percent
 
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.figures.chart import dots
+from ganbench.reports.figures.chart import dots
 
 Samples = NDArray[Any]
 

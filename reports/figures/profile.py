@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.intervals import rate_interval
-from reports.board import Board
-from reports.evidence import Evidence, Protocol
-from reports.figures.canvas import label
-from reports.figures.drawing import Drawing, Picture, file_name
-from reports.figures.lines import Lines, choose, frame, greys, name_ends, paper_size, staircase
-from reports.formatting import percent, short, tick
-from reports.statistics import ALPHA, performance_profile
+from ganbench.harness.statistics import ALPHA, performance_profile
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.reports.board import Board
+from ganbench.reports.evidence import Evidence, Protocol
+from ganbench.reports.figures.canvas import label
+from ganbench.reports.figures.drawing import Drawing, Picture, file_name
+from ganbench.reports.figures.lines import Lines, choose, frame, greys, name_ends, paper_size, staircase
+from ganbench.reports.formatting import percent, short, tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.board import Board
-from reports.evidence import Evidence, Result
-from reports.figures.canvas import label
-from reports.figures.drawing import Drawing, Picture
-from reports.figures.lines import Lines, choose, frame, greys, name_ends, paper_size, staircase
-from reports.formatting import count, percent
-from reports.statistics import ALPHA, Survival, kaplan_meier
+from ganbench.harness.statistics import ALPHA, Survival, kaplan_meier
+from ganbench.reports.board import Board
+from ganbench.reports.evidence import Evidence, Result
+from ganbench.reports.figures.canvas import label
+from ganbench.reports.figures.drawing import Drawing, Picture
+from ganbench.reports.figures.lines import Lines, choose, frame, greys, name_ends, paper_size, staircase
+from ganbench.reports.formatting import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,6 @@
 * ``page``: all of it in markdown. ``publish``: from ledgers to files.
 """
 
-from reports.findings.publish import write_findings
+from ganbench.reports.findings.publish import write_findings
 
 __all__ = ["write_findings"]

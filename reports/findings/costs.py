@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from harness.suite import Suite
-from reports.findings.cases import Cases
+from ganbench.harness.planning.suite import Suite
+from ganbench.reports.findings.judging.cases import Cases
 
 
 @dataclass(frozen=True)

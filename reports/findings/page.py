@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from posixpath import normpath
 
-from harness.progress import duration
-from harness.registry import Catalog
-from harness.suite import Suite, load_suite, shipped_suites
-from reports import formatting as f
-from reports.findings import words
-from reports.findings.cases import Cases
-from reports.findings.claim import Claim, Finding, Table
-from reports.findings.claims import CLAIMS
-from reports.findings.costs import cost_of, cost_of_suite
-from reports.findings.reading import Answer, Part, Reading, times_the_seeds
-from reports.findings.rules import Notes, Rule, departures, read_rules
+from ganbench.harness.durations import duration
+from ganbench.harness.planning.suite import Suite, load_suite, shipped_suites
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.reports import formatting as f
+from ganbench.reports.findings.claims import CLAIMS
+from ganbench.reports.findings.costs import cost_of, cost_of_suite
+from ganbench.reports.findings.judging import words
+from ganbench.reports.findings.judging.cases import Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table
+from ganbench.reports.findings.judging.reading import Answer, Part, Reading, times_the_seeds
+from ganbench.reports.findings.rules import Notes, Rule, departures, read_rules
 
 SMALL = "-small"
 

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import InputError, did_you_mean
-from reports.findings.reading import Reading
+from ganbench.harness.errors import InputError, did_you_mean
+from ganbench.reports.findings.judging.reading import Reading
 
 DOCS = Path("docs")
 
@@ -23,7 +23,8 @@ def write_findings(
     Args:
         ledgers: Folders or addresses; each of another suite. Of suites that no rule reads the costs are told.
         out: The page, a file that ends in ``.md``.
-        notes: What else was seen, to be quoted at its claim and told apart (:func:`reports.findings.rules.read_notes`).
+        notes: What else was seen, to be quoted at its claim and told apart
+        (:func:`ganbench.reports.findings.rules.read_notes`).
 
     Returns:
         The verdicts: the claim, the suite, and what the suite says of it.
@@ -32,11 +33,11 @@ def write_findings(
         InputError: No rule reads any of the suites, two ledgers are of the same one, or the file cannot be written.
         LedgerError: A ledger cannot be read.
     """
-    from harness.ledger import read_ledger
-    from reports.findings.cases import Cases, read_cases
-    from reports.findings.claims import CLAIMS
-    from reports.findings.page import figures, find, render
-    from reports.findings.rules import read_notes
+    from ganbench.harness.ledger import read_ledger
+    from ganbench.reports.findings.claims import CLAIMS
+    from ganbench.reports.findings.judging.cases import Cases, read_cases
+    from ganbench.reports.findings.page import figures, find, render
+    from ganbench.reports.findings.rules import read_notes
 
     page = Path(out)
     if page.suffix != ".md":

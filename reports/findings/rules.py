@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import InputError
+from ganbench.harness.errors import InputError
 
 FILE = Path(__file__).with_name("rules.md")
 

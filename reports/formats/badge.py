@@ -7,11 +7,11 @@ import unicodedata
 from dataclasses import dataclass
 from html import escape
 
-from harness.errors import UnknownNameError
-from reports.board import Board, Row
-from reports.board.comparisons import Pair
-from reports.evidence import Evidence
-from reports.formatting import count, plain, rank, rate, short
+from ganbench.harness.errors import UnknownNameError
+from ganbench.reports.board import Board, Row
+from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import count, plain, rank, rate, short
 
 HEIGHT = 20
 PADDING = 6

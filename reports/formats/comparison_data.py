@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports import formatting as f
-from reports.board import Board
-from reports.board.comparisons import Pair
-from reports.contents.wording import conclusion
-from reports.evidence import Evidence, Group
+from ganbench.reports import formatting as f
+from ganbench.reports.board import Board
+from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.contents.wording import conclusion
+from ganbench.reports.evidence import Evidence, Group
 
 SENTENCES = 1000
 """Pairs that are spoken of in full, the surest first. Of more, the page says the counts and whether they are separated."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports import formatting as f
-from reports.board import Board, CellRow
-from reports.evidence import Evidence, Group
+from ganbench.reports import formatting as f
+from ganbench.reports.board import Board, CellRow
+from ganbench.reports.evidence import Evidence, Group
 
 
 @dataclass(frozen=True)

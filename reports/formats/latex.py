@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from reports import formatting as f
-from reports.contents.contents import Contents
+from ganbench.reports import formatting as f
+from ganbench.reports.contents.contents import Contents
 
 LEFT_OUT = ("modes", "cost")
 """Columns that are too wide for a page, or about our machines."""

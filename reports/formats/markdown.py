@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reports import formatting as f
-from reports.board import Board
-from reports.contents.contents import Contents
-from reports.contents.failures import Failure
-from reports.contents.measures import MeasureTable
-from reports.contents.wording import Claims
-from reports.evidence import Evidence
-from reports.published.words import APART, MATCHED, Section
+from ganbench.reports import formatting as f
+from ganbench.reports.board import Board
+from ganbench.reports.contents.contents import Contents
+from ganbench.reports.contents.failures import Failure
+from ganbench.reports.contents.measures import MeasureTable
+from ganbench.reports.contents.wording import Claims
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.published.words import APART, MATCHED, Section
 
 FAILURES = 200
 """A longer list is cut; the pages of the cells have the rest."""

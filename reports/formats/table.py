@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from reports.board import Board, Row
-from reports.board.counting import MODES, Count
-from reports.evidence import Evidence, Protocol
-from reports.formatting import tier
+from ganbench.reports.board import Board, Row
+from ganbench.reports.board.counting import MODES, Count
+from ganbench.reports.evidence import Evidence, Protocol
+from ganbench.reports.formatting import tier
 
 if TYPE_CHECKING:
     import pandas as pd

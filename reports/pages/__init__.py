@@ -7,6 +7,6 @@ rendering.py  evidence and templates become text
 writing.py    text becomes files
 """
 
-from reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
+from ganbench.reports.pages.names import cell_href, normalizer_href, seed_href, setting_href
 
 __all__ = ["cell_href", "normalizer_href", "seed_href", "setting_href"]

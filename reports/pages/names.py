@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.evidence import Group
+    from ganbench.reports.evidence import Group
 
 STYLESHEET = "pages.css"
 """Beside the leaderboard; all pages have it in common."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.evidence import D_GRADIENT, G_GRADIENT, QUALITY, SIGMA, VARIANCE, Group
-from reports.figures.alignment import Block, Numbers, aligned, block, middle
-from reports.figures.canvas import PALETTE
-from reports.figures.chart import LARGE, SMALL, SPARK, Chart, Line, Size, draw, spreads
-from reports.formatting import count, natural, number, quality_title
-from reports.pages.view import Cell
+from ganbench.reports.evidence import D_GRADIENT, G_GRADIENT, QUALITY, SIGMA, VARIANCE, Group
+from ganbench.reports.figures.alignment import Block, Numbers, aligned, block, middle
+from ganbench.reports.figures.canvas import PALETTE
+from ganbench.reports.figures.chart import LARGE, SMALL, SPARK, Chart, Line, Size, draw, spreads
+from ganbench.reports.formatting import count, natural, number, quality_title
+from ganbench.reports.pages.view import Cell
 
 DASHES = ("none", "7 3", "2 2.5", "8 3 2 3")
 """Line styles; the next one begins when the palette has been used up."""
@@ -118,7 +118,7 @@ class Series:
     """What a chart is of.
 
     Attributes:
-        kind: Of the names in :mod:`reports.evidence.evidence`.
+        kind: Of the names in :mod:`ganbench.reports.evidence.evidence`.
         layer: The layer; empty where it is not of one.
         title: The chart's.
         note: What else there is to say.

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from reports.board import Row
-from reports.contents.failures import how, warned
-from reports.contents.wording import first_failure
-from reports.evidence import Evidence, Group, Result
-from reports.formatting import mode, number, quality_title
-from reports.pages import panels
-from reports.pages.names import STYLESHEET, cell_href, normalizer_href, seed_href, setting_href
-from reports.pages.panels import Drawn
-from reports.pages.view import Cell, Item, outcome, specification
-from reports.templating import environment
+from ganbench.reports.board import Row
+from ganbench.reports.contents.failures import how, warned
+from ganbench.reports.contents.wording import first_failure
+from ganbench.reports.evidence import Evidence, Group, Result
+from ganbench.reports.formatting import mode, number, quality_title
+from ganbench.reports.pages import panels
+from ganbench.reports.pages.names import STYLESHEET, cell_href, normalizer_href, seed_href, setting_href
+from ganbench.reports.pages.panels import Drawn
+from ganbench.reports.pages.view import Cell, Item, outcome, specification
+from ganbench.reports.templating import environment
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -184,7 +184,7 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
     Args:
         evidence: What the ledger holds.
         rows: The leaderboard's.
-        cells: Of :func:`reports.pages.view.cells_of`.
+        cells: Of :func:`ganbench.reports.pages.view.cells_of`.
         shown: Addresses of the pictures of samples, by trial.
     """
     engine = environment("page.css")

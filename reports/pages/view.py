@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.board import Board, CellRow, ranked
-from reports.contents.wording import first_failure
-from reports.evidence import Evidence, Group, Layout, Result
-from reports.figures.alignment import Block
-from reports.figures.chart import Line
-from reports.formatting import mode, setting_value
+from ganbench.reports.board import Board, CellRow, ranked
+from ganbench.reports.contents.wording import first_failure
+from ganbench.reports.evidence import Evidence, Group, Layout, Result
+from ganbench.reports.figures.alignment import Block
+from ganbench.reports.figures.chart import Line
+from ganbench.reports.formatting import mode, setting_value
 
 
 @dataclass(frozen=True)

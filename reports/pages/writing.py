@@ -11,12 +11,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from harness.errors import InputError
-from reports.board import Board, Row
-from reports.evidence import Evidence, Group
-from reports.figures.pictures import few, mosaic, png, reach, scatter
-from reports.packing import Packed, pack, unpack
-from reports.pages.names import (
+from ganbench.harness.errors import InputError
+from ganbench.reports.board import Board, Row
+from ganbench.reports.evidence import Evidence, Group
+from ganbench.reports.evidence.packing import Packed, pack, unpack
+from ganbench.reports.figures.pictures import few, mosaic, png, reach, scatter
+from ganbench.reports.pages.names import (
     CELLS,
     NORMALIZERS,
     SAMPLES,
@@ -27,10 +27,10 @@ from reports.pages.names import (
     samples_href,
     setting_href,
 )
-from reports.pages.panels import seeds
-from reports.pages.rendering import renderer
-from reports.pages.view import Cell, cells_of
-from reports.processes import processes, shares, started
+from ganbench.reports.pages.panels import seeds
+from ganbench.reports.pages.rendering import renderer
+from ganbench.reports.pages.view import Cell, cells_of
+from ganbench.reports.processes import processes, shares, started
 
 ReadSamples = Callable[[Collection[str]], Iterator[tuple[str, NDArray[Any]]]]
 """From trials to their samples, in any order; trials without samples are left out."""

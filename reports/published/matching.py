@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.evidence import Evidence, Group
-from reports.formatting import count, listing, thousands
-from reports.published.rows import PublishedRow, load_published
-from reports.statistics import median_failures_worst
+from ganbench.harness.statistics import median_failures_worst
+from ganbench.reports.evidence import Evidence, Group
+from ganbench.reports.formatting import count, listing, thousands
+from ganbench.reports.published.rows import PublishedRow, load_published
 
 MEASURED_BY = {
     "fid": "fidelity",

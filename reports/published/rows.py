@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from harness.errors import InputError, describe
+from ganbench.harness.errors import InputError, describe
 
 
 def _absent(value: object) -> object:
@@ -126,7 +126,7 @@ def load_published(path: str | Path | None = None) -> tuple[PublishedRow, ...]:
 
 
 def _shipped() -> Path:
-    import baselines
+    from ganbench import baselines
 
     return Path(next(iter(baselines.__path__))) / "published.csv"
 

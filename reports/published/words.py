@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports import formatting as f
-from reports.published.matching import Apart, Match, Published
+from ganbench.reports import formatting as f
+from ganbench.reports.published.matching import Apart, Match, Published
 
 MATCHED = ("published", "number", "ours", "failed", "setting", "what else differs")
 """Heads of the table of numbers by the same protocol."""

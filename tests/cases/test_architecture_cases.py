@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from in_process import any_ending
 
-from harness.errors import GanbenchError
+from ganbench.harness.errors import GanbenchError
 
 SLIPS = 25
 """The issue on data and slips."""
@@ -41,7 +41,7 @@ SHIPPED = {
 ARCHITECTURE = """
 import torch
 from torch import nn
-from harness.models.architecture import Architecture
+from ganbench.harness.models.architecture import Architecture
 
 class Module(nn.Module):
     def __init__(self, inputs, outputs):
@@ -77,10 +77,10 @@ GOOD_PARTS = {
 }
 
 DERIVED = """
-from harness.data.ring8 import Ring8
-from harness.metrics.mode_coverage import ModeCoverage
-from harness.objectives import NonSaturating
-from harness.training.adam import Adam
+from ganbench.harness.data.ring8 import Ring8
+from ganbench.harness.metrics.mode_coverage import ModeCoverage
+from ganbench.harness.losses.losses import NonSaturating
+from ganbench.harness.optimizers.adam import Adam
 
 class Own(BASE):
     name = "own"

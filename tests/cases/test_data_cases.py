@@ -21,15 +21,15 @@ from in_process import ganbench_here, printed
 from PIL import Image
 from published import encoded, pictures, write
 
-from harness import read_ledger, run
-from harness.data.dataset import Data
-from harness.data.image_folder import ImageFolder
-from harness.data.lsun_bedroom import LSUNBedroom
-from harness.data.parquet_images import ParquetImageDataset
-from harness.data.store import Store
-from harness.errors import InputError
-from harness.stability import STABLE
-from reports import leaderboard
+from ganbench import read_ledger, run
+from ganbench.harness.data.dataset import Data
+from ganbench.harness.data.image_folder import ImageFolder
+from ganbench.harness.data.lsun_bedroom import LSUNBedroom
+from ganbench.harness.data.parquet_images import ParquetImageDataset
+from ganbench.harness.data.store import Store
+from ganbench.harness.errors import InputError
+from ganbench.harness.stability import STABLE
+from ganbench.reports import leaderboard
 
 DEFINITION = 20
 """The issue on what counts as unstable."""
@@ -232,9 +232,9 @@ LOAD = """\
 import sys
 from pathlib import Path
 
-from harness.data.lsun_bedroom import LSUNBedroom
-from harness.data.store import Store
-from harness.errors import InputError
+from ganbench.harness.data.lsun_bedroom import LSUNBedroom
+from ganbench.harness.data.store import Store
+from ganbench.harness.errors import InputError
 
 try:
     LSUNBedroom().load(Store(Path(sys.argv[1])))

@@ -18,10 +18,11 @@ import torch
 from cells import a_cell
 from in_process import ganbench_here, printed
 
-from harness import read_ledger, run
-from harness.cell import Trial
-from harness.scheduling.drive import Round, drive
-from harness.scheduling.endings import (
+from ganbench import read_ledger, run
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.scheduling.drive import Round, drive
+from ganbench.harness.scheduling.endings import (
     FAULT,
     MEMORY,
     PLUGIN,
@@ -33,11 +34,11 @@ from harness.scheduling.endings import (
     Kind,
     Lost,
 )
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Node, Submission
-from harness.stability import METHOD_ERROR
-from harness.trial import Workshop
-from harness.worker import Task, attempt
+from ganbench.harness.scheduling.schedule import Node, Submission
+from ganbench.harness.scheduling.task import Task
+from ganbench.harness.stability import METHOD_ERROR
+from ganbench.harness.training.workshop import Workshop
+from ganbench.harness.worker.attempt import attempt
 
 HEALTH = 22
 """The issue on sweeps that notice what is neither dead nor well."""
@@ -193,7 +194,7 @@ def test_a_node_with_another_version_of_a_plugin_is_not_fit(task):
 
 PLUGIN_FILE = """\
 import torch
-from harness.normalizer import Normalizer
+from ganbench.harness.normalizer import Normalizer
 
 class Sick(Normalizer):
     name = "sick"
@@ -205,7 +206,7 @@ class Sick(Normalizer):
 
 HOOKS = {
     "init_params": "def init_params(self, weight, layer, generator):",
-    "reparametrize": "def reparametrize(self, weight, params, state, layer):",
+    "reparameterize": "def reparameterize(self, weight, params, state, layer):",
     "activate": "def activate(self, x, params, layer):",
     "penalty": "def penalty(self, discriminator, real, fake, noise):",
 }
@@ -229,7 +230,7 @@ def sick(tmp_path: Path, hook: str, error: str) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize(
     ("hook", "error"),
-    [*(("reparametrize", error) for error in RAISED), *((hook, "CUDA") for hook in HOOKS if hook != "reparametrize")],
+    [*(("reparameterize", error) for error in RAISED), *((hook, "CUDA") for hook in HOOKS if hook != "reparameterize")],
 )
 @wrong_today("errors of a device or an operating system become a result against the method")
 def test_broken_hardware_is_no_result_wherever_it_shows(hook, error, tmp_path):
@@ -241,7 +242,7 @@ def test_broken_hardware_is_no_result_wherever_it_shows(hook, error, tmp_path):
 
 @wrong_today("a method that raises in every trial is 'complete', and its exception is nowhere to be read")
 def test_the_exception_of_a_method_that_never_ran_is_shown(tmp_path):
-    suite, plugin = sick(tmp_path, "reparametrize", "ValueError('no luck today')")
+    suite, plugin = sick(tmp_path, "reparameterize", "ValueError('no luck today')")
     result = ganbench_here(
         "run", suite, "--results", tmp_path / "out", "--plugin", plugin, "--address", "inline", "--tracking-uri", "off"
     )

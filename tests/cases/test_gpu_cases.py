@@ -15,15 +15,15 @@ import torch
 from cells import a_cell, a_training
 from torch import Tensor
 
-from harness.programs import program as programs_module
-from harness.programs.captured import CallTape, Captured
-from harness.programs.form import state_like, state_tensors
-from harness.programs.graph import StepGraph
-from harness.programs.program import WAYS, Programs
-from harness.programs.script import Run, replayed
-from harness.side_by_side import places
-from harness.training.step import Batch, Observations, State, StepFunction
-from harness.training.training import Training
+from ganbench.harness.steps import program as programs_module
+from ganbench.harness.steps.captured import CallTape, Captured
+from ganbench.harness.steps.form import state_like, state_tensors
+from ganbench.harness.steps.graph import StepGraph
+from ganbench.harness.steps.program import WAYS, Programs
+from ganbench.harness.steps.replayed import Run, replayed
+from ganbench.harness.steps.step import Batch, Observations, State, StepFunction
+from ganbench.harness.training.lanes import places
+from ganbench.harness.training.training import Training
 
 SPEED = 23
 """The issue on speed, and a path for GPUs that can be trusted."""

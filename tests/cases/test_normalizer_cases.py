@@ -11,19 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance import Check, check_normalizer
-from harness.normalizer import Normalizer
-from harness.plugin_source import PluginSource
-from harness.registry import Catalog
+from ganbench.harness.conformance import Check, check_normalizer
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.plugins.source import PluginSource
 
 SLIPS = 25
 """The issue on data, slips, and what `ganbench check` asks."""
 
 MODULES = 27
 """The issue on normalizers that are PyTorch's own modules."""
-
-HOOK = "reparameterize" if hasattr(Normalizer, "reparameterize") else "reparametrize"
-"""How the contract spells it."""
 
 
 def wrong_today(what: str, issue: int = SLIPS) -> pytest.MarkDecorator:
@@ -33,7 +29,7 @@ def wrong_today(what: str, issue: int = SLIPS) -> pytest.MarkDecorator:
 def failures(tmp_path: Path, text: str) -> Iterator[Check]:
     """Yield what fails of the checks of a file's normalizer, as it does: whoever wants the first waits for no more."""
     path = tmp_path / "own.py"
-    path.write_text("import torch\nfrom harness.normalizer import Normalizer\n" + text.replace("HOOK", HOOK))
+    path.write_text("import torch\nfrom ganbench.harness.normalizer import Normalizer\n" + text)
     catalog = Catalog([PluginSource.read(str(path))])
     return (outcome for outcome in check_normalizer(catalog.create("normalizer", "own"), catalog) if outcome.failed)
 
@@ -41,7 +37,7 @@ def failures(tmp_path: Path, text: str) -> Iterator[Check]:
 # --- what passes for what it is not -----------------------------------------------------------------------------------
 
 MISSPELT = {
-    "as the literature spells the hook": "reparametrize" if HOOK == "reparameterize" else "reparameterize",
+    "as PyTorch spells the hook": "reparametrize",
     "as Britain spells the hook": "reparametrise",
     "another hook, in the plural": "penalties",
 }
@@ -167,7 +163,7 @@ class Own(Normalizer):
         u = torch.randn(weight.shape[0], generator=generator)
         return {"u": torch.nn.functional.normalize(u, dim=0)}
 
-    def HOOK(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         matrix = weight.flatten(1)
         with torch.no_grad():
             v = torch.nn.functional.normalize(matrix.T @ state["u"], dim=0)
@@ -183,7 +179,7 @@ class Own(Normalizer):
     def init_params(self, weight, layer, generator):
         return {"gain": torch.linalg.vector_norm(weight.flatten(1), dim=1)}
 
-    def HOOK(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         norm = torch.linalg.vector_norm(weight.flatten(1), dim=1)
         return weight * (params["gain"] / norm).view(-1, *[1] * (weight.dim() - 1)), state
 """
@@ -193,7 +189,7 @@ class Own(Normalizer):
     name = "own"
     summary = "Weights of Frobenius norm 1."
 
-    def HOOK(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         return weight / weight.norm(), state
 """
 
@@ -203,7 +199,7 @@ class Own(Normalizer):
     summary = "Half the weight."
     factor: float = 0.5
 
-    def HOOK(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         return self.factor * weight, state
 """
 
@@ -211,7 +207,7 @@ WITHOUT_SUMMARY = """
 class Own(Normalizer):
     name = "own"
 
-    def HOOK(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         return 0.5 * weight, state
 """
 
@@ -230,7 +226,7 @@ class Own(Normalizer):
             module = _SpectralNorm(weight.detach().float())
         return {key: value.detach().clone() for key, value in module.named_buffers()}
 
-    def HOOK(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         module = _SpectralNorm.__new__(_SpectralNorm)
         torch.nn.Module.__init__(module)
         module.dim, module.n_power_iterations, module.eps = 0, 1, 1e-12

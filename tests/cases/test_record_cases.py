@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from in_process import ganbench_here, printed
 
-from harness import read_ledger, run
-from harness.cell import digest
-from harness.errors import GanbenchError
-from harness.ledger import Ledger, Record
-from harness.ledger.merging import merge
-from harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding
-from reports import leaderboard
+from ganbench import read_ledger, run
+from ganbench.harness.canonical import digest
+from ganbench.harness.errors import GanbenchError
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.merging import merge
+from ganbench.harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding
+from ganbench.reports import leaderboard
 
 PROOF = 19
 """The issue on records that prove themselves."""

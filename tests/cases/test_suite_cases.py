@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SuiteError
-from harness.suite import load_suite
+from ganbench.harness.errors import SuiteError
+from ganbench.harness.planning.suite import load_suite
 
 SLIPS = 25
 """The issue on data and slips."""

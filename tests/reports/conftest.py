@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from harness.cell import digest
-from harness.ledger import Ledger, Record
-from harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict
-from harness.trace import LayerTrace, Samples, Trace
+from ganbench.harness.canonical import digest
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding, Verdict
+from ganbench.harness.traces.trace import LayerTrace, Samples, Trace
 
 POINTS = ("ring", "mlp", {"name": "modes", "samples": 100}, [("share", "higher"), ("modes", "higher")])
 IMAGES = ("digits", "dcgan", {"name": "fidelity", "samples": 100}, [("fid", "lower")])

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from pages import Page, latex_rows, markdown_tables
 
-from reports import formatting as f
-from reports import leaderboard
-from reports.contents.columns import columns
-from reports.formats.latex import LEFT_OUT
+from ganbench.reports import formatting as f
+from ganbench.reports import leaderboard
+from ganbench.reports.contents.columns import columns
+from ganbench.reports.formats.latex import LEFT_OUT
 
 
 @pytest.fixture(scope="module")

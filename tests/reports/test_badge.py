@@ -9,11 +9,11 @@ import pytest
 from tiny import write_tiny
 from typer.testing import CliRunner
 
-from harness import run
-from harness.cli import app
-from harness.errors import UnknownNameError
-from reports import leaderboard
-from reports.formats.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
+from ganbench import run
+from ganbench.harness.cli import app
+from ganbench.harness.errors import UnknownNameError
+from ganbench.reports import leaderboard
+from ganbench.reports.formats.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = [

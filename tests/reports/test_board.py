@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.stability import Verdict
-from reports import leaderboard
-from reports.board import representative
+from ganbench.harness.stability import Verdict
+from ganbench.reports import leaderboard
+from ganbench.reports.board import representative
 
 
 def rows(ledger):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from browsing import DESK, PHONE, browsing, chromium, needs_browser, violations
 
-from reports import leaderboard
+from ganbench.reports import leaderboard
 
 LONG = "x" * 80
 pytestmark = needs_browser

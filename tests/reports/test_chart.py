@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from reports.figures.alignment import Block, aligned, block, middle
-from reports.figures.chart import SMALL, SPARK, Chart, Line, draw
-from reports.formatting import tick
+from ganbench.reports.figures.alignment import Block, aligned, block, middle
+from ganbench.reports.figures.chart import SMALL, SPARK, Chart, Line, draw
+from ganbench.reports.formatting import tick
 
 STEPS = np.array([0.0, 100, 200, 300])
 

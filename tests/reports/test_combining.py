@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from harness.cell import digest
-from harness.errors import InputError, UnknownNameError
-from harness.ledger import Ledger, Record
-from harness.ledger.names import is_identity
-from harness.seeding import Sequential
-from reports import leaderboard
-from reports.board import build
-from reports.contents.measured import facts
-from reports.evidence import Evidence
-from reports.evidence.combining import combine
-from reports.evidence.gathering import gather
+from ganbench.harness.canonical import digest
+from ganbench.harness.errors import InputError, UnknownNameError
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.names import is_identity
+from ganbench.harness.planning.seeding import Sequential
+from ganbench.reports import leaderboard
+from ganbench.reports.board import build
+from ganbench.reports.contents.measured import facts
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.evidence.combining import combine
+from ganbench.reports.evidence.gathering import gather
 
 Ledgers = Any
 """The fixture's class, which a test module cannot import."""

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from harness.errors import InputError
-from reports import leaderboard
-from reports.board.conformance import Conformance, load_conformance
+from ganbench.harness.errors import InputError
+from ganbench.reports import leaderboard
+from ganbench.reports.board.conformance import Conformance, load_conformance
 
 SOUND = Conformance("1", "abc", ("is pure", "is finite"), ())
 SOURCES = frozenset({("1", "abc")})
@@ -25,8 +25,8 @@ def test_checks_of_another_source_or_version_say_nothing(sources):
 
 
 def test_what_check_prints_is_read_back(tmp_path):
-    from harness.conformance import Check, conformance
-    from harness.registry import Catalog
+    from ganbench.harness.conformance import Check, conformance
+    from ganbench.harness.plugins.registry import Catalog
 
     normalizer = Catalog().create("normalizer", {"name": "bssn", "scale": 1.2})
     path = tmp_path / "checks.json"

@@ -12,16 +12,16 @@ from scipy.stats import binomtest, boschloo_exact
 from tiny import TINY
 from typer.testing import CliRunner
 
-from harness import read_ledger, run
-from harness.cell import digest
-from harness.cli import app
-from harness.ledger import Ledger
-from harness.seeding import Sequential
-from reports.differences.comparing import compare
-from reports.differences.plan_changes import cell_changes
-from reports.differences.sides import read_sides
-from reports.differences.words import COLUMNS, answer, details, rows
-from reports.statistics.unpaired import BOSCHLOO_MOST, rate_difference, unpaired_p, unpaired_test
+from ganbench import read_ledger, run
+from ganbench.harness.canonical import digest
+from ganbench.harness.cli import app
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.planning.seeding import Sequential
+from ganbench.harness.statistics.unpaired import BOSCHLOO_MOST, rate_difference, unpaired_p, unpaired_test
+from ganbench.reports.differences.comparing import compare
+from ganbench.reports.differences.plan_changes import cell_changes
+from ganbench.reports.differences.sides import read_sides
+from ganbench.reports.differences.words import COLUMNS, answer, details, rows
 
 STABLE, FAILED = "." * 12, "c" * 12
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from pages import Page, markdown_tables, markdown_tokens
 
-from reports import leaderboard
+from ganbench.reports import leaderboard
 
 NASTY = "<script>alert(1)</script>|`\"'$x$_*[a](javascript:b)&amp;\\ @me https://x.y <img src=x onerror=alert(1)>"
 

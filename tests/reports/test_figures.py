@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from reports import Leaderboard, leaderboard
-from reports.figures import canvas, draw, files, heatmap
-from reports.figures.drawing import file_name
+from ganbench.reports import Leaderboard, leaderboard
+from ganbench.reports.figures import canvas, draw, files, heatmap
+from ganbench.reports.figures.drawing import file_name
 
 HOSTILE = (
     *("$x$ <i>", "a|b`c`", "\u05e9\u05dc\u05d5\u05dd", "\u6b63\u898f\u5316", "x" * 120, "\u202etxt"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.findings.claims import (
+from ganbench.reports.findings.claims import (
     CLAIMS,
     batch_norm,
     gradients,
@@ -18,9 +18,9 @@ from reports.findings.claims import (
     techniques,
     weight_variance,
 )
-from reports.findings.effects import Effect
-from reports.findings.reading import Either, Part, Reading, answer
-from reports.findings.rules import read_rules
+from ganbench.reports.findings.judging.effects import Effect
+from ganbench.reports.findings.judging.reading import Either, Part, Reading, answer
+from ganbench.reports.findings.rules import read_rules
 from tests.support.found import cases
 
 YES, NO, MORE = Reading.REPRODUCED, Reading.NOT_REPRODUCED, Reading.NOT_ENOUGH

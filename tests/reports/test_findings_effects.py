@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, mannwhitneyu, permutation_test, spearmanr
 
-from reports.findings.effects import (
+from ganbench.harness.statistics import boschloo, mcnemar
+from ganbench.reports.findings.judging.effects import (
     chance_larger,
     correlation,
     larger_in_pairs,
@@ -18,7 +19,6 @@ from reports.findings.effects import (
     rates_in_pairs,
     ratio_in_pairs,
 )
-from reports.statistics import boschloo, mcnemar
 
 INF = math.inf
 

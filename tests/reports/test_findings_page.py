@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
-from harness.suite import load_suite, shipped_suites
-from reports.findings import write_findings
-from reports.findings.page import find, render
-from reports.findings.reading import Reading
-from reports.findings.rules import departures, read_notes, read_rules
-from reports.formatting import markdown
+from ganbench.harness.errors import InputError
+from ganbench.harness.planning.suite import load_suite, shipped_suites
+from ganbench.reports.findings import write_findings
+from ganbench.reports.findings.judging.reading import Reading
+from ganbench.reports.findings.page import find, render
+from ganbench.reports.findings.rules import departures, read_notes, read_rules
+from ganbench.reports.formatting import markdown
 from tests.support.found import cases
 
 ROOT = Path(__file__).parents[2]

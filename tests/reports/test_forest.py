@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from reports import leaderboard
-from reports.figures import forest
-from reports.statistics import risk_difference
+from ganbench.harness.statistics import risk_difference
+from ganbench.reports import leaderboard
+from ganbench.reports.figures import forest
 
 OUTCOMES = {
     "base": ("cccccccc", "cccc...."),
@@ -76,7 +76,7 @@ def test_diamonds_stand_where_the_differences_are_and_only_the_separated_are_fil
 
 
 def test_the_numbers_beside_the_marks_are_those_of_the_table(page):
-    from reports.formatting import change
+    from ganbench.reports.formatting import change
 
     (part,) = forest.draw(page.evidence, page.board).parts
     for row in page.board.rows:

@@ -15,17 +15,26 @@ import pytest
 from tracking_servers import mlflow_server, network
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.errors import InputError
-from harness.ledger import Ledger, Record, write_looks
-from harness.seeding import Sequential
-from harness.stability import Added, Finding, Looked
-from harness.tracking import Patience, TrackingError, read_back, sync
-from harness.tracking.connection import connected
-from harness.tracking.projection import project_trial
-from harness.tracking.transcript import FORMAT_TAG, PLAN, RESULT, VALUE_LENGTH, joined, plan_tags, read_plan, read_trial
-from reports import leaderboard, leaderboard_from_mlflow
-from reports.evidence import Result
+from ganbench.harness.cli import app
+from ganbench.harness.errors import InputError
+from ganbench.harness.ledger import Ledger, Record, write_looks
+from ganbench.harness.planning.seeding import Sequential
+from ganbench.harness.stability import Added, Finding, Looked
+from ganbench.harness.tracking import Patience, TrackingError, read_back, sync
+from ganbench.harness.tracking.connection import connected
+from ganbench.harness.tracking.projection import project_trial
+from ganbench.harness.tracking.transcript import (
+    FORMAT_TAG,
+    PLAN,
+    RESULT,
+    VALUE_LENGTH,
+    joined,
+    plan_tags,
+    read_plan,
+    read_trial,
+)
+from ganbench.reports import leaderboard, leaderboard_from_mlflow
+from ganbench.reports.evidence import Result
 
 Ledgers = Any
 """The fixture's class, which a test module cannot import."""

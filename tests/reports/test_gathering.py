@@ -9,13 +9,13 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from harness.errors import LedgerError
-from harness.ledger import Record
-from reports.evidence import D_GRADIENT, QUALITY, VARIANCE
-from reports.evidence.gathering import gather
-from reports.evidence.thinning import CURVE_POINTS, thinned
-from reports.packing import pack, unpack
-from reports.processes import run, shares, started
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger import Record
+from ganbench.reports.evidence import D_GRADIENT, QUALITY, VARIANCE
+from ganbench.reports.evidence.gathering import gather
+from ganbench.reports.evidence.packing import pack, unpack
+from ganbench.reports.evidence.thinning import CURVE_POINTS, thinned
+from ganbench.reports.processes import run, shares, started
 
 OUTCOMES = {"a": ("..c.", "...."), "b": ("cdcc", ".e. ")}
 
@@ -52,7 +52,7 @@ def test_evidence_is_the_same_from_single_records_from_parts_and_from_several_pr
             more.commit(record)
         more.compact()
     assert len(more.parts.names()) == 3
-    monkeypatch.setattr("reports.processes.processes", lambda trials: 2)
+    monkeypatch.setattr("ganbench.reports.processes.processes", lambda trials: 2)
     same(singles, gather(more))
 
 
@@ -62,7 +62,7 @@ def test_a_damaged_record_is_refused_by_name_in_whichever_process_it_is_read(led
     broken = records[9]
     for some in (records[:5], records[5:]):
         more.parts.write([Damaged(**vars_of(item)) if item is broken else item for item in some])
-    monkeypatch.setattr("reports.processes.processes", lambda trials: 2)
+    monkeypatch.setattr("ganbench.reports.processes.processes", lambda trials: 2)
     with pytest.raises(LedgerError, match=f"record of trial {broken.trial_id} is damaged"):
         gather(more)
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from reports import leaderboard
-from reports.contents.measures import measure_tables
+from ganbench.reports import leaderboard
+from ganbench.reports.contents.measures import measure_tables
 
 
 def tables(ledger):

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pages import Page
 
-from harness.errors import InputError, LedgerError
-from harness.ledger import Ledger
-from reports import leaderboard
+from ganbench.harness.errors import InputError, LedgerError
+from ganbench.harness.ledger import Ledger
+from ganbench.reports import leaderboard
 
 NASTY = "<script>alert(1)</script>|`\"'$x$_*[a](javascript:b)&amp;\\ @me https://x.y <img src=x onerror=alert(1)>"
 

@@ -11,14 +11,14 @@ from urllib.parse import unquote, urldefrag
 import numpy as np
 import pytest
 
-from harness.errors import InputError
-from harness.trace import Samples as HarnessSamples
-from reports import leaderboard
-from reports.evidence.gathering import Samples
-from reports.pages import cell_href, normalizer_href, seed_href, setting_href
-from reports.pages.names import STYLESHEET, samples_href
-from reports.pages.rendering import FAILURES
-from reports.pages.writing import write_pages
+from ganbench.harness.errors import InputError
+from ganbench.harness.traces.trace import Samples as HarnessSamples
+from ganbench.reports import leaderboard
+from ganbench.reports.evidence.gathering import Samples
+from ganbench.reports.pages import cell_href, normalizer_href, seed_href, setting_href
+from ganbench.reports.pages.names import STYLESHEET, samples_href
+from ganbench.reports.pages.rendering import FAILURES
+from ganbench.reports.pages.writing import write_pages
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -267,7 +267,7 @@ def test_several_processes_write_the_same_bytes(ledgers, monkeypatch):
     ledger = ledgers({"a": ("..c.", "...."), "b": ("cdcc", ".e..")})
     ledger.compact()
     _, one = write(ledger, ledgers.folder / "x")
-    monkeypatch.setattr("reports.pages.writing.processes", lambda trials: 2)
+    monkeypatch.setattr("ganbench.reports.pages.writing.processes", lambda trials: 2)
     _, two = write(ledger, ledgers.folder / "y")
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from browsing import DESK, PHONE, browsing, chromium, needs_browser, violations
 
-from reports import leaderboard
-from reports.pages import cell_href, normalizer_href, setting_href
+from ganbench.reports import leaderboard
+from ganbench.reports.pages import cell_href, normalizer_href, setting_href
 
 LONG = "x" * 80
 pytestmark = needs_browser

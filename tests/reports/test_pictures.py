@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports.figures.pictures import POINTS, few, mosaic, png, reach, scatter
+from ganbench.reports.figures.pictures import POINTS, few, mosaic, png, reach, scatter
 
 
 def test_images_keep_their_pixels_in_the_mosaic():

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from harness.intervals import rate_interval
-from reports import leaderboard
-from reports.figures import profile
-from reports.figures.lines import choose, spread, staircase
-from reports.statistics import performance_profile
+from ganbench.harness.statistics import performance_profile
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.reports import leaderboard
+from ganbench.reports.figures import profile
+from ganbench.reports.figures.lines import choose, spread, staircase
 
 VALUES = {"a": (5.0, 1.0, 9.0, 3.0), "b": (2.0, 4.0, 6.0, 8.0)}
 
@@ -111,7 +111,7 @@ def test_the_more_lines_the_fewer_steps(shared, monkeypatch):
     values = {f"n{index:02}": random.lognormal(size=64) for index in range(14)}
     page = leaderboard(shared(dict.fromkeys(values, ("." * 64,)), settings=[("slow", shared.images)],
                               quality=lambda label, _, seed: values[label][seed]))  # fmt: skip
-    monkeypatch.setattr("reports.figures.lines.STEPS", 14 * 30)
+    monkeypatch.setattr("ganbench.reports.figures.lines.STEPS", 14 * 30)
     (part,) = profile.draw(page.evidence, page.board).parts
     assert max(path.count("h") for path in re.findall(r' d="([^"]*)"[^>]*stroke: var\(--n', part.svg)) <= 32
     assert re.search(r">[67] others</text>", part.svg)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
-from harness.registry import Catalog
-from harness.suite import load_suite
-from reports.evidence.gathering import gather
-from reports.formatting import as_published
-from reports.published.matching import MEASURED_BY, SPLITS, differences, published
-from reports.published.rows import PublishedRow, load_published
+from ganbench.harness.errors import InputError
+from ganbench.harness.planning.suite import load_suite
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.reports.evidence.gathering import gather
+from ganbench.reports.formatting import as_published
+from ganbench.reports.published.matching import MEASURED_BY, SPLITS, differences, published
+from ganbench.reports.published.rows import PublishedRow, load_published
 
 SHIPPED = Path("baselines/published.csv")
 INCEPTION = "inception-v3-compat"
@@ -98,8 +98,8 @@ def test_every_split_and_loss_of_the_shipped_rows_is_known():
 def test_the_wheel_ships_the_file():
     root = Path(__file__).parents[2]
     wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert "baselines" in wheel["packages"]  # hatch takes every file of a package that git does not ignore
-    assert wheel.keys() == {"packages"}
+    assert wheel == {"packages": ["src/ganbench"]}  # hatch takes every file of a package that git does not ignore
+    assert (root / "src" / "ganbench" / SHIPPED).samefile(root / SHIPPED)
     ignored = subprocess.run(["git", "check-ignore", "-q", SHIPPED], cwd=root, check=False)
     assert ignored.returncode != 0
     assert (root / SHIPPED).is_file()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reports.published.matching import Apart, Match, Published
-from reports.published.rows import load_published
-from reports.published.words import APART, MATCHED, section
+from ganbench.reports.published.matching import Apart, Match, Published
+from ganbench.reports.published.rows import load_published
+from ganbench.reports.published.words import APART, MATCHED, section
 
 ROW = next(row for row in load_published() if row.std is not None).model_copy(
     update={"value": Decimal("16.77"), "std": Decimal("0.04"), "std_of": "3 evaluations", "note": "a note"}

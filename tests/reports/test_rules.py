@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.stability import METHOD_ERROR, load_definition
-from harness.stability.detectors import DETECTORS
-from reports import leaderboard
-from reports.contents.rules import rules
+from ganbench.harness.stability import METHOD_ERROR, load_definition
+from ganbench.harness.stability.detectors import DETECTORS
+from ganbench.reports import leaderboard
+from ganbench.reports.contents.rules import rules
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from reports import leaderboard
-from reports.figures import survival
-from reports.statistics import Survival, kaplan_meier
+from ganbench.harness.statistics import Survival, kaplan_meier
+from ganbench.reports import leaderboard
+from ganbench.reports.figures import survival
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.ledger import Ledger
-from reports import leaderboard
+from ganbench.harness.ledger import Ledger
+from ganbench.reports import leaderboard
 
 TOOL = Path(__file__).parents[2] / "tools" / "synthetic_ledger.py"
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness import run
-from harness.cli import app
-from harness.scheduling.endings import Event, Note
+from ganbench import run
+from ganbench.harness.cli import app
+from ganbench.harness.scheduling.endings import Event, Note
 
 NORM = """
-from harness.normalizer import Normalizer
+from ganbench.harness.normalizer import Normalizer
 
 class Halve(Normalizer):
     name = "halve"
     version = "1"
     summary = "Half of every weight."
 
-    def reparametrize(self, weight, params, state, layer):
+    def reparameterize(self, weight, params, state, layer):
         return 0.5 * weight, state
 """
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
-from harness.cell import Cell, Trial
-from harness.data.store import Store
-from harness.programs.batched import stacked
-from harness.programs.program import Programs
-from harness.registry import Catalog
-from harness.training.training import Material, Training
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.store import Store
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.steps.batched import stacked
+from ganbench.harness.steps.program import Programs
+from ganbench.harness.training.training import Material, Training
 
 CATALOG = Catalog()
 STORE = Store.find()

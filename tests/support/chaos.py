@@ -103,7 +103,7 @@ class Chaos:
 
     def _command(self, *arguments: object, quiet: bool = False) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "harness.cli", *map(str, arguments)],
+            [sys.executable, "-m", "ganbench.harness.cli", *map(str, arguments)],
             env={**os.environ, **self.hosts.environment, "COLUMNS": "250"},
             stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -264,7 +264,7 @@ def _kill(pid: int) -> None:
 
 def runs_by_trial(url: str, experiment: str) -> Counter[str]:
     """Return how many runs MLflow has of each trial."""
-    from harness.tracking.connection import connected
+    from ganbench.harness.tracking.connection import connected
 
     with connected(url) as client:
         identity = client.get_experiment_by_name(experiment).experiment_id

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from published import encoded, pictures, write
 
-from harness.errors import InputError
+from ganbench.harness.errors import InputError
 
 TILES = {f"{'ab'[index % 2]}/{index:02}.png": encoded(picture) for index, picture in enumerate(pictures(12, 16, 16, 3))}
 

@@ -32,9 +32,9 @@ class Served:
 
 
 @contextmanager
-def serving(content: bytes, **how) -> Iterator[Served]:
+def serving(content: bytes, **execution) -> Iterator[Served]:
     """Serve a file for as long as the block runs."""
-    served = Served(content, **how)
+    served = Served(content, **execution)
     served.wait.set()
 
     class Handler(BaseHTTPRequestHandler):

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.registry import Catalog
-from harness.stability import STABLE, UNSTABLE, Finding, Verdict
-from harness.suite import load_suite
-from harness.trace import LayerTrace, Trace
-from reports.evidence import Group
-from reports.evidence.grouping import group_cells
-from reports.findings.cases import Case, Cases
+from ganbench.harness.planning.suite import load_suite
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.stability import STABLE, UNSTABLE, Finding, Verdict
+from ganbench.harness.traces.trace import LayerTrace, Trace
+from ganbench.reports.evidence import Group
+from ganbench.reports.evidence.grouping import group_cells
+from ganbench.reports.findings.judging.cases import Case, Cases
 
 CATALOG = Catalog()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tiny import end_session
 
-from harness.cluster.environment import exports
+from ganbench.harness.cluster.environment import exports
 
 NETWORK = "10.77.{network}"
 PORT = 6399
@@ -166,7 +166,7 @@ class Hosts:
     def alive(self) -> int:
         """Return how many nodes the head believes to be alive."""
         code = (
-            "import ray; from harness.cluster.connection import connected\n"
+            "import ray; from ganbench.harness.cluster.connection import connected\n"
             f"with connected('{self.address}') as ray: print('alive', sum(n['Alive'] for n in ray.nodes()))"
         )
         environment = {**os.environ, **self.environment}

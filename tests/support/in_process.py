@@ -7,8 +7,8 @@ from pathlib import Path
 from click.testing import Result
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.errors import GanbenchError
+from ganbench.harness.cli import app
+from ganbench.harness.errors import GanbenchError
 
 
 def ganbench_here(*arguments: str | Path) -> Result:

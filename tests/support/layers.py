@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.models.layers import Layer, identity
+from ganbench.harness.normalizer.layers import Layer, identity
 
 
 def a_layer(kind: str, shape: tuple[int, ...], **changes: Any) -> Layer:

@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from harness.data.celeba import CelebA
-from harness.data.checksum import Checksum
-from harness.data.cifar10 import CIFAR10
-from harness.data.imagenet import ImageNet
-from harness.data.mnist import MNIST, FashionMNIST
-from harness.data.stl10 import STL10
+from ganbench.harness.data.celeba import CelebA
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.cifar10 import CIFAR10
+from ganbench.harness.data.imagenet import ImageNet
+from ganbench.harness.data.mnist import MNIST, FashionMNIST
+from ganbench.harness.data.stl10 import STL10
 
 
 def md5(content: bytes) -> str:

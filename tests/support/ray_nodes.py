@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tiny import end_session
 
-from harness.cluster.environment import exports
+from ganbench.harness.cluster.environment import exports
 
 RAY = Path(sys.executable).with_name("ray")
 
@@ -63,7 +63,7 @@ class RayNodes:
     def wait(self, count: int, seconds: float = 90) -> None:
         """Wait until so many nodes are there: one driver, because each takes seconds to connect."""
         code = (
-            "import sys, time\nfrom harness.cluster.connection import check_address, connected\n"
+            "import sys, time\nfrom ganbench.harness.cluster.connection import check_address, connected\n"
             "check_address(sys.argv[1])\n"
             "with connected(sys.argv[1]) as ray:\n"
             "    while sum(node['Alive'] for node in ray.nodes()) < int(sys.argv[2]): time.sleep(0.2)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.ledger import Record
-from harness.stability import STABLE, UNSTABLE, Finding, Verdict
+from ganbench.harness.ledger import Record
+from ganbench.harness.stability import STABLE, UNSTABLE, Finding, Verdict
 
 
 def record(number: int, loss: float = 0.1) -> Record:

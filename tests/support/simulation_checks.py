@@ -10,10 +10,12 @@ from simulation import World
 from simulation_cluster import Client, Job, Machine
 from simulation_training import Trainings, undisturbed
 
-from harness.cell import Trial
-from harness.ledger import Ledger
-from harness.scheduling.drive import Round
-from harness.scheduling.endings import (
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.planning.suite import Suite
+from ganbench.harness.scheduling.drive import Round
+from ganbench.harness.scheduling.endings import (
     MEMORY,
     NODE,
     PREEMPTED,
@@ -26,10 +28,8 @@ from harness.scheduling.endings import (
     Lost,
     Retried,
 )
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Attempt, Node, Submission
-from harness.stability import load_definition
-from harness.suite import Suite
+from ganbench.harness.scheduling.schedule import Attempt, Node, Submission
+from ganbench.harness.stability import load_definition
 
 BUDGETS = {"node lost": 20, "machine taken away": 20, "process killed": 6, "out of memory": 3, "node not fit": 20}
 BUDGETS |= {"results cannot be written": 20, "a fault of ours": 0, "out of memory beside others": 20}

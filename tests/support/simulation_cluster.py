@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from simulation import Disk, Process, World
 
-from harness.cell import Trial
-from harness.errors import ClusterError
-from harness.scheduling.endings import NODE, WORKER, Ending, Failed, Kind
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Node, Submission
-from harness.worker import Task, laid
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.errors import ClusterError
+from ganbench.harness.scheduling.endings import NODE, WORKER, Ending, Failed, Kind
+from ganbench.harness.scheduling.schedule import Node, Submission
+from ganbench.harness.scheduling.task import Task
 
 START_UP = {False: 0.02, True: 10.0}
 SLACK = 1e-9
@@ -281,7 +281,7 @@ def _failed(kind: Kind) -> Failed:
 
 
 class Client:
-    """A driver's connection to a cluster: the ``Cluster`` of ``harness.scheduling.drive``.
+    """A driver's connection to a cluster: the ``Cluster`` of ``ganbench.harness.scheduling.drive``.
 
     Args:
         cluster: The cluster.
@@ -309,9 +309,8 @@ class Client:
     def submit(self, submission: Submission) -> None:
         self.cluster.watcher.submitted(self, submission)
         tasks = [
-            laid(
-                replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources),
-                submission.lanes,
+            replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources).with_lanes(
+                submission.lanes
             )
             for attempt in submission.attempts
         ]

@@ -11,9 +11,9 @@ from pathlib import Path
 from simulation_cluster import Job, Machine
 from simulation_scene import HORIZON, QUIET, Fault, Plan, Scene, Seen
 
-from harness.errors import GanbenchError
-from harness.interruption import ask_to_stop
-from harness.scheduling.endings import MEMORY, WORKER
+from ganbench.harness.errors import GanbenchError
+from ganbench.harness.scheduling.endings import MEMORY, WORKER
+from ganbench.harness.worker.interruption import ask_to_stop
 
 __all__ = ["FAULTS", "HORIZON", "Fault", "Plan", "Seen", "simulate"]
 

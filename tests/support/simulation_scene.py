@@ -18,15 +18,16 @@ from simulation_cluster import Client, Job, Machine, SimulatedCluster
 from simulation_tracking import Tracker
 from simulation_training import EVERY_SECONDS, Trainings, Trait, a_suite, workers_of
 
-from harness import sweep, worker
-from harness.errors import ClusterError, LedgerError
-from harness.how import How
-from harness.ledger import Ledger
-from harness.scheduling import drive as drive_module
-from harness.scheduling.drive import Execute, Round, drive
-from harness.scheduling.endings import Event
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Node
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.errors import ClusterError, LedgerError
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.scheduling import drive as drive_module
+from ganbench.harness.scheduling.drive import Execute, Round, drive
+from ganbench.harness.scheduling.endings import Event
+from ganbench.harness.scheduling.schedule import Node
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.sweeps import sweep
+from ganbench.harness.worker import attempt as worker
 
 HORIZON = 300
 """Faults come in the first so many seconds."""
@@ -129,9 +130,13 @@ class Scene:
 
         def run() -> Any:
             try:
-                how = How(pack=self.plan.pack)
+                execution = ExecutionMode(pack=self.plan.pack)
                 return sweep.run(
-                    self.suite, self.ledger.root, address="simulated", how=how, checkpoint_every=EVERY_SECONDS
+                    self.suite,
+                    self.ledger.root,
+                    address="simulated",
+                    execution=execution,
+                    checkpoint_every=EVERY_SECONDS,
                 )
             except (ClusterError, LedgerError) as error:
                 self.seen.happened.add(type(error).__name__)

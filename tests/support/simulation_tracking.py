@@ -13,10 +13,10 @@ from unittest import mock
 
 from simulation import World
 
-from harness.ledger import Ledger
-from harness.tracking import TrackingError, feed, runs
-from harness.tracking.patience import Patience
-from harness.tracking.projection import CELL, KIND, SHA256, TRIAL
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.tracking import TrackingError, feed, runs
+from ganbench.harness.tracking.patience import Patience
+from ganbench.harness.tracking.projection import CELL, KIND, SHA256, TRIAL
 
 CALLS = {"get_experiment_by_name", "create_experiment", "restore_experiment", "set_experiment_tag", "search_runs"}
 CALLS |= {"get_run", "create_run", "log_batch", "set_terminated", "delete_run"}

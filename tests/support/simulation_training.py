@@ -19,19 +19,20 @@ from cells import CATALOG, TOY, a_cell
 from simulation import Process, World
 from simulation_cluster import Machine
 
-from harness import worker
-from harness.cell import Cell, Trial, digest
-from harness.computing import Computing
-from harness.errors import InputError, Interrupted
-from harness.interruption import is_asked_to_stop
-from harness.ledger import Ledger, Record
-from harness.scheduling.endings import MEMORY, WORKER
-from harness.scheduling.resources import Resources
-from harness.side_by_side import Turns
-from harness.stability import STABLE, UNSTABLE, Definition, Detector, Finding, Verdict, method_error
-from harness.storage import Storage
-from harness.suite import Suite
-from harness.training.checkpoint import KEPT, Checkpoints
+from ganbench.harness.canonical import digest
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.errors import InputError, Interrupted
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.planning.suite import Suite
+from ganbench.harness.scheduling.endings import MEMORY, WORKER
+from ganbench.harness.stability import STABLE, UNSTABLE, Definition, Detector, Finding, Verdict, method_error
+from ganbench.harness.storage import Storage
+from ganbench.harness.training.checkpoint import KEPT, Checkpoints
+from ganbench.harness.training.lanes import Turns
+from ganbench.harness.training.numerics import ProcessSettings
+from ganbench.harness.worker import attempt as worker
+from ganbench.harness.worker.interruption import is_asked_to_stop
 
 STEP_SECONDS = 25.0
 EVERY_SECONDS = 60.0
@@ -93,11 +94,12 @@ class Trainings:
 
     def turns(
         self,
+        workshop: object,
         trial: Trial,
         definition: Definition,
         attempt: int,
         *,
-        computing: Computing,
+        process_settings: ProcessSettings,
         resources: Resources,
         checkpoints: Storage,
         checkpoint_every: float,
@@ -128,7 +130,7 @@ class Trainings:
                         self.kept_of(trial.id).saved(step, begun_at)
             if stop:
                 raise Interrupted(f"stopped at step {step}")
-        how = {
+        execution = {
             "started": started,
             "seconds": self.world.now + machine.skew - started,
             "attempt": attempt,
@@ -137,7 +139,7 @@ class Trainings:
             "pid": process.number,
             "device": "simulated",
         }
-        return record_of(trial, definition, state, how)
+        return record_of(trial, definition, state, execution)
 
     def kept_of(self, trial: str) -> Kept:
         return self.kept.setdefault(trial, Kept())
@@ -219,14 +221,14 @@ def workers_of(trainings: Trainings) -> Iterator[None]:
 
     class Workshop:
         catalog = CATALOG
-        turns = staticmethod(trainings.turns)
 
     with ExitStack() as stack:
         for name, other in (("interruption", interruption), ("announced", announced)):
             stack.enter_context(mock.patch.object(worker, name, other))
         stack.enter_context(mock.patch.object(worker, "_workshop", lambda *args: Workshop))
+        stack.enter_context(mock.patch.object(worker, "train_trial", trainings.turns))
         stack.enter_context(mock.patch.object(worker, "device_of", lambda resources, lanes: "cpu"))
-        stack.enter_context(mock.patch.object(worker, "Computing", lambda how: nullcontext()))
+        stack.enter_context(mock.patch.object(worker, "ProcessSettings", lambda execution: nullcontext()))
         # A process of its own for every task: none knows what another one has read.
         stack.enter_context(mock.patch.object(worker, "_ledger", Ledger))
         yield

@@ -44,7 +44,7 @@ def write_tiny(path: Path, seeds: int = 2, steps: int = 40) -> Path:
 def ganbench_process(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
     """Start the command in a process group of its own, as a shell does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", *map(str, arguments)],
+        [sys.executable, "-m", "ganbench.harness.cli", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "COLUMNS": "200"},
         stdout=subprocess.PIPE,

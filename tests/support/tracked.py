@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.ledger import Ledger, Record
-from harness.stability import Finding, Verdict
-from harness.trace import LayerTrace, Trace
-from harness.tracking.connection import connected
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.stability import Finding, Verdict
+from ganbench.harness.traces.trace import LayerTrace, Trace
+from ganbench.harness.tracking.connection import connected
 
 STARTED = 1_700_000_000.0
 CELLS = ("a" * 20, "b" * 20)

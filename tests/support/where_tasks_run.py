@@ -12,13 +12,13 @@ from typing import Any
 
 from cells import a_cell
 
-from harness.cell import Trial
-from harness.cluster.connection import HeadWatch, connected
-from harness.cluster.executor import RayCluster
-from harness.scheduling.endings import Done, Ending
-from harness.scheduling.resources import Resources
-from harness.scheduling.schedule import Attempt, Submission
-from harness.worker import Task
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.cluster.connection import HeadWatch, connected
+from ganbench.harness.cluster.executor import RayCluster
+from ganbench.harness.scheduling.endings import Done, Ending
+from ganbench.harness.scheduling.schedule import Attempt, Submission
+from ganbench.harness.scheduling.task import Task
 
 CASES = {
     "shares": {"need": Resources(0.5, 0.4), "count": 8, "seconds": 1.0},

@@ -29,10 +29,10 @@ on one thread.
 """
 
 READING = """
-A step is one discriminator and one generator update of `harness.training.training.Training.advance`, which draws its batch;
-it is not logged. The usual loop is the same training in plain eager PyTorch: modules with torch's own parametrizations,
-`torch.optim.Adam`, a `DataLoader`, both losses read each step. All cells are under spectral normalization. Neither side's
-start, no following of a step and no compilation is in a ratio.
+A step is one discriminator and one generator update of `ganbench.harness.training.training.Training.advance`, which
+draws its batch; it is not logged. The usual loop is the same training in plain eager PyTorch: modules with torch's own
+parametrizations, `torch.optim.Adam`, a `DataLoader`, both losses read each step. All cells are under spectral
+normalization. Neither side's start, no following of a step and no compilation is in a ratio.
 """
 
 

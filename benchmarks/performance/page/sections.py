@@ -62,10 +62,11 @@ step's first one is made plainly too, and compared.
 TRIALS = """
 ## A whole trial
 
-`harness.worker.execute` into a ledger on disk, as a worker runs it. Bare steps are the trial's own steps as long as those
-that are not logged take; what comes on top is given as a share of them. What the first steps of each program take beyond
-others is left out. The last column is the time of a usual loop's steps, without any telemetry, evaluation or record, over
-that of the whole trial: the ratio of the steps, measured in turns above, times that of bare steps to the whole.
+`ganbench.harness.worker.attempt` into a ledger on disk, as a worker runs it. Bare steps are the trial's own steps as
+long as those that are not logged take; what comes on top is given as a share of them. What the first steps of each
+program take beyond others is left out. The last column is the time of a usual loop's steps, without any telemetry,
+evaluation or record, over that of the whole trial: the ratio of the steps, measured in turns above, times that of bare
+steps to the whole.
 """
 
 SAME = """

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from harness.cell import Cell, Trial
-from harness.models.layers import Layer, output_matrix
-from harness.models.network import leaves, with_leaves
-from harness.training.step import Batch, NetworkState, State
-from harness.training.training import Material, Training
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.models.network import leaves, with_leaves
+from ganbench.harness.normalizer.layers import Layer, output_matrix
+from ganbench.harness.steps.step import Batch, NetworkState, State
+from ganbench.harness.training.training import Material, Training
 from performance.peers.loop import Loop
-from performance.peers.manners import TPReLU
+from performance.peers.normalizers import TPReLU
 
 WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)

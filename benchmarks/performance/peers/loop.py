@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from harness.cell import Cell
-from harness.training.training import Material
+from ganbench.harness.cells.cell import Cell
+from ganbench.harness.training.training import Material
 from performance.peers.networks import networks
 
 LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from harness.cell import Cell
-from performance.peers.manners import MANNERS, Manner
+from ganbench.harness.cells.cell import Cell
+from performance.peers.normalizers import MANNERS, Manner
 
 
 def mlp(about: Any, g: Manner, d: Manner, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:

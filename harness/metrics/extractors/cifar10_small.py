@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness.metrics.extractors.classifier import ClassifierExtractor
+from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
 
 CIFAR10_SMALL = "cifar10-small"
 SIDE = 32

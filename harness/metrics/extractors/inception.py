@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.data.checksum import Checksum
-from harness.data.download import download
-from harness.errors import InputError
-from harness.metrics.metric import NotHereError
+from ganbench.harness.data.checksum import Checksum
+from ganbench.harness.data.download import download
+from ganbench.harness.errors import InputError, NotHereError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.data.store import Store
+    from ganbench.harness.data.store import Store
 
 INCEPTION = "inception-v3-compat"
 OUTPUTS = ("2048", "logits_unbiased")

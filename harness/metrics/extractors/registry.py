@@ -10,15 +10,15 @@ import torch
 import torch_fidelity
 from torch import Tensor, nn
 
-from harness.metrics.extractors import classifier, inception
-from harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, CIFAR10SmallExtractor
-from harness.metrics.extractors.classifier import ClassifierExtractor
-from harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor
-from harness.metrics.extractors.points import POINTS, Points, is_points
+from ganbench.harness.metrics.extractors import classifier, inception
+from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, CIFAR10SmallExtractor
+from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
+from ganbench.harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor
+from ganbench.harness.metrics.extractors.points import POINTS, Points, is_points
 
 if TYPE_CHECKING:
-    from harness.data.store import Store
-    from harness.data.streamed import Streamed
+    from ganbench.harness.data.store import Store
+    from ganbench.harness.data.streamed import Streamed
 
 ACCELERATED_BATCH = 500
 """Samples per pass on an accelerator: enough to fill it."""

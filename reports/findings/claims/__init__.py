@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from reports.findings.claim import Claim
-from reports.findings.claims import (
+from ganbench.reports.findings.claims import (
     batch_norm,
     gradients,
     late_decay,
@@ -13,6 +12,7 @@ from reports.findings.claims import (
     techniques,
     weight_variance,
 )
+from ganbench.reports.findings.judging.claim import Claim
 
 CLAIMS: tuple[Claim, ...] = tuple(
     module.CLAIM

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from reports.evidence import Group
-from reports.findings.cases import Cases
-from reports.findings.claim import Claim, Finding, Table, measured, missing
-from reports.findings.effects import Stratum, chance_larger, rates_apart
-from reports.findings.measures import at, late_ratio
-from reports.findings.reading import Either, Part, answer
-from reports.findings.words import median, share
-from reports.statistics import suite_generator
+from ganbench.harness.statistics import suite_generator
+from ganbench.reports.evidence import Group
+from ganbench.reports.findings.judging.cases import Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, measured, missing
+from ganbench.reports.findings.judging.effects import Stratum, chance_larger, rates_apart
+from ganbench.reports.findings.judging.measures import at, late_ratio
+from ganbench.reports.findings.judging.reading import Either, Part, answer
+from ganbench.reports.findings.judging.words import median, share
 
 PLAIN, BATCH = "none", "batch_norm"
 ERROR = "reconstruction_error"

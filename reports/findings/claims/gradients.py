@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.stability import load_definition
-from harness.stability.definition import Reference
-from reports.findings.cases import DEFINITION, Case, Cases
-from reports.findings.claim import Claim, Finding, Table, measured, missing
-from reports.findings.effects import Stratum, correlation, mean_correlation
-from reports.findings.measures import goodness, gradient_excursion
-from reports.findings.reading import Part, answer
-from reports.findings.words import median, share, value
-from reports.statistics import suite_generator
+from ganbench.harness.stability import load_definition
+from ganbench.harness.stability.definition import Reference
+from ganbench.harness.statistics import suite_generator
+from ganbench.reports.findings.judging.cases import DEFINITION, Case, Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, measured, missing
+from ganbench.reports.findings.judging.effects import Stratum, correlation, mean_correlation
+from ganbench.reports.findings.judging.measures import goodness, gradient_excursion
+from ganbench.reports.findings.judging.reading import Part, answer
+from ganbench.reports.findings.judging.words import median, share, value
 
 GRADIENTS = frozenset({"exploding_gradient", "vanishing_gradient"})
 FALLS = frozenset({"late_deterioration", "never_converged"})

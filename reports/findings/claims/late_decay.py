@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.evidence import Group
-from reports.findings.cases import Case, Cases
-from reports.findings.claim import Claim, Finding, Table, missing
-from reports.findings.effects import rate, rates_in_pairs
-from reports.findings.measures import late_ratio, trained
-from reports.findings.pictures import medians_over_steps
-from reports.findings.reading import Part, answer
-from reports.findings.words import median, share
+from ganbench.reports.evidence import Group
+from ganbench.reports.findings.judging.cases import Case, Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, missing
+from ganbench.reports.findings.judging.effects import rate, rates_in_pairs
+from ganbench.reports.findings.judging.measures import late_ratio, trained
+from ganbench.reports.findings.judging.pictures import medians_over_steps
+from ganbench.reports.findings.judging.reading import Part, answer
+from ganbench.reports.findings.judging.words import median, share
 
 if TYPE_CHECKING:
-    from reports.figures import Picture
+    from ganbench.reports.figures import Picture
 
 USUAL = "spectral_norm"
 SCALED, AT_ONE = "bssn(scale=1.2)", "bsn"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from reports.evidence import Group
-from reports.findings.cases import Case, Cases
-from reports.findings.claim import Claim, Finding, Table, missing
-from reports.findings.effects import rates_in_pairs, ratio_in_pairs
-from reports.findings.measures import last
-from reports.findings.reading import Part, answer
-from reports.findings.words import interval, median, share, value
+from ganbench.reports.evidence import Group
+from ganbench.reports.findings.judging.cases import Case, Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, missing
+from ganbench.reports.findings.judging.effects import rates_in_pairs, ratio_in_pairs
+from ganbench.reports.findings.judging.measures import last
+from ganbench.reports.findings.judging.reading import Part, answer
+from ganbench.reports.findings.judging.words import interval, median, share, value
 
 STRICT, PLAIN, BATCH = "weight_norm_strict", "none", "batch_norm"
 ERROR = "final_reconstruction_error"

@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.evidence import Group
-from reports.findings.cases import Cases, Pair, labels_of
-from reports.findings.claim import Claim, Finding, Table, missing
-from reports.findings.effects import larger_in_pairs, rates_in_pairs
-from reports.findings.measures import goodness
-from reports.findings.pictures import over_scales, scale_points
-from reports.findings.reading import Part, answer
-from reports.findings.words import median_quality, share
-from reports.formatting import percent
-from reports.statistics import macro_bootstrap, suite_generator
+from ganbench.harness.statistics import macro_bootstrap, suite_generator
+from ganbench.reports.evidence import Group
+from ganbench.reports.findings.judging.cases import Cases, Pair, labels_of
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, missing
+from ganbench.reports.findings.judging.effects import larger_in_pairs, rates_in_pairs
+from ganbench.reports.findings.judging.measures import goodness
+from ganbench.reports.findings.judging.pictures import over_scales, scale_points
+from ganbench.reports.findings.judging.reading import Part, answer
+from ganbench.reports.findings.judging.words import median_quality, share
+from ganbench.reports.formatting import percent
 
 USUAL = "spectral_norm"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reports.findings.cases import Cases
-from reports.findings.claim import Claim, Finding, Table, missing
-from reports.findings.effects import larger_in_pairs
-from reports.findings.measures import goodness
-from reports.findings.reading import Part, answer
-from reports.findings.words import median_quality, share
+from ganbench.reports.findings.judging.cases import Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, missing
+from ganbench.reports.findings.judging.effects import larger_in_pairs
+from ganbench.reports.findings.judging.measures import goodness
+from ganbench.reports.findings.judging.reading import Part, answer
+from ganbench.reports.findings.judging.words import median_quality, share
 
 USUAL, STRICT = "spectral_norm", "spectral_norm_conv"
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reports.evidence import Group
-from reports.findings.cases import Case, Cases, labels_of
-from reports.findings.claim import Claim, Finding, Table, measured, missing
-from reports.findings.effects import Effect, larger_in_pairs, rate, rates_apart, rates_in_pairs
-from reports.findings.measures import tail
-from reports.findings.reading import Answer, Part, Reading, answer
-from reports.findings.words import median, share
+from ganbench.reports.evidence import Group
+from ganbench.reports.findings.judging.cases import Case, Cases, labels_of
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, measured, missing
+from ganbench.reports.findings.judging.effects import Effect, larger_in_pairs, rate, rates_apart, rates_in_pairs
+from ganbench.reports.findings.judging.measures import tail
+from ganbench.reports.findings.judging.reading import Answer, Part, Reading, answer
+from ganbench.reports.findings.judging.words import median, share
 
 PLAIN = "none"
 PENALTY, SPECTRAL, DISCRIMINATION = "gradient_penalty", "spectral_norm", "minibatch_discrimination"

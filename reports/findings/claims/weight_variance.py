@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.findings.cases import Case, Cases
-from reports.findings.claim import Claim, Finding, Table, measured, missing
-from reports.findings.effects import rate, rates_in_pairs
-from reports.findings.measures import NEAR, variance_drifts, variance_ratios, variances_near
-from reports.findings.pictures import medians_over_steps
-from reports.findings.reading import Part, answer
-from reports.findings.words import share
+from ganbench.reports.findings.judging.cases import Case, Cases
+from ganbench.reports.findings.judging.claim import Claim, Finding, Table, measured, missing
+from ganbench.reports.findings.judging.effects import rate, rates_in_pairs
+from ganbench.reports.findings.judging.measures import NEAR, variance_drifts, variance_ratios, variances_near
+from ganbench.reports.findings.judging.pictures import medians_over_steps
+from ganbench.reports.findings.judging.reading import Part, answer
+from ganbench.reports.findings.judging.words import share
 
 if TYPE_CHECKING:
-    from reports.figures import Picture
+    from ganbench.reports.figures import Picture
 
 WITH, WITHOUT = "spectral_norm", "none"
 

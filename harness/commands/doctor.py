@@ -1,0 +1,81 @@
+"""``ganbench doctor``: is this machine ready, and is every node of a cluster?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganbench.harness.commands.common import BAD_INPUT, DataOption, PluginOption, catalog, escaped, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from ganbench.harness.doctor.machine import Finding
+
+
+def doctor(
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster", metavar="ADDRESS", help="Ask every node of a Ray cluster instead: auto or HOST:PORT."
+        ),
+    ] = None,
+    results: Annotated[
+        str | None, typer.Option("--results", help="With --cluster: is this folder the same on every node?")
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="With --cluster: are this suite's data sets on every node?")
+    ] = None,
+    plugin: PluginOption = None,
+    data_dir: DataOption = None,
+) -> None:
+    """Look at versions, devices, Ray, MLflow, free disk and data sets; exit code 2 when something is bad."""
+    from ganbench.harness.errors import InputError
+
+    console = terminal()
+    if cluster is None:
+        from ganbench.harness.doctor.machine import examine
+
+        if results or suite or data_dir:
+            raise InputError(
+                "--results, --suite and --data-dir ask something of a cluster's nodes: add --cluster ADDRESS"
+            )
+        bad = _tell(console, examine(catalog(plugin), Path.cwd()))
+    else:
+        bad = _cluster(console, cluster, results, suite, plugin or [], data_dir)
+    if bad:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _cluster(
+    console: Console, address: str, results: str | None, suite: str | None, plugins: list[str], data_dir: Path | None
+) -> int:
+    from ganbench.harness.doctor.cluster import examine_cluster
+    from ganbench.harness.planning.suite import load_suite
+    from ganbench.harness.plugins.registry import Catalog
+    from ganbench.harness.plugins.source import PluginSource
+
+    sources = [PluginSource.read(origin) for origin in plugins]
+    found = Catalog(sources)
+    read = None if suite is None else load_suite(suite, catalog=found)
+    with console.status("asking every node"):
+        blocks = examine_cluster(address, results=results, suite=read, plugins=sources, data_dir=data_dir)
+    bad = 0
+    for block in blocks:
+        console.print(escaped(block.title), highlight=False, soft_wrap=True, style="bold")
+        bad += _tell(console, block.findings)
+    return bad
+
+
+def _tell(console: Console, findings: Iterable[Finding]) -> int:
+    """Print findings, one a line, and return how many are bad."""
+    bad = 0
+    for finding in findings:
+        mark = "[green]ok [/]" if finding.good else "[red]BAD[/]"
+        console.print(f"{mark} {escaped(finding.subject)}: {escaped(finding.state)}", highlight=False, soft_wrap=True)
+        bad += not finding.good
+    return bad

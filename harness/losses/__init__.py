@@ -1,0 +1,1 @@
+"""What the networks minimize: the losses that a suite can name."""

@@ -1,0 +1,95 @@
+"""Is what a sweep needs here: data, cores, memory, GPUs? Asked once, before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.cells.cell import Cell
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.data.store import Store
+from ganbench.harness.errors import InputError
+
+
+def to_fetch(cells: Iterable[Cell], store: Store) -> list[str]:
+    """Return a line for everything that cells need and that is not on this machine; nothing is loaded or made.
+
+    Args:
+        cells: What may run.
+        store: Where data sets stand on this machine.
+    """
+    asked = list(cells)
+    absent = [cell.dataset.missing(store) for cell in asked]
+    absent += [part.missing(store) for cell in asked for part in cell.metric.parts()]
+    return list(dict.fromkeys(line for line in absent if line is not None))
+
+
+def check_data(cells: Iterable[Cell], store: Store) -> None:
+    """Load the data of cells, and see that there is enough for their metrics.
+
+    What has to be made from files once is made here, so that workers find it.
+
+    Args:
+        cells: What is about to run.
+        store: Where data sets stand on this machine.
+
+    Raises:
+        InputError: Data are absent, damaged, or too few; one line each.
+    """
+    by_dataset: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_dataset.setdefault(canonical_json(cell.dataset.spec()), []).append(cell)
+    problems: list[str] = []
+    for group in by_dataset.values():
+        dataset = group[0].dataset
+        absent = dataset.missing(store)
+        if absent is not None:
+            problems.append(absent)
+            continue
+        try:
+            data = dataset.load(store)
+        except InputError as error:
+            problems += error.problems
+            continue
+        reasons = {f"metric {cell.metric.label()!r} {reason}" for cell in group if (reason := cell.metric.fits(data))}
+        problems += [f"dataset {dataset.label()!r}: {reason}" for reason in sorted(reasons)]
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+
+
+def check_machine(cells: Iterable[Cell]) -> None:
+    """See that every trial has room on this machine, for sweeps that stay on it.
+
+    Args:
+        cells: What is about to run.
+
+    Raises:
+        InputError: A cell needs more than there is; one line for each amount that is asked for.
+    """
+    asked: dict[Resources, Cell] = {}
+    for cell in cells:
+        asked.setdefault(cell.resources, cell)
+    has = this_machine(gpus=any(need.gpus for need in asked))
+    problems = []
+    for need, cell in sorted(asked.items(), key=lambda item: item[0]):
+        if not has.slots(need):
+            hint = "; --gpus 0 trains on the CPU" if need.gpus > has.gpus else ""
+            problems.append(f"{cell.title()}: a trial needs {need.words()}, and this machine has {has.words()}{hint}")
+    if problems:
+        raise InputError(problems)
+
+
+def this_machine(gpus: bool) -> Resources:
+    """Return what this machine has.
+
+    Args:
+        gpus: Whether GPUs matter; finding them imports PyTorch.
+    """
+    count = 0
+    if gpus:
+        import torch
+
+        count = torch.cuda.device_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Resources(os.cpu_count() or 1, count, round(memory, 1))

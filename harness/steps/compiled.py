@@ -1,0 +1,138 @@
+"""A graph compiled to machine code, kept on the machine's disk for every process and every trial of the cell."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench.harness.steps.form import laid_out, layout_of
+from ganbench.harness.steps.graph import StepGraph
+from ganbench.harness.steps.replayed import Run, constants_of, source_of
+
+
+def compiled(graph: StepGraph, example: list[Tensor]) -> Run:
+    """Return a program whose kernels are fused and compiled; equal to the step's own up to rounding.
+
+    On a CPU it is compiled ahead of time into a library: found again by what it computes, it is there within milliseconds,
+    and it is called without Python in between. On a GPU PyTorch compiles when it is first called, with caches of its own.
+
+    Args:
+        graph: The step.
+        example: Tensors as it will be given; others are laid out in memory like these.
+
+    Raises:
+        Exception: Whatever the compiler says, for instance that there is none.
+    """
+    if example[0].device.type != "cpu":
+        just_in_time = torch.compile(graph.module, fullgraph=True, dynamic=False)
+        return lambda tensors: list(just_in_time(*tensors))
+    with _quiet():
+        from torch._inductor import aoti_load_package
+
+        loader = aoti_load_package(str(library(_norms_apart(graph), example))).loader
+    layout = layout_of(example)
+
+    def run(tensors: list[Tensor]) -> list[Tensor]:
+        # A library takes the addresses and trusts its example for the rest.
+        made: list[Tensor] = loader.boxed_run(list(laid_out(tensors, layout)))
+        return made
+
+    return run
+
+
+def library(graph: StepGraph, example: list[Tensor]) -> Path:
+    """Return the file of a compiled graph, compiling it where it is not there yet.
+
+    Several processes may ask at once: one compiles, the others wait for it.
+    """
+    from filelock import FileLock
+
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{identity(graph, example)}.pt2"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            begun = path.with_suffix(f".{os.getpid()}.pt2")
+            _compile(graph, example, begun)
+            begun.replace(path)
+    return path
+
+
+def identity(graph: StepGraph, example: list[Tensor]) -> str:
+    """Return a hash of everything that machine code depends on: what is computed, on what, by which compiler, for whom."""
+    from torch._inductor.cpu_vec_isa import pick_vec_isa
+
+    said = hashlib.sha256(source_of(graph.module).encode())
+    for tensor in (*example, *constants_of(graph.module)):
+        said.update(f"{tensor.dtype} {tuple(tensor.shape)} {tensor.stride()};".encode())
+    for constant in constants_of(graph.module):
+        said.update(
+            constant.contiguous().view(torch.uint8).numpy().tobytes() if constant.dim() else repr(constant).encode()
+        )
+    said.update(f"{torch.__version__} {platform.machine()} {_processor()} {pick_vec_isa()}".encode())
+    return said.hexdigest()[:32]
+
+
+def cache_folder() -> Path:
+    """Return where compiled steps are kept: beside PyTorch's own, which TORCHINDUCTOR_CACHE_DIR moves."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    return Path(cache_dir()) / "ganbench"
+
+
+def _compile(graph: StepGraph, example: list[Tensor], path: Path) -> None:
+    from torch._inductor import aoti_compile_and_package
+    from torch._inductor import config as compiler
+
+    with compiler.patch({"cpp.threads": 1}):
+        exported = torch.export.export(graph.module, tuple(example), strict=False)
+        aoti_compile_and_package(exported, package_path=str(path))
+
+
+def _norms_apart(graph: StepGraph) -> StepGraph:
+    """Return a graph with the norms of a list's tensors one by one: of them together a library has no kernel of its own."""
+    module = deepcopy(graph.module)
+    nodes = module.graph
+    for node in nodes.find_nodes(op="call_function", target=torch.ops.aten._foreach_norm.Scalar):
+        tensors, *order = node.args
+        with nodes.inserting_before(node):
+            norms = [nodes.call_function(torch.ops.aten.linalg_vector_norm.default, (one, *order)) for one in tensors]
+        for item in list(node.users):
+            item.replace_all_uses_with(norms[item.args[1]])
+            nodes.erase_node(item)
+        nodes.erase_node(node)
+    module.recompile()
+    return StepGraph(module, graph.observed)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the compiler from telling what it is about to change, and that there is no GPU, which is no news here."""
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _processor() -> str:
+    """Return the processor's model, for whose instructions code is compiled."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith("model name")), platform.processor())

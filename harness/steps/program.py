@@ -1,0 +1,288 @@
+"""A cell's step as programs, and a trial's use of them, with the plain step to fall back to."""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from ganbench.harness.models.network import Network
+from ganbench.harness.models.stacking_check import misfit
+from ganbench.harness.steps.captured import Captured, GraphTape, Tape
+from ganbench.harness.steps.compiled import compiled
+from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
+from ganbench.harness.steps.graph import StepGraph, graph_of
+from ganbench.harness.steps.protocol import Protocol
+from ganbench.harness.steps.replayed import Run, replayed
+from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
+from ganbench.harness.steps.ways import COMPILED, REPLAYED
+
+MOST = 32
+"""Cells whose programs a process keeps. Each is some megabytes; a sweep sends a process the cells of one seed in turn."""
+
+COMPARED = 2
+"""Steps of every replayed program that are made plainly too: one, and one from what it made, where anything that it took
+for a constant has changed."""
+
+
+WORTH_SECONDS = 0.5
+"""Of plain steps of a cell in a process, after which it is worth while to make replayed programs: about what making them
+takes. Whatever the number of steps turns out to be, they take at most twice as long as the better choice would have."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of making programs.
+
+    Attributes:
+        name: What provenance calls a step that ran so.
+        make: From a graph and an example of its inputs to a program.
+        lay: How tensors are to lie in memory: returns the same values.
+        exact: Whether its numbers are the plain step's, bit for bit.
+    """
+
+    name: str
+    make: Callable[[StepGraph, list[Tensor]], Run]
+    lay: Callable[[list[Tensor]], list[Tensor]]
+    exact: bool
+
+
+WAYS: Mapping[str, Way] = MappingProxyType(
+    {
+        way.name: way
+        for way in (
+            Way(REPLAYED, replayed, lambda tensors: tensors, exact=True),
+            Way(COMPILED, compiled, channels_last, exact=False),
+        )
+    }
+)
+
+
+class NotTheSameError(Exception):
+    """A program made other numbers than the step that it was made from."""
+
+
+class Programs:
+    """The programs of a process: the trials of a cell share them, and only the first waits for them to be made.
+
+    Args:
+        way: ``"replayed"`` or ``"compiled"``.
+        tape: What captures a trial's programs; CUDA's graphs on a GPU, nothing elsewhere.
+        beside: Whether trials run side by side. One that finds no GPU memory then is not made up for by a plain step: it
+            may be its neighbours' doing, and it is tried again alone.
+        after: Seconds that a cell's plain steps take in this process before its replayed programs are made. Both make the
+            same numbers, so that a training may change over at any step; one that is compiled never begins plainly.
+    """
+
+    def __init__(
+        self, way: str = REPLAYED, tape: Callable[[], Tape] | None = None, *, beside: bool = False, after: float = 0.0
+    ) -> None:
+        self.way, self.tape, self.beside, self.after = WAYS[way], tape, beside, after
+        self._kept: OrderedDict[str, Program] = OrderedDict()
+
+    def of(self, key: str, generator: Network, discriminator: Network, protocol: Protocol) -> Program:
+        """Return the program of a cell in a phase of its growth.
+
+        Args:
+            key: Says which; networks and protocol are the same wherever it is.
+            generator: The generator.
+            discriminator: The discriminator.
+            protocol: The rules.
+        """
+        if key not in self._kept:
+            self._kept[key] = Program(self.way, generator, discriminator, protocol)
+            while len(self._kept) > MOST:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+Kind = tuple[object, ...]
+"""What tells programs of a cell apart: whether the step is observed, which updates are penalized, the numbers' type."""
+
+
+class Program:
+    """The step of a cell in a phase, as a program for each kind of step, made when it is first needed.
+
+    Attributes:
+        way: How they are made.
+        reason: Why there are none, in a line; empty where there are.
+        note: What a reader of the results should know of them, in a line; empty for nothing.
+        spent: Seconds that were spent on plain steps before programs were made.
+    """
+
+    def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: Protocol) -> None:
+        self.way = way
+        self.reason = cannot_run("compiled", generator, discriminator) or ""
+        self.note, self.spent = "", 0.0
+        self._networks, self._protocol = (generator, discriminator), protocol
+        self._step: StepFunction | None = None
+        self._graphs: dict[Kind, StepGraph] = {}
+        self._runs: dict[Kind, tuple[Run, tuple[str, ...]]] = {}
+        self._left: dict[Kind, int] = {}
+
+    def run(self, state: State, batch: Batch, observe: bool) -> tuple[Run, tuple[str, ...], Kind]:
+        """Return the program for a kind of step, the names of its observations, and which kind it is.
+
+        Raises:
+            Exception: It cannot be made.
+        """
+        form: Kind = (batch.penalized, batch.real.shape, batch.real.dtype, batch.real.device)
+        kind = (observe, *form)
+        if kind not in self._runs:
+            kept = state_tensors(state)
+            laid = alike(self.way.lay(kept + batch_tensors(batch)))
+            if self._step is None:
+                self._step = self._followed(state)
+            if form not in self._graphs:
+                state, batch = state_like(state, laid[: len(kept)]), batch_like(batch, laid[len(kept) :])
+                self._graphs[form] = graph_of(self._step, state, batch)
+            graph = self._graphs[form] if observe else self._graphs[form].unobserved()
+            program = self.way.make(graph, laid)
+            self._runs[kind] = (program, graph.observed)
+            self._left[kind] = COMPARED if self.way.exact else 1
+        return *self._runs[kind], kind
+
+    def _followed(self, state: State) -> StepFunction:
+        """Return the step that programs are made of: layers of equal shape together, where rounding may be another."""
+        if self.way.exact:
+            return make_step(*self._networks, self._protocol)
+        states = (state.generator, state.discriminator)
+        reasons = [misfit(network, of.params, of.norm) for network, of in zip(self._networks, states, strict=True)]
+        self.note = next((f"layers of equal shape run one by one: {reason}" for reason in reasons if reason), "")
+        generator, discriminator = (
+            replace(network, stacked=not reason) for network, reason in zip(self._networks, reasons, strict=True)
+        )
+        return make_step(generator, discriminator, self._protocol)
+
+    def is_new(self, kind: Kind) -> bool:
+        """Say whether the next step of a kind is one of its program's first, and count it."""
+        new = self._left[kind] > 0
+        self._left[kind] -= new
+        return new
+
+    def failed(self, error: Exception) -> None:
+        """Give the program up: the next trial of the cell need not find out again."""
+        self._graphs, self._runs = {}, {}
+        self.reason = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), 'no message')}"
+
+
+class ProgramStep:
+    """A trial's step: its cell's programs, with the plain step to fall back to.
+
+    The step is pure, so that a program that fails can be made up for by the plain step: where that succeeds, it was the
+    program's failure, and the trial goes on plainly; where it fails too, it was the method's, and raises as it would have.
+
+    Attributes:
+        prepares: Whether the last step also made, compared or captured a program, and took longer than others will.
+
+    Args:
+        programs: The process's.
+        program: The cell's.
+        plain: The same step, plain.
+        tell: Called with one line when the plain step takes over.
+    """
+
+    def __init__(self, programs: Programs, program: Program, plain: StepFunction, tell: Callable[[str], None]) -> None:
+        self._programs, self._plain, self._tell = programs, plain, tell
+        self._program: Program | None = program
+        self._captured: dict[Kind, Run] = {}
+        self._last: tuple[State, list[Tensor]] | None = None
+        self.prepares = False
+        if program.reason:
+            self._give_up(program)
+
+    @property
+    def mode(self) -> str:
+        """How steps are run now: the way's name, or ``"plain"``."""
+        return "plain" if self._program is None or self._waits(self._program) else self._program.way.name
+
+    def __call__(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
+        """Make a step."""
+        program = self._program
+        if program is None:
+            return self._plain(state, batch, observe)
+        if self._waits(program):
+            begun = time.perf_counter()
+            made = self._plain(state, batch, observe)
+            program.spent += time.perf_counter() - begun
+            return made
+        try:
+            return self._made(program, state, batch, observe)
+        except Exception as error:
+            if self._programs.beside and isinstance(error, torch.OutOfMemoryError):
+                raise
+            result = self._plain(state, batch, observe)
+            program.failed(error)
+            self._give_up(program)
+            return result
+
+    def _waits(self, program: Program) -> bool:
+        return program.way.exact and program.spent < self._programs.after
+
+    def _made(self, program: Program, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
+        held = self._last[1] if self._last is not None and self._last[0] is state else state_tensors(state)
+        run, observed, kind = program.run(state, batch, observe)
+        if program.note:
+            self._tell(program.note)
+        given = held + batch_tensors(batch)
+        new = program.is_new(kind)
+        expected = self._repeatable(state, batch, observe) if new and program.way.exact else None
+        captured = len(self._captured)
+        made = self._here(run, kind, given, len(held))(given)
+        self.prepares = new or len(self._captured) > captured
+        if expected is not None and not _equal(_numbers(expected), made):
+            program.failed(NotTheSameError("its numbers are not those of the plain step"))
+            self._give_up(program)
+            return expected
+        kept, seen = made[: len(held)], dict(zip(observed, made[len(held) :], strict=True))
+        after = state if all(map(operator.is_, kept, held)) else state_like(state, kept)
+        self._last = (after, kept)
+        return after, seen
+
+    def _repeatable(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations] | None:
+        """Make a step plainly; None where doing so again makes other numbers, as on a GPU that is not kept from it."""
+        # Of a copy: what it passes on as it came is overwritten when a captured program takes its turn.
+        state = state_like(state, [tensor.clone() for tensor in state_tensors(state)])
+        made = self._plain(state, batch, observe)
+        if batch.real.device.type == "cpu":
+            return made
+        again = self._plain(state, batch, observe)
+        return made if _equal(_numbers(made), _numbers(again)) else None
+
+    def _here(self, run: Run, kind: Kind, given: list[Tensor], kept: int) -> Run:
+        """Return a program as this trial runs it: on a GPU captured, with memory of its own."""
+        tape = self._programs.tape or (GraphTape if given[0].device.type == "cuda" else None)
+        if tape is None:
+            return run
+        if kind not in self._captured:
+            self._captured[kind] = Captured(run, given, kept, tape())
+        return self._captured[kind]
+
+    def _give_up(self, program: Program) -> None:
+        self._program = self._last = None
+        self._captured = {}
+        self._tell(f"not {program.way.name}: {program.reason}")
+
+
+def _numbers(made: tuple[State, Observations]) -> list[Tensor]:
+    return [*state_tensors(made[0]), *made[1].values()]
+
+
+def _equal(expected: list[Tensor], found: list[Tensor]) -> bool:
+    """Say whether numbers are equal; NaN is equal to NaN."""
+    pairs = zip(expected, found, strict=True)
+    return all(torch.allclose(a, b, rtol=0, atol=0, equal_nan=True) for a, b in pairs)
+
+
+def cannot_run(mode: str, *networks: Network) -> str | None:
+    """Return which normalizer declares that it cannot run in a mode, or None."""
+    names = (network.normalizer.name for network in networks if not network.normalizer.runs(mode))
+    name = next(names, None)
+    return None if name is None else f"normalizer {name!r} declares that it cannot run {mode}"

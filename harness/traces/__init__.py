@@ -1,0 +1,1 @@
+"""What a trial logs over its steps: plain arrays, without torch."""

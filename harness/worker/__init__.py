@@ -1,0 +1,1 @@
+"""Where a trial runs: one attempt, from its task to its commit."""

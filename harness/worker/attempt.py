@@ -1,0 +1,194 @@
+"""What a worker does with its tasks: rebuild each trial, train it, commit it, and say what became of it.
+
+Reads from top to bottom: tasks are attempted alone or side by side, an attempt trains its trial to the commit, and what it
+raises says what was lost.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import cast
+
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.data.store import Store
+from ganbench.harness.errors import InputError, Interrupted, LedgerError, PluginError, UnknownNameError
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger.running import announced
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.plugins.source import PluginSource
+from ganbench.harness.scheduling.endings import (
+    CROWDED,
+    FAULT,
+    MEMORY,
+    PLUGIN,
+    PREEMPTED,
+    RESULTS,
+    STOPPED,
+    UNFIT,
+    Done,
+    Ending,
+    Failed,
+    Kind,
+    fault,
+)
+from ganbench.harness.scheduling.task import Task
+from ganbench.harness.stability import Detector, load_definition
+from ganbench.harness.training.devices import device_of
+from ganbench.harness.training.lanes import Turns, places, take_turns
+from ganbench.harness.training.numerics import ProcessSettings
+from ganbench.harness.training.workshop import Workshop
+from ganbench.harness.worker.interruption import interruption, is_asked_to_stop
+from ganbench.harness.worker.trial import train_trial
+
+
+def attempt(task: Task) -> Ending:
+    """Attempt a task alone in this process, however many lanes it may have."""
+    ((_, ending),) = attempt_each([task.with_lanes(1)])
+    return ending
+
+
+def attempt_all(tasks: Sequence[Task]) -> list[Ending]:
+    """Attempt tasks as :func:`attempt_each` does; when the process is to end, those not begun have the same ending."""
+    endings = dict(attempt_each(tasks))
+    last = next((ending for ending in endings.values() if is_over(ending)), None)
+    return [ending for number in range(len(tasks)) if (ending := endings.get(number, last)) is not None]
+
+
+def attempt_each(tasks: Sequence[Task]) -> Iterator[tuple[int, Ending]]:
+    """Attempt tasks of one sweep and shape in their order, as many side by side as their first one says.
+
+    When one of them ends because the process is to end, no other is begun.
+
+    Yields:
+        A task's number, from 0, and what became of it, as it does.
+    """
+    lanes = min(tasks[0].lanes, len(tasks))
+    tasks = [task.with_lanes(lanes) for task in tasks]
+    over = False
+    with ExitStack() as stack:
+        try:
+            interrupted, process_settings = stack.enter_context(_process_for(tasks[0]))
+            where = places(lanes, device_of(tasks[0].resources, lanes))
+        except Exception as error:
+            yield from ((number, _failed(task, error)) for number, task in enumerate(tasks))
+            return
+
+        def begun() -> Iterator[Turns[Ending]]:
+            for task in tasks:
+                if over:
+                    return
+                yield _attempt(task, interrupted, process_settings)
+
+        for number, ending in take_turns(begun(), where):
+            over = over or is_over(ending)
+            yield number, ending
+
+
+@contextmanager
+def _process_for(task: Task) -> Iterator[tuple[Callable[[], bool], ProcessSettings]]:
+    """Set this process to what the tasks of a sweep need; yield what says when to stop, and what it is set to."""
+    with interruption(_ledger(task.ledger).storage) as interrupted, ProcessSettings(task.execution) as process_settings:
+        yield interrupted, process_settings
+
+
+def _attempt(task: Task, interrupted: Callable[[], bool], process_settings: ProcessSettings) -> Turns[Ending]:
+    try:
+        return (yield from _train(task, interrupted, process_settings))
+    except Exception as error:
+        return _failed(task, error)
+
+
+def _train(task: Task, interrupted: Callable[[], bool], process_settings: ProcessSettings) -> Turns[Done]:
+    """Train a task's trial to its commit, in turns.
+
+    A trial that is committed already is not trained again: after a lost message the same task may arrive twice.
+
+    Raises:
+        Interrupted: It was asked to stop, and has left a checkpoint.
+    """
+    ledger = _ledger(task.ledger)
+    if ledger.holds(task.trial_id):
+        record, first = ledger.read(task.trial_id), False
+    else:
+        if interrupted() or is_asked_to_stop(ledger.storage):
+            raise Interrupted("stopped before it began")
+        workshop = _workshop(task.sources, task.data_dir, device_of(task.resources, task.lanes))
+        trial = _rebuilt(task, workshop.catalog)
+        detectors = [cast("Detector", workshop.catalog.create("detector", spec)) for spec in task.detectors]
+        checkpoints = ledger.checkpoints(task.trial_id)
+        with announced(ledger.storage, task.trial_id, task.attempt):
+            record = yield from train_trial(
+                workshop,
+                trial,
+                load_definition(task.definition),
+                task.attempt,
+                process_settings=process_settings,
+                resources=task.resources,
+                checkpoints=checkpoints,
+                checkpoint_every=task.checkpoint_every,
+                interrupted=interrupted,
+                detectors=detectors,
+            )
+        first = ledger.commit(record)
+        checkpoints.clear()
+    notes = tuple(record.provenance.get("notes", ()))
+    verdict = record.verdict
+    return Done(record.trial_id, verdict.outcome, verdict.modes, record.provenance["seconds"], first, notes)
+
+
+def _rebuilt(task: Task, catalog: Catalog) -> Trial:
+    try:
+        cell = Cell.from_spec(task.spec["cell"], catalog, task.setting)
+    except UnknownNameError as error:
+        raise PluginError(
+            f"on {platform.node()} there is no {error.kind} {error.name!r}, as there was where the command was given: every"
+            " node needs the package that offers it (ganbench doctor --cluster compares them)"
+        ) from error
+    trial = Trial(cell, task.spec["suite_seed"], task.spec["seed"])
+    if trial.id != task.trial_id:
+        raise RuntimeError(
+            f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
+        )
+    return trial
+
+
+@lru_cache(maxsize=1)
+def _workshop(sources: tuple[PluginSource, ...], data_dir: str | None, device: str) -> Workshop:
+    # A process serves one sweep; its data and prepared metrics are kept from trial to trial.
+    return Workshop(Catalog(sources, tolerant=True), Store.find(data_dir), device)
+
+
+@lru_cache(maxsize=1)
+def _ledger(where: str) -> Ledger:
+    # What it knows of parts, which never change, serves every trial of a process.
+    return Ledger(where)
+
+
+KINDS: tuple[tuple[type[Exception], Kind], ...] = (
+    (Interrupted, PREEMPTED),
+    (MemoryError, MEMORY),
+    # It harms the trials that name it; a node is not the worse for it.
+    (PluginError, PLUGIN),
+    # A disk that is full, a folder or a data set that is not there: another node may have what this one lacks.
+    (LedgerError, RESULTS),
+    (InputError, UNFIT),
+    (OSError, UNFIT),
+)
+"""What an exception that is no result says about where it was raised; any other is a fault of ours."""
+
+
+def _failed(task: Task, error: Exception) -> Failed:
+    kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), FAULT)
+    if kind == PREEMPTED and is_asked_to_stop(task.ledger):
+        kind = STOPPED
+    if kind == MEMORY and task.lanes > 1:
+        kind = CROWDED
+    return Failed(kind, fault(error) if kind == FAULT else f"{kind.name}: {error}")
+
+
+def is_over(ending: Ending) -> bool:
+    """Say whether an attempt ended because its process is to end."""
+    return isinstance(ending, Failed) and ending.kind in (PREEMPTED, STOPPED)

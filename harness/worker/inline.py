@@ -1,0 +1,50 @@
+"""Trials in this very process: the same attempts as on a cluster, without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.scheduling.drive import Round
+from ganbench.harness.scheduling.endings import CROWDED, RESULTS, Done, Ending, Event, Failed, Lost, Retried
+from ganbench.harness.worker.attempt import attempt, attempt_each, is_over
+
+
+def run_inline(round_: Round) -> Iterator[Event]:
+    """Run trials in their order, side by side where that is asked for.
+
+    Raises:
+        LedgerError: The results folder cannot be written; going on would be of no use.
+    """
+    for _, alike in groupby(round_.trials, key=lambda trial: trial.cell.resources):
+        trials = list(alike)
+        tasks = [replace(round_.task_of(trial), resources=trial.cell.resources) for trial in trials]
+        crowded: list[int] = []
+        over = False
+        for number, ending in attempt_each(tasks):
+            if isinstance(ending, Failed) and ending.kind == CROWDED:
+                crowded.append(number)
+                yield Retried(trials[number].id, ending.reason)
+            else:
+                yield _event(trials[number], ending)
+                over = over or is_over(ending)
+        for number in crowded:
+            if not over:
+                ending = attempt(replace(tasks[number], attempt=2))
+                yield _event(trials[number], ending)
+                over = is_over(ending)
+        if over:
+            return
+
+
+def _event(trial: Trial, ending: Ending) -> Event:
+    if isinstance(ending, Done):
+        return ending
+    if ending.kind == RESULTS:
+        raise LedgerError(ending.reason)
+    if is_over(ending):
+        return Lost(trial.id, f"{ending.reason}; the same command goes on from there")
+    return Lost(trial.id, ending.reason, trial.cell.normalizer.label())

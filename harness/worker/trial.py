@@ -1,0 +1,159 @@
+"""Running one trial: train, judge, and describe where it happened. What a worker executes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganbench.harness.canonical import digest
+from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.errors import MethodError
+from ganbench.harness.ledger import Record
+from ganbench.harness.stability import Definition, Detector, judge, look_at, method_error
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.storage import Storage
+from ganbench.harness.training.checkpoint import EVERY_SECONDS
+from ganbench.harness.training.devices import device_name, method_error_message, out_of_memory
+from ganbench.harness.training.lanes import Turns, alone
+from ganbench.harness.training.numerics import ProcessSettings
+from ganbench.harness.training.workshop import Workshop
+
+if TYPE_CHECKING:
+    from ganbench.harness.traces.trace import Trace
+
+PROVENANCE_PACKAGES = ("ganbench", "torch", "torch-fidelity", "numpy")
+
+
+def run_trial(
+    workshop: Workshop,
+    trial: Trial,
+    definition: Definition,
+    attempt: int = 1,
+    *,
+    resources: Resources | None = None,
+    execution: ExecutionMode | None = None,
+    checkpoints: str | Path | Storage | None = None,
+    checkpoint_every: float = EVERY_SECONDS,
+    interrupted: Callable[[], bool] = lambda: False,
+    detectors: Sequence[Detector] = (),
+) -> Record:
+    """Train a trial alone, reach its verdict, and return the record to commit.
+
+    Args:
+        workshop: What this process keeps between trials.
+        trial: The trial.
+        definition: Of the detectors' thresholds.
+        attempt: From 1.
+        resources: What it has; one core where nothing is said.
+        execution: How it is run, but for ``pack``; replayed where nothing is said.
+        checkpoints: The place that an interrupted attempt left a state in, and that this one may; None for neither.
+        checkpoint_every: Seconds between two of them.
+        interrupted: Asked after every step.
+        detectors: Those that look beside the definition's. What they see stands in the provenance: a result is a pure
+            function of the trial, whoever looks at it.
+
+    Raises:
+        Interrupted: It was asked to stop, and has left a checkpoint if it may.
+        MemoryError: The machine has no memory left, or others use this trial's share of a GPU.
+    """
+    with ProcessSettings(replace(execution or ExecutionMode(), pack=1)) as process_settings:
+        return alone(
+            train_trial(
+                workshop,
+                trial,
+                definition,
+                attempt,
+                process_settings=process_settings,
+                resources=resources or Resources(),
+                checkpoints=checkpoints,
+                checkpoint_every=checkpoint_every,
+                interrupted=interrupted,
+                detectors=detectors,
+            )
+        )
+
+
+def train_trial(
+    workshop: Workshop,
+    trial: Trial,
+    definition: Definition,
+    attempt: int,
+    *,
+    process_settings: ProcessSettings,
+    resources: Resources,
+    checkpoints: str | Path | Storage | None,
+    checkpoint_every: float,
+    interrupted: Callable[[], bool],
+    detectors: Sequence[Detector] = (),
+) -> Turns[Record]:
+    """Train a trial in turns, and return the record; :func:`run_trial` says what the arguments are, and what it raises.
+
+    ``process_settings`` is what the process is set to, for all that take turns in it; its ``execution.pack`` says how many
+    these are.
+    """
+    from ganbench.harness.training.checkpoint import Checkpoints
+    from ganbench.harness.training.loop import training_turns
+    from ganbench.harness.training.training import Training
+
+    started, execution = time.time(), process_settings.execution
+    lanes = execution.lanes(resources.gpus)
+    with process_settings.paused():
+        material = workshop.material(trial)
+    training: Training | None = None
+    trace: Trace | None = None
+    setting = _setting(trial) | {"data": material.data_hash, "device": workshop.device}
+    kept = (
+        None
+        if checkpoints is None
+        else Checkpoints(checkpoints, digest([trial.id, setting, execution.affecting_numbers()]), checkpoint_every)
+    )
+    try:
+        training = Training(trial, material, workshop.programs(execution))
+        trace = yield from training_turns(training, kept, interrupted)
+        verdict = judge(trace, definition)
+    except MethodError as error:
+        verdict = method_error(method_error_message(error, resources.gpus, lanes), definition)
+    except RuntimeError as error:
+        verdict = method_error(out_of_memory(error, resources.gpus, lanes), definition)
+    where: dict[str, Any] = {
+        "started": round(started, 3),
+        "seconds": round(time.time() - started, 3),
+        "step_seconds": training.step_seconds if training else None,
+        "attempt": attempt,
+        "resumed_from": None if kept is None else kept.resumed_from,
+        "resources": resources.to_json(),
+        "device": device_name(workshop.device),
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "step": training.mode if training else "plain",
+        "how": execution.to_json(),
+        "notes": [*material.notes, *(training.notes if training else [])],
+    }
+    if trace is not None and detectors:
+        where["detectors"] = [look.to_json() for look in look_at(trace, detectors)]
+    return Record(
+        trial_id=trial.id,
+        cell_id=trial.cell.id,
+        spec=trial.spec(),
+        verdict=verdict,
+        trace_json=None if trace is None else trace.to_json(),
+        provenance=setting | where,
+    )
+
+
+def _setting(trial: Trial) -> dict[str, Any]:
+    """Return what a result may depend on beside the trial's specification; a checkpoint of another is not continued."""
+    return {
+        "threads": 1,
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PROVENANCE_PACKAGES},
+        "sources": {kind: getattr(trial.cell, kind).source() for kind in PLUGIN_KINDS},
+    }

@@ -1,0 +1,217 @@
+"""What came of trying a normalizer: the leaderboard's numbers and words, of it and the baseline, in one paragraph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ganbench.harness.stability import METHOD_ERROR
+from ganbench.harness.statistics import ALPHA, seeds_needed
+from ganbench.harness.statistics.power import MOST, POWER
+from ganbench.reports.board import Board, Change, Row
+from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.counting import MODES
+from ganbench.reports.contents.failures import failures
+from ganbench.reports.contents.wording import caution, conclusion, seeds_to_separate
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import (
+    change,
+    count,
+    factor,
+    listing,
+    mode,
+    named,
+    of,
+    percent,
+    quality,
+    quality_title,
+    rate,
+    unmarked,
+)
+
+if TYPE_CHECKING:
+    from ganbench.reports.publish import Leaderboard
+
+MORE, LESS, OPEN = "more stable", "less stable", "not enough seeds"
+"""What a try can find. There is no fourth: seeds never show that two normalizers are equally stable."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one normalizer.
+
+    Attributes:
+        normalizer: Its label.
+        baseline: The label of what it is compared with.
+        verdict: :data:`MORE`, :data:`LESS` or :data:`OPEN`.
+        row: Its row of the leaderboard.
+        base: The baseline's.
+        change: Its difference to the baseline.
+        pair: The comparison.
+        seeds: About how many seeds in each setting would separate the two at the rates seen; None where they are separated,
+            or failed equally often.
+        timed_apart: Whether times of steps are compared across times or places.
+        text: The paragraph.
+    """
+
+    normalizer: str
+    baseline: str
+    verdict: str
+    row: Row
+    base: Row
+    change: Change
+    pair: Pair
+    seeds: int | None
+    timed_apart: bool
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for scripts. Rates and differences are shares; what is not known is None."""
+        pair, first = self.pair, self.pair.first == self.normalizer
+        return {
+            "normalizer": self.normalizer,
+            "baseline": self.baseline,
+            "verdict": self.verdict,
+            "p": self.change.p,
+            "difference": _finite(self.change.difference),
+            "interval": [_finite(self.change.low), _finite(self.change.high)],
+            "pairs": {
+                "shared": pair.shared,
+                "both_failed": pair.both,
+                "only_normalizer_failed": pair.only_first if first else pair.only_second,
+                "only_baseline_failed": pair.only_second if first else pair.only_first,
+            },
+            "settings": {"fewer": self.change.wins, "equal": self.change.ties, "more": self.change.losses},
+            "seeds_that_would_tell": self.seeds,
+            "failed": {self.normalizer: _counts(self.row), self.baseline: _counts(self.base)},
+            "quality": {
+                protocol.title: {
+                    "better": protocol.better,
+                    self.normalizer: _finite(self.row.quality[protocol].all),
+                    self.baseline: _finite(self.base.quality[protocol].all),
+                }
+                for protocol in self.row.quality
+            },
+            "step_time": _finite(self.row.cost / self.base.cost),
+            "timed_apart": self.timed_apart,
+            "text": self.text,
+        }
+
+
+def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[Finding]:
+    """Return what a try's leaderboard says of each normalizer against the baseline, in the plan's order.
+
+    Args:
+        found: The leaderboard.
+        timed_apart: Whether the baseline's trials ran at another time or place, so that times say little.
+    """
+    evidence, board = found.evidence, found.board
+    names = [name for name in evidence.normalizers if name != evidence.plan["baseline"]]
+    return [_finding(evidence, board, name, timed_apart=timed_apart) for name in names]
+
+
+def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) -> Finding:
+    baseline = str(evidence.plan["baseline"])
+    rows = {row.normalizer: row for row in board.rows}
+    row, base = rows[name], rows[baseline]
+    pair = next(item for item in board.pairs if {item.first, item.second} == {name, baseline})
+    against = row.change
+    assert against is not None, "only the baseline has no change against itself"
+    verdict = OPEN if not against.significant else MORE if against.difference < 0 else LESS
+    sentences = [
+        *([] if verdict == OPEN else [f"{named(name)} is {verdict} than {named(baseline)} on settings like these."]),
+        conclusion(pair),
+        *([_equal(base, pair, len(rows) - 1)] if verdict == OPEN and pair.only_first == pair.only_second else []),
+        f"{named(name)} failed in {of(row.count)} trials, {rate(row.count)}, {named(baseline)} in {of(base.count)},"
+        f" {rate(base.count)}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally"
+        f" often in {against.ties}, more often in {against.losses}.",
+        _modes(row, base),
+        *_errors(evidence, name),
+        *_quality(row, base),
+        *_cost(row, base, timed_apart=timed_apart),
+    ]
+    seeds = seeds_to_separate(pair) if verdict == OPEN else None
+    text = unmarked(" ".join(sentences))
+    return Finding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
+
+
+def notes(evidence: Evidence, board: Board) -> list[str]:
+    """Return what makes the finding less sure: trials that are missing, plugins that changed between trials."""
+    found = [unmarked(text)] if (text := caution(evidence, board)) else []
+    return found + [
+        f"The source of {kind} {unmarked(name)} changed between trials while its version stayed the same."
+        for kind, name in evidence.sources
+    ]
+
+
+def other_data(evidence: Evidence) -> list[str]:
+    """Return the data sets of which trials saw two contents under one name: such trials are no pairs."""
+    seen: dict[str, set[str]] = {}
+    for dataset, content in evidence.contents:
+        seen.setdefault(dataset, set()).add(content)
+    return [dataset for dataset, contents in seen.items() if len(contents) > 1]
+
+
+def _equal(base: Row, pair: Pair, comparisons: int) -> str:
+    """Say what could be told apart, where both failed equally often and no number of seeds follows from that."""
+    failed, name = base.count.rate, named(base.normalizer)
+    settings = pair.groups_first + pair.groups_second + pair.groups_level
+    if not failed or math.isnan(failed):
+        return "Where nothing failed, more seeds of these settings can only show that something is less stable."
+    seeds = seeds_needed(failed, failed / 2, nested=False, cells=settings, alpha=ALPHA / comparisons)
+    many = f"more than {count(MOST // settings, 'seed')}" if seeds is None else count(seeds, "seed")
+    return (
+        f"To tell a normalizer that fails half as often as {name} from it takes {many} in each setting"
+        f" ({percent(POWER)} power, if their outcomes are independent)."
+    )
+
+
+def _modes(row: Row, base: Row) -> str:
+    """Say which failure modes differ."""
+    own, other = row.count.modes, base.count.modes
+    differ = [f"{mode(name)} {own[name]} times to {other[name]}" for name in MODES if own[name] != other[name]]
+    if differ:
+        return f"Failure modes that differ, {named(row.normalizer)} to {named(base.normalizer)}: {listing(differ)}."
+    same = [f"{mode(name)} {own[name]}" for name in MODES if own[name]]
+    return f"Both failed in the same ways as often: {listing(same)}." if same else "Neither failed in any way."
+
+
+def _errors(evidence: Evidence, name: str) -> list[str]:
+    """Quote the first reason why it could not run."""
+    errors = (item for item in failures(evidence) if item.normalizer == name and item.step < 0)
+    first = next((item for item in errors if mode(METHOD_ERROR) in item.how), None)
+    return [] if first is None else [f"It could not run ({first.setting}, seed {first.seed}: {first.how})."]
+
+
+def _quality(row: Row, base: Row) -> list[str]:
+    """Say what both reached, in each protocol."""
+    reached = [
+        f"{quality_title(protocol.title, protocol.better)} {quality(row.quality[protocol].all)} to"
+        f" {quality(base.quality[protocol].all)}"
+        for protocol in row.quality
+    ]
+    return [f"Median quality, failures being worst: {'; '.join(reached)}."] if reached else []
+
+
+def _cost(row: Row, base: Row, *, timed_apart: bool) -> list[str]:
+    ratio = row.cost / base.cost
+    if not math.isfinite(ratio):
+        return []
+    but = ", which ran at another time or place: whatever else went on there is in it" if timed_apart else ""
+    return [f"Time per step: {factor(ratio)} of {named(base.normalizer)}'s{but}."]
+
+
+def _counts(row: Row) -> dict[str, Any]:
+    counts = row.count
+    return {
+        "failed": counts.unstable,
+        "trials": counts.trials,
+        "rate": _finite(counts.rate),
+        "interval": [_finite(counts.low), _finite(counts.high)],
+        "modes": {name: many for name, many in counts.modes.items() if many},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

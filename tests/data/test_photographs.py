@@ -1,0 +1,71 @@
+"""Real photographs, real metrics, a few steps: the whole way from Parquet to a page."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ganbench.harness.ledger import read_ledger
+from ganbench.harness.planning.suite import load_suite
+from ganbench.harness.sweeps.sweep import run
+from ganbench.reports import leaderboard
+
+SUITE = """
+suite: photographs
+version: 1
+seeds: 2
+normalizers: [spectral_norm]
+grid:
+  - dataset: {name: cifar10_jpeg, flips: true}
+    architecture: {name: sngan_cnn, latent: 16}
+    metric:
+      - {name: fidelity, extractor: cifar10-small, samples: 150, real: 500, split: test}
+      - {name: reconstruction, validation: 4, test: 8, steps: 2}
+    common: {loss: hinge, batch_size: 4, evaluations: 1, steps: 3}
+    settings: {slow: {lr_g: 2e-4, lr_d: 2e-4}}
+"""
+MEASURES = ["fid", "inception_score", "kid", "precision", "recall", "f1", "density", "coverage", "diversity"]
+PROTOCOL = "[cifar10-small:150_500:test]"
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory, photographs):
+    folder = tmp_path_factory.mktemp("photographs")
+    (folder / "suite.yaml").write_text(SUITE)
+    report = run(load_suite(folder / "suite.yaml"), folder / "out", address="inline", data_dir=photographs.root)
+    assert (report.committed, report.missing, report.lost) == (2, 0, {})
+    return read_ledger(folder / "out")
+
+
+def test_a_training_on_photographs_reports_fidelity_and_reconstruction(ledger):
+    for record in ledger.records():
+        measured = record.trace.evaluations
+        assert list(measured) == [f"{name}{PROTOCOL}" for name in MEASURES] + [
+            "reconstruction_error",
+            "final_reconstruction_error",
+        ]
+        last = {key: column[-1] for key, column in measured.items()}
+        assert all(math.isfinite(value) for value in last.values())
+        assert 0 < last["reconstruction_error"] < 1
+        assert 0 <= last[f"recall{PROTOCOL}"] <= 1
+        assert record.trace.samples.values.shape == (64, 3, 32, 32)
+
+
+def test_its_page_shows_each_measure_under_its_protocols_name(ledger, tmp_path):
+    leaderboard(ledger).write(tmp_path)
+    text = (tmp_path / "leaderboard.md").read_text()
+    assert "cifar10_jpeg" in text.replace("\\", "")
+    for name in (f"fid{PROTOCOL}", f"recall{PROTOCOL}", "reconstruction_error"):
+        assert name in text.replace("\\", "")
+
+
+def test_real_statistics_were_computed_once_and_are_kept(ledger, photographs):
+    kept = sorted(photographs.statistics.glob("*.npz"))
+    assert [path.name.rsplit("-", 1)[0] for path in kept] == ["cifar10-small-test-500"]
+
+
+def test_the_shipped_suite_on_photographs_is_whole():
+    suite = load_suite("cifar10_jpeg")
+    assert {cell.normalizer.name for cell in suite.cells} == {"none", "spectral_norm"}
+    assert [part.name for part in suite.cells[0].metric.parts()] == ["fidelity", "reconstruction"]

@@ -1,0 +1,232 @@
+"""SIGKILL before every single step of everything that writes a ledger: nothing is lost, nothing is there twice.
+
+There is no list of steps. A forked process counts its own: every opening for writing, link, rename, removal, new folder and
+flush below the ledger. It kills itself before the first, in the next run before the second, and so on, until it survives.
+After each kill the ledger must be readable as it is, and the same work done again must end in the undisturbed ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch  # noqa: F401  here, so that forked processes have it
+from records import flip_record, record
+
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger.audit import duplicates, repair
+from ganbench.harness.ledger.merging import merge
+from ganbench.harness.training.checkpoint import Checkpoints
+
+PLAN = {"suite": "s", "version": 1, "seed": 1, "seeds": 5, "baseline": None, "cells": [{"id": "f" * 20}]}
+LATE = replace(record(2), provenance={"host": "late"})
+STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fsync"}
+
+
+def base(folder: Path) -> Ledger:
+    """Eight trials in a part, and four single ones."""
+    ledger = Ledger(folder)
+    ledger.write_plan(PLAN)
+    for number in range(12):
+        ledger.commit(record(number))
+        if number == 7:
+            ledger.compact()
+    return ledger
+
+
+def damaged(folder: Path) -> Ledger:
+    """The same, with a single record cut short, and a part that ends too early beside the good one."""
+    ledger = base(folder)
+    path = ledger.path(f"{9:020x}")
+    path.write_bytes(path.read_bytes()[:-30])
+    part = folder / ledger.parts.names()[0]
+    part.with_name("part-00002.parquet").write_bytes(part.read_bytes()[:-30])
+    return ledger
+
+
+def flipped(folder: Path) -> Ledger:
+    """A part with 80 records, of which one row group's pages have lost a bit."""
+    ledger = Ledger(folder)
+    ledger.write_plan(PLAN)
+    ledger.parts.write([record(number) for number in range(80)])
+    part = folder / ledger.parts.names()[0]
+    part.write_bytes(flip_record(part, 1))
+    assert ledger.verify().problems
+    return ledger
+
+
+def interrupted_twins(folder: Path) -> Ledger:
+    """What a compaction that was cut off and a late commit leave: singles of compacted trials, equal and not."""
+    ledger = base(folder)
+    for made in (record(1), LATE, record(3, loss=0.2)):
+        path = ledger.path(made.trial_id)
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(made.to_text())
+    return ledger
+
+
+def run_again(ledger: Ledger) -> None:
+    """Do what the next sweep does: set aside what is damaged, run what is missing, compact."""
+    ledger.write_plan(PLAN)
+    ledger.drop_checkpoints()
+    ledger.set_damaged_aside()
+    for number in range(12):
+        if not ledger.holds(f"{number:020x}"):
+            ledger.commit(record(number))
+
+
+def commit_as_a_worker(ledger: Ledger) -> None:
+    if not ledger.holds(record(13).trial_id):
+        ledger.commit(record(13))
+
+
+def save_checkpoints(ledger: Ledger) -> None:
+    kept = Checkpoints(ledger.checkpoints("a" * 20), "x")
+    begun = kept.newest()
+    for step in range(1 + (begun["at"] if begun else 0), 5):
+        kept.save(step, {"at": step})
+
+
+def merged(ledger: Ledger) -> None:
+    """Bring in another laboratory's: two trials that are there already, one of them with another result, and three new."""
+    other = Ledger(ledger.root.parent / "other")
+    if not other.storage.exists("suite.json"):
+        other.write_plan(PLAN)
+        for made in (record(4), record(5, loss=0.2), *(record(number) for number in (20, 21, 22))):
+            other.commit(made)
+    done = merge([other], ledger)
+    assert done.different == (f"{5:020x}",)
+
+
+WORK: dict[str, tuple[Callable[[Path], Ledger], Callable[[Ledger], object]]] = {
+    "commit": (base, commit_as_a_worker),
+    "first commit of all": (Ledger, commit_as_a_worker),
+    "second commit": (base, lambda ledger: ledger.commit(replace(record(11), provenance={"host": "late"}))),
+    "late commit of a compacted trial": (base, lambda ledger: ledger.commit(LATE)),
+    "compaction": (base, lambda ledger: ledger.compact()),
+    "compaction of leftovers": (interrupted_twins, lambda ledger: ledger.compact()),
+    "plan": (base, lambda ledger: ledger.write_plan(PLAN)),
+    "relabel": (base, lambda ledger: ledger.relabel(1)),
+    "set aside": (damaged, run_again),
+    "repair": (flipped, repair),
+    "checkpoints": (base, save_checkpoints),
+    "merge": (base, merged),
+}
+
+
+LEAST = {
+    "commit": 4,
+    "first commit of all": 6,
+    "second commit": 6,
+    "late commit of a compacted trial": 2,
+    "compaction": 10,
+    "compaction of leftovers": 12,
+    "plan": 4,
+    "relabel": 4,
+    "set aside": 10,
+    "repair": 6,
+    "checkpoints": 18,
+    "merge": 16,
+}
+"""Points that there are at least: were they not seen, the test would check nothing."""
+
+
+def content(ledger: Ledger) -> dict[str, object]:
+    """Return all that readers can see; names of files that hold the same may differ."""
+    plan = ledger.plan() if ledger.storage.exists("suite.json") else None
+    kept = Checkpoints(ledger.checkpoints("a" * 20), "x").newest()
+    return {
+        "records": [item.to_text() for item in ledger.records()],
+        "committed": sorted(ledger.committed()),
+        "summary": sorted(map(str, ledger.summary())),
+        "duplicates": sorted(map(str, duplicates(ledger))),
+        "plan": plan,
+        "checkpoint": kept,
+        "verified": ledger.verify(),
+    }
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_a_process_killed_before_any_step_leaves_a_ledger_that_the_next_run_completes(name, tmp_path):
+    prepare, work = WORK[name]
+    prepare(tmp_path / "before")
+    (tmp_path / "before").mkdir(exist_ok=True)
+    if work is merged:
+        merged(Ledger(_copied(tmp_path, "unused")))
+    undisturbed = Ledger(_copied(tmp_path, "undisturbed"))
+    whole_before = _whole_records(undisturbed)
+    work(undisturbed)
+    expected = content(Ledger(undisturbed.root))
+    point = 0
+    while True:
+        ledger = Ledger(_copied(tmp_path, "killed"))
+        status = _killed_before(point, work, ledger)
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL, f"point {point}: {status}"
+        seen = _whole_records(Ledger(ledger.root))
+        assert seen.items() >= whole_before.items(), f"point {point}: a record was lost"
+        work(Ledger(ledger.root))
+        assert content(Ledger(ledger.root)) == expected, f"point {point}"
+        point += 1
+    assert point >= LEAST[name]
+    assert content(Ledger(ledger.root)) == expected
+
+
+def _copied(folder: Path, name: str) -> Path:
+    shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.copytree(folder / "before", folder / name)
+    return folder / name
+
+
+def _whole_records(ledger: Ledger) -> dict[str, str]:
+    """Return the records that can be read, without what is known to be damaged."""
+    found = {}
+    for part in ledger.parts.names():
+        try:
+            found |= {trial: item.to_text() for trial, item in ledger.parts.examined(part) if hasattr(item, "to_text")}
+        except Exception:  # the part that was made to be damaged
+            continue
+    for trial, names in ledger.singles.all().items():
+        try:
+            if trial not in found:
+                found[trial] = type(record(0)).from_text(ledger.storage.read(names[0]).decode()).to_text()
+        except ValueError:
+            continue
+    return found
+
+
+def _killed_before(point: int, work: Callable[[Ledger], object], ledger: Ledger) -> int:
+    """Work in a forked process that kills itself before a step; return how it ended: 0 if it never came so far."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        left, root = [point], str(ledger.root)
+
+        def step(event: str, arguments: tuple) -> None:
+            if event not in STEPS:
+                return
+            if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+                return
+            if event != "fsync" and not any(str(item).startswith(root) for item in arguments[:2]):
+                return
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+        real = os.fsync
+        os.fsync = lambda descriptor: (step("fsync", ()), real(descriptor))[1]
+        sys.addaudithook(step)
+        work(ledger)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)

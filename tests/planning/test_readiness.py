@@ -1,0 +1,85 @@
+"""Data that are absent, damaged or too few stop a sweep before it starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+from cells import IMAGES, STORE, a_cell
+
+from ganbench.harness.cells.resources import Resources
+from ganbench.harness.data.digits import Digits
+from ganbench.harness.errors import InputError
+from ganbench.harness.planning.readiness import check_data, check_machine
+
+
+class Elsewhere(Digits):
+    name: ClassVar[str] = "elsewhere"
+
+    def missing(self, store):
+        return "dataset 'elsewhere' is not in its folder; get it with: ganbench data fetch elsewhere"
+
+
+class Damaged(Digits):
+    name: ClassVar[str] = "damaged"
+
+    def load(self, store):
+        raise InputError("digits.bin: ends within row 7")
+
+
+def cell_on(dataset, **changes):
+    cell = a_cell(IMAGES, **changes)
+    cell.__dict__["dataset"] = dataset
+    return cell
+
+
+def test_everything_that_is_not_ready_is_told_at_once_and_each_data_set_once():
+    cells = [cell_on(Elsewhere()), cell_on(Elsewhere(), lr_g=0.5), cell_on(Damaged()), a_cell(IMAGES)]
+    with pytest.raises(InputError) as caught:
+        check_data(cells, STORE)
+    assert caught.value.problems == [
+        "dataset 'elsewhere' is not in its folder; get it with: ganbench data fetch elsewhere",
+        "digits.bin: ends within row 7",
+    ]
+
+
+def test_too_few_images_for_a_metric_are_told_with_both_numbers():
+    cell = cell_on(Digits(held_out=10), metric={"name": "reconstruction"})
+    with pytest.raises(InputError, match=r"dataset 'digits\(held_out=10\)': metric 'reconstruction' needs 200 \+ 2000"):
+        check_data([cell], STORE)
+
+
+def test_what_is_ready_raises_nothing():
+    check_data([a_cell(), a_cell(IMAGES)], STORE)
+
+
+def test_a_sweep_on_too_few_images_writes_nothing_and_says_why(ganbench, tmp_path):
+    suite = tmp_path / "few.yaml"
+    suite.write_text(
+        "suite: few\nversion: 1\nseeds: 1\nnormalizers: [none]\ngrid:\n"
+        "  - dataset: {name: digits, held_out: 10}\n    architecture: {name: dcgan, width: 4, latent: 8}\n"
+        "    metric: reconstruction\n    settings: {one: {lr_g: 1e-3, lr_d: 1e-3, steps: 2}}\n"
+    )
+    done = ganbench("run", suite, "--address", "inline", "--tracking-uri", "off")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: dataset 'digits(held_out=10)': metric 'reconstruction' needs")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_machine_that_is_too_small_for_a_trial_is_told_before_anything_is_written(ganbench, tiny, tmp_path):
+    done = ganbench("run", tiny, "--gpus", "0.5", "--address", "inline", "--tracking-uri", "off")
+    assert done.returncode == 2
+    told = "ring8(size=1000) · mlp(width=16) · none · calm: a trial needs 1 CPU, 0.5 GPU, and this machine has"
+    assert told in done.stderr
+    assert "--gpus 0 trains on the CPU" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_cores_and_memory_count_as_well_as_gpus():
+    cell = a_cell()
+    check_machine([cell])
+    for need in (Resources(100_000), Resources(1, 0, 1_000_000)):
+        with pytest.raises(InputError, match=re.escape(f"a trial needs {need.words()}, and this machine has")):
+            check_machine([cell, replace(cell, resources=need)])

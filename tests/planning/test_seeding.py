@@ -1,0 +1,188 @@
+"""Sequential seeds: rounds that follow from the outcomes alone, in the sweep, after interruptions, and on the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ganbench import load_suite, read_ledger, run
+from ganbench.harness.errors import SuiteError
+from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
+from ganbench.harness.sweeps.sweep import wanted_trials
+
+WIDTH = Sequential(least=4, most=20, step=4, half_width=0.25, test=None)
+SPENDING = Sequential(least=8, most=40, step=4, half_width=None, test="spending")
+PLACES = [Place(f"{name}{group}", name, str(group)) for group in range(3) for name in ("a", "b", "c")]
+
+
+def outcomes(**rates: float) -> dict[str, dict[int, bool]]:
+    """Forty seeds of every cell, drawn from a failure rate of each normalizer."""
+    random = np.random.default_rng(0)
+    return {
+        place.cell: {seed: bool(random.random() < rates[place.normalizer]) for seed in range(40)} for place in PLACES
+    }
+
+
+def cut(failed: dict, wanted: dict) -> dict:
+    """What a ledger holds after a round."""
+    return {cell: {seed: failed[cell][seed] for seed in range(count)} for cell, count in wanted.items()}
+
+
+def rounds(sequential: Sequential, failed: dict) -> list[dict[str, int]]:
+    """All rounds of a sweep."""
+    found = [seeds_wanted(PLACES, sequential, {})]
+    while True:
+        wanted = seeds_wanted(PLACES, sequential, cut(failed, found[-1]))
+        if wanted == found[-1]:
+            return found
+        found.append(wanted)
+
+
+@pytest.mark.parametrize("sequential", [WIDTH, SPENDING])
+def test_what_is_wanted_follows_from_the_rounds_before_and_not_from_what_else_the_ledger_holds(sequential):
+    failed = outcomes(a=0.1, b=0.3, c=0.9)
+    last = rounds(sequential, failed)[-1]
+    assert seeds_wanted(PLACES, sequential, failed) == last
+    assert all(sequential.least <= count <= sequential.most for count in last.values())
+    assert {count % sequential.step for count in last.values()} == {0}
+
+
+def test_an_interrupted_round_is_finished_before_anything_is_decided():
+    failed = outcomes(a=0.1, b=0.3, c=0.9)
+    first = rounds(SPENDING, failed)[0]
+    held = cut(failed, first)
+    del held["b1"][7]
+    assert seeds_wanted(PLACES, SPENDING, held) == first
+
+
+def test_a_difference_that_is_plain_needs_few_seeds_and_a_close_one_needs_more():
+    plain = rounds(SPENDING, outcomes(a=0.0, b=0.5, c=1.0))[-1]
+    close = rounds(SPENDING, outcomes(a=0.1, b=0.25, c=1.0))[-1]
+    assert max(plain.values()) <= 12
+    assert close["a0"] > plain["a0"]
+    assert close["c0"] < close["a0"]  # all that is to be known of c is known
+
+
+def test_a_rate_near_its_end_has_a_narrow_interval_sooner():
+    wanted = rounds(WIDTH, outcomes(a=0.0, b=0.5, c=0.5))[-1]
+    assert wanted["a0"] <= wanted["b0"]
+    assert len({wanted[place.cell] for place in PLACES if place.normalizer == "a"}) == 1
+
+
+TEXT = "seeds: {{min: 2, max: 6, step: 2, until: {until}}}\n"
+
+
+def sequential_suite(tiny, tmp_path, until: str = "{ci_halfwidth: 0.3}"):
+    text = tiny.read_text().replace("seeds: 2\n", TEXT.format(until=until)).replace("steps: 40", "steps: 5")
+    path = tmp_path / "sequential.yaml"
+    path.write_text(text[: text.index("  - dataset: digits")])
+    return path
+
+
+def test_a_sweep_adds_seeds_until_its_rule_is_met_and_the_same_command_changes_nothing(tiny, tmp_path):
+    suite = load_suite(sequential_suite(tiny, tmp_path))
+    report = run(suite, tmp_path / "out", address="inline")
+    assert report.missing == 0
+    wanted, missing = wanted_trials(suite, read_ledger(tmp_path / "out"))
+    assert (missing, report.committed) == ([], len(wanted))
+    assert 8 <= len(wanted) <= 24
+    again = run(suite, tmp_path / "out", address="inline")
+    assert (again.committed, again.before) == (0, len(wanted))
+
+
+def test_an_interrupted_sequential_sweep_ends_where_an_undisturbed_one_does(tiny, tmp_path):
+    suite = load_suite(sequential_suite(tiny, tmp_path))
+    run(suite, tmp_path / "whole", address="inline")
+    for _ in range(20):
+        if run(suite, tmp_path / "pieces", address="inline", limit=3).missing == 0:
+            break
+    whole, pieces = (read_ledger(tmp_path / name) for name in ("whole", "pieces"))
+    assert whole.committed() == pieces.committed()
+
+
+def test_seeds_on_the_command_line_make_the_number_fixed(tiny, tmp_path):
+    suite = load_suite(sequential_suite(tiny, tmp_path))
+    assert run(suite, tmp_path / "out", address="inline", seeds=1).committed == 4
+    assert suite.with_seeds(1).sequential is None
+
+
+def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_met(tiny, tmp_path):
+    from ganbench.reports import leaderboard
+
+    suite = load_suite(sequential_suite(tiny, tmp_path))
+    run(suite, tmp_path / "out", address="inline")
+    board = leaderboard(read_ledger(tmp_path / "out"))
+    board.write(tmp_path / "page")
+    page = (tmp_path / "page" / "leaderboard.md").read_text()
+    assert "2 to 6 seeds, 2 more at a time, until its interval is at most 60% wide" in page
+    assert "Provisional" not in page
+    assert board.table["missing"].sum() == 0
+
+
+def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp_path):
+    """A ledger made by hand: one normalizer always fails, the other never, in eight seeds."""
+    from ganbench.harness.ledger import Ledger, Record
+    from ganbench.harness.stability import Finding, Verdict
+    from ganbench.reports.board import build
+    from ganbench.reports.contents.wording import conclusion
+    from ganbench.reports.evidence.gathering import gather
+
+    spec = {"dataset": {"name": "d"}, "steps": 10, "metric": {"name": "m"}}
+    cells = [
+        {
+            "id": digit * 20,
+            "dataset": "d",
+            "architecture": "a",
+            "normalizer": name,
+            "setting": "s",
+            "measures": [{"key": "fid", "better": "lower"}],
+            "spec": {**spec, "normalizer": {"name": name}},
+        }
+        for digit, name in (("a", "bad"), ("b", "good"))
+    ]
+    said = {**SPENDING.to_json(), "definition": 2}
+    plan = {"suite": "t", "version": 1, "hash": "0", "description": "", "seed": 3, "seeds": SPENDING.most}
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.write_plan({**plan, "sequential": said, "definition": 2, "baseline": None, "cells": cells, "text": ""})
+    for cell, failed in zip(cells, (True, False), strict=True):
+        for seed in range(SPENDING.least):
+            findings = (Finding("mode_collapse", 5, 0.1, 0.9, "it did"),) if failed else ()
+            verdict = Verdict("unstable" if failed else "stable", 2, findings)
+            trial = f"{cell['id'][:18]}{seed:02d}"
+            ledger.commit(
+                Record(trial, cell["id"], {"cell": cell["spec"], "suite_seed": 3, "seed": seed}, verdict, None, {})
+            )
+    board = build(gather(ledger))
+    (pair,) = board.pairs
+    assert pair.test == "spending"
+    # What decides is the test that allows for the looks, whatever the fixed one says.
+    assert pair.holm_p < 0.05
+    assert pair.significant == (pair.separated is not None)
+    assert "spending test" in conclusion(pair)
+
+
+def test_the_rule_is_part_of_what_the_suite_asks_for(tiny, tmp_path):
+    suite = load_suite(sequential_suite(tiny, tmp_path))
+    assert suite.hash() != replace(suite, sequential=None).hash()
+    assert suite.plan()["sequential"]["definition"] == suite.definition
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"),
+    [
+        ("{min: 8, max: 4, until: {ci_halfwidth: 0.1}}", "max to be at least min"),
+        ("{min: 8, max: 64, until: {}}", "ci_halfwidth, separated, or both"),
+        ("{min: 8, max: 64, until: {ci_halfwidth: 2}}", "less than 0.5"),
+        ("{min: 8, max: 64, untill: {ci_halfwidth: 0.1}}", "did you mean 'until'"),
+        ("many", "seeds"),
+    ],
+)
+def test_a_rule_that_cannot_be_followed_is_told(tiny, tmp_path, seeds, words):
+    path = tmp_path / "bad.yaml"
+    path.write_text(tiny.read_text().replace("seeds: 2\n", f"seeds: {seeds}\n"))
+    with pytest.raises(SuiteError) as caught:
+        load_suite(path)
+    assert words in str(caught.value)
+    assert "bad.yaml:5: seeds" in str(caught.value)

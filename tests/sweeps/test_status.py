@@ -1,0 +1,152 @@
+"""How a sweep stands, read from outside while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import time
+from collections import Counter
+
+import pytest
+from tiny import end_session, ganbench_process, write_tiny
+
+from ganbench import read_ledger
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.running import SILENT_SECONDS, announced, running
+from ganbench.harness.stability import STABLE, UNSTABLE, Finding, Verdict
+from ganbench.harness.sweeps.status import in_words, status
+
+NOW = 1_000_000.0
+
+
+@pytest.fixture
+def ledger(tmp_path) -> Ledger:
+    """Six of ten planned trials, and one that the plan does not know."""
+    made = Ledger(tmp_path / "out")
+    made.write_plan({"suite": "s", "version": 3, "seeds": 5, "cells": [{"id": "a" * 20}, {"id": "b" * 20}]})
+    for number in range(6):
+        made.commit(record(number, "ab"[number % 2] * 20))
+    made.commit(record(9, "c" * 20))
+    return made
+
+
+def record(number: int, cell: str) -> Record:
+    findings = (Finding("diverged", 1, 0.0, 0.0, "why"),) if number < 2 else ()
+    verdict = Verdict(UNSTABLE if findings else STABLE, 2, findings)
+    provenance = {"started": NOW - 1800 + 300 * number, "seconds": 120.0, "host": f"node{number % 3}", "device": "cpu"}
+    return Record(f"{number:020x}", cell, {"seed": number}, verdict, None, provenance)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_counts_rate_and_time_left_are_those_of_the_plans_trials(ledger, compacted):
+    if compacted:
+        ledger.compact()
+    found = status(ledger, clock=lambda: NOW)
+    assert (found.planned, found.done, found.failed) == (10, 6, 2)
+    assert found.modes == Counter(diverged=2)
+    assert found.per_hour == pytest.approx(6 / 0.5)  # six since half an hour ago
+    assert found.seconds_left == pytest.approx(4 / 6 * 1800)
+    assert found.hours == pytest.approx({"cpu": 6 * 120 / 3600})
+    assert found.hosts == Counter(node0=2, node1=2, node2=2)
+    assert in_words(found)[0] == "suite s version 3: 6 of 10 trials committed, 2 failed"
+
+
+def test_an_hour_without_commits_is_no_rate(ledger):
+    found = status(ledger, clock=lambda: NOW + 10_000)
+    assert found.per_hour == 0
+    assert found.seconds_left is None
+
+
+def test_a_trial_is_running_as_long_as_its_process_says_so(tmp_path):
+    with announced(tmp_path, "a" * 20, 2):
+        (item,) = running(tmp_path)
+        assert (item.trial_id, item.attempt) == ("a" * 20, 2)
+        assert abs(item.behind) < 1
+        assert not item.silent(time.time())
+        path = tmp_path / "running" / f"{'a' * 20}.json"
+        os.utime(path, (0, time.time() - SILENT_SECONDS - 1))
+        assert running(tmp_path)[0].silent(time.time())
+    assert running(tmp_path) == []
+
+
+def test_a_file_that_is_being_written_is_passed_over(tmp_path):
+    (tmp_path / "running").mkdir()
+    path = tmp_path / "running" / f"{'a' * 20}.json"
+    path.write_text('{"host": "a"')
+    assert running(tmp_path) == []
+    path.write_text(json.dumps({"host": "a"}))
+    assert running(tmp_path) == []
+    (path.parent / "somebody's.json").write_text(json.dumps({"host": "a", "attempt": 1, "started": 1.0}))
+    assert running(tmp_path) == []
+
+
+def test_a_running_sweep_is_seen_from_another_process(tmp_path, ganbench):
+    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=600)
+    process = ganbench_process(
+        "run", suite, "--results", "out", "--address", "inline", "--tracking-uri", "off", cwd=tmp_path
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out" / "running").glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    seen = ganbench("status", tmp_path / "out")
+    assert seen.returncode == 0, seen.stderr
+    assert re.search(r"suite tiny version 1: \d of 6 trials committed", seen.stdout)
+    assert f"1 running, on {platform.node()}" in seen.stdout
+    assert process.wait(120) == 0
+    end_session(process.pid)
+    after = ganbench("status", tmp_path / "out", "--watch")
+    assert "6 of 6 trials committed" in after.stdout
+    assert "running" not in after.stdout
+    assert running(read_ledger(tmp_path / "out").storage) == []
+
+
+def _announce(ledger: Ledger, number: int, *, host: str, said: float, changed: float) -> None:
+    """Leave what a machine leaves whose clock says one thing while the file server's says another."""
+    path = ledger.root / "running" / f"{number:020x}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"host": host, "pid": 1, "attempt": 1, "started": said - 30, "clock": said}))
+    os.utime(path, (changed, changed))
+
+
+@pytest.mark.parametrize("off", [-7200.0, -300.0, 300.0, 7200.0, 86400.0])
+def test_a_readers_clock_that_is_off_makes_nobody_silent(ledger, off):
+    """The storage's clock is asked where the reader's own makes something look lost."""
+    now = time.time()
+    _announce(ledger, 1, host="alive", said=now, changed=now - 5)
+    _announce(ledger, 2, host="dead", said=now - 600, changed=now - 600)
+    found = status(ledger, clock=lambda: now + off)
+    assert [item.host for item in found.running] == ["alive"]
+    assert [item.host for item in found.silent] == ["dead"]
+    assert not list(ledger.root.glob(".*"))
+
+
+@pytest.mark.parametrize("off", [-86400.0, -1800.0, 1800.0, 86400.0])
+def test_a_node_whose_clock_is_off_does_not_spoil_the_rate(ledger, off):
+    """Its records are moved by what its signs of life say of its clock."""
+    real = time.time()
+    plan = ledger.plan()
+    other = Ledger(ledger.root.parent / "skewed")
+    other.write_plan(plan)
+    for number in range(6):
+        made = record(number, "a" * 20)
+        about = {**made.provenance, "host": "far", "started": real - 1800 + 300 * number + off}
+        other.commit(Record(made.trial_id, made.cell_id, made.spec, made.verdict, None, about))
+    _announce(other, 9, host="far", said=real + off, changed=real)
+    found = status(other, clock=lambda: real)
+    assert found.per_hour == pytest.approx(6 / 0.5, rel=0.01)
+    assert found.seconds_left == pytest.approx(4 / 6 * 1800, rel=0.01)
+    assert found.running[0].started == pytest.approx(real - 30, abs=0.1)
+
+
+def test_records_from_the_future_of_a_machine_that_is_gone_count_from_its_newest_one(ledger):
+    """Two days ahead, over twenty hours: only what it did in its last hour is recent."""
+    other = Ledger(ledger.root.parent / "future")
+    other.write_plan(ledger.plan() | {"seeds": 50})
+    for number in range(20):
+        made = record(number, "a" * 20)
+        about = {**made.provenance, "host": "far", "started": NOW + 2 * 86400 + 3600 * number}
+        other.commit(Record(made.trial_id, made.cell_id, made.spec, made.verdict, None, about))
+    found = status(other, clock=lambda: NOW)
+    assert 0 < found.per_hour <= 30

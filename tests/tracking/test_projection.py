@@ -1,0 +1,157 @@
+"""What MLflow is to hold of a ledger, and that it holds it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tracked import CELLS, contents, four_trials, make_ledger, make_plan, make_record, make_trace
+
+from ganbench.harness.stability import load_definition, method_error
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.tracking import SyncReport, default_uri, sync
+from ganbench.harness.tracking.connection import connected
+from ganbench.harness.tracking.projection import clean_names, project_trial
+
+
+def test_every_trial_and_every_cell_has_one_run_with_what_the_ledger_says(root: Path) -> None:
+    ledger = make_ledger(root, *four_trials())
+    seen: list[tuple[int, int]] = []
+    report = sync(ledger, on_progress=lambda done, total: seen.append((done, total)))
+    assert report == SyncReport(default_uri(ledger), "toy v1", trials_created=4, cells_created=2, done=4, planned=4)
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+    held = contents(default_uri(ledger))
+    assert len(held) == 6
+    run = held["ring8 · mlp · none · fast · seed 1"]
+    assert run["status"] == "FINISHED", "an unstable trial is a valid result"
+    assert run["times"] == (1_700_000_010_000, 1_700_000_015_000)
+    tags = {key.removeprefix("ganbench."): value for key, value in run["tags"].items() if key.startswith("ganbench.")}
+    expected = {"kind": "trial", "cell": CELLS[0], "suite": "toy", "seed": "1", "outcome": "unstable"}
+    assert expected.items() <= tags.items()
+    assert (tags["modes"], tags["sha256"]) == ("mode_collapse", make_record(0, 1, unstable=True).sha256)
+    assert run["params"]["normalizer"] == "none" and run["params"]["normalizer.scale"] == "1.2"
+    assert run["params"]["metric.layers"] == "[1,2]" and run["params"]["seed"] == "1"
+    assert run["metrics"]["unstable"][0][2] == 1.0 and run["metrics"]["failed_at"][0][2] == 40.0
+    times = [time for points in run["metrics"].values() for _, time, _ in points]
+    assert min(times) >= 1_700_000_010_000 and max(times) <= 1_700_000_015_000, "times are the training's"
+
+    cell = held["cell: ring8 · mlp · none · fast"]
+    low, high = rate_interval(1, 2)
+    assert {key: [(step, value) for step, _, value in points] for key, points in cell["metrics"].items()} == {
+        "trials": [(2, 2.0)],
+        "unstable": [(2, 1.0)],
+        "instability_rate": [(2, 0.5)],
+        "ci_low": [(2, low)],
+        "ci_high": [(2, high)],
+    }
+
+
+def test_values_that_are_not_finite_are_never_sent(root: Path) -> None:
+    trace = make_trace()
+    for column, first in ((trace.scalars["d_grad_norm"], 63), (trace.evaluations["fid[digits-cnn]"], 25)):
+        column[first:] = np.resize([math.nan, math.inf, -math.inf], len(column) - first)
+    all_lost = replace(make_trace(), evaluations={"fid[digits-cnn]": np.full(31, math.nan)})
+    ledger = make_ledger(root, make_record(trace=trace), make_record(1, trace=all_lost))
+    sync(ledger)
+    held = contents(default_uri(ledger))
+    values = [point[2] for run in held.values() for points in run["metrics"].values() for point in points]
+    assert values and max(map(abs, values)) < 1e6, "MLflow stores infinity as 1.8e308"
+    assert not any(map(math.isnan, values))
+    run = held["ring8 · mlp · none · fast · seed 0"]
+    assert run["tags"]["ganbench.first_nonfinite_step"] == "64"
+    assert "last/fid.digits-cnn" not in run["metrics"] and "best/fid.digits-cnn" in run["metrics"]
+    lost = held["ring8 · mlp · bssn · fast · seed 0"]
+    assert lost["tags"]["ganbench.first_nonfinite_step"] == "0"
+    assert not [key for key in lost["metrics"] if "fid" in key]
+
+
+def test_a_method_error_is_a_finished_run_with_its_message(root: Path) -> None:
+    broken = replace(make_record(), verdict=method_error("out of\0 reach " * 100, load_definition(1)), trace_json=None)
+    ledger = make_ledger(root, broken)
+    sync(ledger)
+    run = contents(default_uri(ledger))["ring8 · mlp · none · fast · seed 0"]
+    assert (run["status"], run["tags"]["ganbench.outcome"]) == ("FINISHED", "method_error")
+    assert (
+        run["tags"]["ganbench.message"].startswith("out of reach out") and "\0" not in run["tags"]["ganbench.message"]
+    )
+    assert len(run["tags"]["ganbench.message"]) == 500
+    assert run["metrics"] == {"unstable": [(0, 1_700_000_005_000, 1.0)]}
+
+
+def test_curves_are_bounded_and_an_untrained_generator_is_nobody_s_best() -> None:
+    plan = make_plan()
+    points = project_trial(make_record(trace=make_trace(points=1000, evaluations=200)), plan, plan["cells"][0]).points
+    by_key: dict[str, list] = {}
+    for point in points:
+        by_key.setdefault(point.key, []).append(point)
+    assert {key: len(found) for key, found in by_key.items()} == {
+        "unstable": 1,
+        "last/fid.digits-cnn": 1,
+        "best/fid.digits-cnn": 1,
+        "curve/fid.digits-cnn": 25,
+        "train/d_grad_norm": 25,
+        "train/g_grad_norm": 25,
+    }
+    assert by_key["curve/fid.digits-cnn"][-1].step == 1000
+    assert (by_key["best/fid.digits-cnn"][0].step, by_key["best/fid.digits-cnn"][0].value) == (50, 1.0)
+    assert (by_key["last/fid.digits-cnn"][0].step, by_key["last/fid.digits-cnn"][0].value) == (1000, 1 + 950**2)
+
+
+def test_names_of_plugins_become_names_that_mlflow_accepts_and_stay_apart() -> None:
+    from mlflow.utils.validation import _validate_metric_name
+
+    keys = ["fid[digits-cnn]", "fid.digits-cnn", "../..", "", "a=b/c;<script>", "größe", "x" * 1000, "x" * 1001]
+    names = clean_names(keys)
+    assert names["fid[digits-cnn]"] == "fid.digits-cnn"
+    assert len(set(names.values())) == len(keys)
+    for name in names.values():
+        _validate_metric_name(name)
+        assert len(f"curve/{name}") <= 250
+
+
+def test_trials_outside_the_plan_are_counted_and_not_sent(root: Path) -> None:
+    elsewhere = replace(make_record(0, 5), cell_id="c" * 20)
+    other = make_record(0, 6)
+    other = replace(other, spec={**other.spec, "suite_seed": 8})
+    ledger = make_ledger(root, make_record(), elsewhere, other)
+    report = sync(ledger)
+    assert (report.trials_created, report.trials_outside) == (1, 2)
+    assert contents(default_uri(ledger))["cell: ring8 · mlp · none · fast"]["metrics"]["trials"][0][2] == 1.0
+
+
+def test_every_search_that_the_document_names_finds_something(root: Path) -> None:
+    import mlflow
+
+    document = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
+    searches = document.split("```text\n")[1].split("```")[0].splitlines()
+    assert len(searches) >= 5
+    ledger = make_ledger(root, *four_trials())
+    sync(ledger)
+    with connected(default_uri(ledger)) as client:
+        experiment = client.get_experiment_by_name("toy v1").experiment_id
+        for search in searches:
+            assert 0 < len(client.search_runs([experiment], search)) < 6, search
+    program = document.split("```python\n")[1].split("```")[0]
+    program = program.replace("sqlite:///results/quick/mlflow.db", default_uri(ledger)).replace("quick v1", "toy v1")
+    before = mlflow.get_tracking_uri()
+    try:
+        found: dict = {}
+        exec(program, found)
+    finally:
+        mlflow.set_tracking_uri(None if before.startswith("sqlite") else before)
+    assert list(found["cells"]["metrics.instability_rate"]) == [0.5, 0.0]
+
+
+def test_every_tag_that_a_run_has_is_in_the_document(root: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
+    trace = make_trace()
+    trace.scalars["d_grad_norm"][5:] = math.nan
+    broken = replace(make_record(1), verdict=method_error("out of reach", load_definition(1)), trace_json=None)
+    ledger = make_ledger(root, make_record(unstable=True, trace=trace), broken)
+    sync(ledger)
+    tags = {tag for run in contents(default_uri(ledger)).values() for tag in run["tags"] if tag.startswith("ganbench.")}
+    assert len(tags) == 19
+    assert [tag for tag in tags if f"`{tag.removeprefix('ganbench.')}`" not in document] == []
