@@ -24,7 +24,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ganbench.harness.canonical import digest
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.cluster.connection import HeadWatch, connected
 from ganbench.harness.cluster.executor import RayCluster
@@ -33,7 +32,7 @@ from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.scheduling.drive import Round, drive
 from ganbench.harness.scheduling.endings import Done, Ending
 from ganbench.harness.scheduling.task import Task
-from ganbench.harness.stability import STABLE, Verdict
+from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.sweeps import sweep
 
 LEAST_RATIO = 100
@@ -46,16 +45,16 @@ def no_op(tasks: Sequence[Task]) -> list[Ending]:
         started, begun = time.time(), time.perf_counter()
         ledger = Ledger(task.ledger)
         assert not ledger.holds(task.trial_id)
-        verdict = Verdict(STABLE, task.definition, message=digest([task.trial_id, "no-op"]))
         execution = {
+            "definition": task.definition,
             "host": "here",
             "started": started,
             "seconds": time.perf_counter() - begun,
             "attempt": task.attempt,
         }
-        cell = digest(task.spec["cell"])
-        first = ledger.commit(Record(task.trial_id, cell, task.spec, verdict, None, execution))
-        endings.append(Done(task.trial_id, STABLE, (), time.perf_counter() - begun, first))
+        # Without a trace there is only one way for a trial to end.
+        first = ledger.commit(Record.of(task.spec, None, execution, "no-op"))
+        endings.append(Done(task.trial_id, METHOD_ERROR, (METHOD_ERROR,), time.perf_counter() - begun, first))
     return endings
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/ledger.py [--trials 100000] [--folder FOLDER] [--commits 500]
 
-The records are those of one real training of `quick`'s kind (about 30 kB each), under the identities of a suite of as
+The records are those of one real training of `quick`'s kind (about 23 kB each), under the identities of a suite of as
 many trials, in parts of 5,000. `start` is `harness.run` on that suite with nothing left to do: the plan, what is committed,
 what is damaged, what is missing. `status` is the command as a user types it, with its interpreter's start. The ledger is
 made once in FOLDER and found there again. Its records differ in little, so its parts are smaller than real ones; neither
@@ -24,6 +24,7 @@ from pathlib import Path
 from ganbench import load_suite, run
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.row import to_text
 from ganbench.harness.planning.suite import Suite
 
 SUITE = """
@@ -61,7 +62,7 @@ def main() -> None:
     path.write_text(SUITE.format(seeds=max(1, options.trials // CELLS)))
     suite, out = load_suite(path), folder / "out"
     example = real_record(suite, folder / "example")
-    size = len(example.to_text().encode())
+    size = len(to_text(example).encode())
     if not out.exists():
         fill(suite, example, out)
     rate = commits(suite, example, folder / "commits", options.commits)
@@ -82,9 +83,9 @@ def real_record(suite: Suite, folder: Path) -> Record:
 
 
 def under(trial: Trial, example: Record, number: int) -> Record:
-    """Return a record as another trial's."""
+    """Return a record as another trial's, of whose cell and seed its trace is not."""
     about = {**example.provenance, "started": 1.7e9 + 10 * number, "seconds": 3.0, "host": f"node{number % 16}"}
-    return replace(example, trial_id=trial.id, cell_id=trial.cell.id, spec=trial.spec(), provenance=about)
+    return replace(example, spec=trial.spec(), provenance=about)
 
 
 def fill(suite: Suite, example: Record, out: Path) -> None:

@@ -28,7 +28,6 @@ from cells import a_cell
 from simulation import World
 from simulation_cluster import Client, Machine, SimulatedCluster
 
-from ganbench.harness.canonical import digest
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.ledger import Ledger, Record
@@ -36,7 +35,7 @@ from ganbench.harness.scheduling.drive import Round, drive
 from ganbench.harness.scheduling.endings import Done, Ending
 from ganbench.harness.scheduling.schedule import Node, Submission
 from ganbench.harness.scheduling.task import Task
-from ganbench.harness.stability import STABLE, Verdict
+from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.sweeps import sweep
 
 NODES, GPUS, CPUS, MEMORY = 64, 4, 32, 256.0
@@ -150,7 +149,7 @@ def measure(folder: Path, trials: Sequence[Trial], nodes: int = NODES, real_time
             world.sleep(seconds_of(trial))
             meter.add(-task.resources.gpus)
             first = ledger.commit(no_op(trial, seconds_of(trial), task.attempt))
-            endings.append(Done(trial.id, STABLE, (), seconds_of(trial), first))
+            endings.append(Done(trial.id, METHOD_ERROR, (METHOD_ERROR,), seconds_of(trial), first))
         return endings
 
     def task_of(trial: Trial) -> Task:
@@ -184,10 +183,10 @@ def measure(folder: Path, trials: Sequence[Trial], nodes: int = NODES, real_time
 
 
 def no_op(trial: Trial, seconds: float, attempt: int) -> Record:
-    """Return the record of a training that did nothing."""
-    verdict = Verdict(STABLE, 2, message=digest([trial.id, "no-op"]))
-    execution = {"host": "simulated", "device": "simulated", "started": 0.0, "seconds": seconds, "attempt": attempt}
-    return Record(trial.id, trial.cell.id, trial.spec(), verdict, None, execution)
+    """Return the record of a training that did nothing: without a trace there is only one way for a trial to end."""
+    execution = {"definition": 2, "host": "simulated", "device": "simulated", "started": 0.0, "seconds": seconds,
+                 "attempt": attempt}  # fmt: skip
+    return Record.of(trial.spec(), None, execution, "no-op")
 
 
 def memory_mib() -> float:

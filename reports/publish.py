@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ganbench.harness.ledger import Ledger
     from ganbench.reports.board import Board
     from ganbench.reports.board.conformance import Conformance
-    from ganbench.reports.contents.contents import Contents
     from ganbench.reports.evidence import Evidence
+    from ganbench.reports.wording.contents import Contents
 
 
 CHECKS = "checks.json"
@@ -41,7 +41,7 @@ class Leaderboard:
     @cached_property
     def contents(self) -> Contents:
         """What page, markdown and LaTeX say."""
-        from ganbench.reports.contents.contents import Contents
+        from ganbench.reports.wording.contents import Contents
 
         return Contents(self.evidence, self.board)
 

@@ -12,8 +12,6 @@ from ganbench.harness.statistics.power import MOST, POWER
 from ganbench.reports.board import Board, Change, Row
 from ganbench.reports.board.comparisons import Pair
 from ganbench.reports.board.counting import MODES
-from ganbench.reports.contents.failures import failures
-from ganbench.reports.contents.wording import caution, conclusion, seeds_to_separate
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import (
     change,
@@ -29,6 +27,8 @@ from ganbench.reports.formatting import (
     rate,
     unmarked,
 )
+from ganbench.reports.wording.failures import failures
+from ganbench.reports.wording.headline import caution, conclusion, seeds_to_separate
 
 if TYPE_CHECKING:
     from ganbench.reports.publish import Leaderboard
@@ -38,7 +38,7 @@ MORE, LESS, OPEN = "more stable", "less stable", "not enough seeds"
 
 
 @dataclass(frozen=True)
-class Finding:
+class TryoutFinding:
     """What was found of one normalizer.
 
     Attributes:
@@ -99,7 +99,7 @@ class Finding:
         }
 
 
-def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[Finding]:
+def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[TryoutFinding]:
     """Return what a try's leaderboard says of each normalizer against the baseline, in the plan's order.
 
     Args:
@@ -111,7 +111,7 @@ def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[Finding]:
     return [_finding(evidence, board, name, timed_apart=timed_apart) for name in names]
 
 
-def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) -> Finding:
+def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) -> TryoutFinding:
     baseline = str(evidence.plan["baseline"])
     rows = {row.normalizer: row for row in board.rows}
     row, base = rows[name], rows[baseline]
@@ -133,7 +133,7 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     ]
     seeds = seeds_to_separate(pair) if verdict == OPEN else None
     text = unmarked(" ".join(sentences))
-    return Finding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
+    return TryoutFinding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
 
 
 def notes(evidence: Evidence, board: Board) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -141,14 +140,3 @@ class Trial:
         """The trial's identity: 20 hexadecimal digits."""
         # The canonical JSON of the specification, without writing the cell's anew for each of its seeds.
         return text_digest(f'{{"cell":{self.cell.canonical},"seed":{self.seed},"suite_seed":{self.suite_seed}}}')
-
-
-def even_points(steps: int, count: int) -> list[int]:
-    """Return ``count`` steps, evenly spaced, the last of them ``steps``; all of them if there are fewer.
-
-    Args:
-        steps: The budget, at least 1.
-        count: How many points, at least 1.
-    """
-    count = min(count, steps)
-    return [math.ceil(steps * index / count) for index in range(1, count + 1)]

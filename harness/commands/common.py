@@ -30,7 +30,9 @@ ResultsOption = Annotated[
 PluginOption = Annotated[
     list[str] | None, typer.Option("--plugin", help="A .py file or a module with further plugins; repeatable.")
 ]
-SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, help="Trials per cell, instead of the suite's own.")]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, max=100_000, help="Trials per cell, instead of the suite's own.")
+]
 DataOption = Annotated[
     Path | None,
     typer.Option("--data-dir", help="The data directory. [default: $GANBENCH_DATA, or ganbench in the user's cache]"),

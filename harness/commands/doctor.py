@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ganbench.harness.doctor.machine import Finding
+    from ganbench.harness.doctor.machine import Examined
 
 
 def doctor(
@@ -71,7 +71,7 @@ def _cluster(
     return bad
 
 
-def _tell(console: Console, findings: Iterable[Finding]) -> int:
+def _tell(console: Console, findings: Iterable[Examined]) -> int:
     """Print findings, one a line, and return how many are bad."""
     bad = 0
     for finding in findings:

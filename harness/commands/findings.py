@@ -23,7 +23,7 @@ def findings(
     """Judge the papers' claims from runs of their suites, by rules that were written before."""
     from rich.table import Table
 
-    from ganbench.reports.findings import write_findings
+    from ganbench.reports.paper_claims import write_findings
 
     verdicts = write_findings(directories, out, notes)
     table = Table("claim", "suite", "verdict", box=None)

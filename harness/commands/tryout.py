@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ganbench.harness.planning.suite import Suite
     from ganbench.harness.sweeps.tryout import TakenOver, TrySuite
     from ganbench.reports import Leaderboard
-    from ganbench.reports.tryout import Finding
+    from ganbench.reports.tryout import TryoutFinding
 
 
 def try_(
@@ -160,7 +160,7 @@ def _say_plan(console: Console, read: Suite, wanted: TrySuite, taken: TakenOver)
         tell(f"not reused: {problem}", "yellow")
 
 
-def _say_findings(console: Console, page: Leaderboard, answers: list[Finding], out: Path) -> None:
+def _say_findings(console: Console, page: Leaderboard, answers: list[TryoutFinding], out: Path) -> None:
     from ganbench.reports.tryout import notes
 
     for found in answers:
@@ -173,7 +173,7 @@ def _say_findings(console: Console, page: Leaderboard, answers: list[Finding], o
 
 
 def _json(
-    suite: TrySuite, page: Leaderboard, answers: list[Finding], ledger: Ledger, out: Path, trained: int
+    suite: TrySuite, page: Leaderboard, answers: list[TryoutFinding], ledger: Ledger, out: Path, trained: int
 ) -> dict[str, object]:
     from ganbench.reports.tryout import notes
 

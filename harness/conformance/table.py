@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CheckEntry:
     """A row of the table.
 
     Attributes:
@@ -54,31 +54,35 @@ _PURE = (
 )
 _SOUND = (*_PURE, purity.answers_the_same_twice, state.keeps_layers_apart)
 
-CHECKS: tuple[Entry, ...] = (
-    Entry("says what it is in one line", purity.describes_itself),
-    Entry("keeps shape, dtype and device of every layer type, in float32 and bfloat16", purity.keeps_forms),
-    Entry("changes none of its arguments", purity.changes_no_argument, _RUNS),
-    Entry("writes no attribute", purity.writes_no_attribute, _RUNS),
-    Entry("draws no global random numbers", purity.draws_nothing_global, _RUNS),
-    Entry("prints nothing", purity.prints_nothing, _RUNS),
-    Entry("answers the same to the same arguments", purity.answers_the_same_twice, _PURE),
-    Entry("keeps layers and trials apart", state.keeps_layers_apart, (*_PURE, purity.answers_the_same_twice)),
-    Entry("has finite values and gradients for weights of scale 1e-4 to 1e4 and 0", finiteness.is_finite, _SOUND),
-    Entry("has the gradient that float64 finite differences have", gradients.is_the_derivative, _SOUND),
-    Entry("can be differentiated twice", gradients.is_twice_differentiable, (*_SOUND, gradients.is_the_derivative)),
-    Entry("keeps its claims on structured kernels, by exact singular values", claims.keeps_its_claims, _SOUND),
-    Entry("goes on bit for bit from a saved state", state.is_restored, _SOUND),
-    Entry("runs batched over seeds and keeps them apart", modes.runs_batched, _SOUND),
-    Entry("is compiled as a whole", modes.runs_compiled, (*_SOUND, purity.prints_nothing)),
-    Entry("has a stacked path that equals the plain one", stacking.equals_the_plain_path, _SOUND),
-    Entry("leaves the shared random streams alone", streams.leaves_shared_streams, _SOUND),
-    Entry("trains two seeds for 50 steps to a verdict", training.reaches_verdicts, _SOUND),
-    Entry("costs what is written here", cost.is_measured, _SOUND),
+CHECKS: tuple[CheckEntry, ...] = (
+    CheckEntry("says what it is in one line", purity.describes_itself),
+    CheckEntry("keeps shape, dtype and device of every layer type, in float32 and bfloat16", purity.keeps_forms),
+    CheckEntry("changes none of its arguments", purity.changes_no_argument, _RUNS),
+    CheckEntry("writes no attribute", purity.writes_no_attribute, _RUNS),
+    CheckEntry("draws no global random numbers", purity.draws_nothing_global, _RUNS),
+    CheckEntry("prints nothing", purity.prints_nothing, _RUNS),
+    CheckEntry("answers the same to the same arguments", purity.answers_the_same_twice, _PURE),
+    CheckEntry("keeps layers and trials apart", state.keeps_layers_apart, (*_PURE, purity.answers_the_same_twice)),
+    CheckEntry("has finite values and gradients for weights of scale 1e-4 to 1e4 and 0", finiteness.is_finite, _SOUND),
+    CheckEntry("has the gradient that float64 finite differences have", gradients.is_the_derivative, _SOUND),
+    CheckEntry(
+        "can be differentiated twice", gradients.is_twice_differentiable, (*_SOUND, gradients.is_the_derivative)
+    ),
+    CheckEntry("keeps its claims on structured kernels, by exact singular values", claims.keeps_its_claims, _SOUND),
+    CheckEntry("goes on bit for bit from a saved state", state.is_restored, _SOUND),
+    CheckEntry("runs batched over seeds and keeps them apart", modes.runs_batched, _SOUND),
+    CheckEntry("is compiled as a whole", modes.runs_compiled, (*_SOUND, purity.prints_nothing)),
+    CheckEntry("has a stacked path that equals the plain one", stacking.equals_the_plain_path, _SOUND),
+    CheckEntry("leaves the shared random streams alone", streams.leaves_shared_streams, _SOUND),
+    CheckEntry("trains two seeds for 50 steps to a verdict", training.reaches_verdicts, _SOUND),
+    CheckEntry("costs what is written here", cost.is_measured, _SOUND),
 )
 """In the order in which they are run and told."""
 
 
-def check_normalizer(normalizer: Normalizer, catalog: Catalog, checks: Sequence[Entry] = CHECKS) -> Iterator[Check]:
+def check_normalizer(
+    normalizer: Normalizer, catalog: Catalog, checks: Sequence[CheckEntry] = CHECKS
+) -> Iterator[Check]:
     """Check a normalizer, yielding each outcome as it is known.
 
     Args:
@@ -99,7 +103,7 @@ def check_normalizer(normalizer: Normalizer, catalog: Catalog, checks: Sequence[
         yield outcome
 
 
-def _outcome(entry: Entry, subject: Subject) -> Check:
+def _outcome(entry: CheckEntry, subject: Subject) -> Check:
     normalizer = subject.normalizer
     try:
         with _apart():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ganbench.harness.cluster.connection import LOCAL, check_address, connected
 from ganbench.harness.cluster.environment import HEALTH, QUIET
 from ganbench.harness.doctor import fitness, nodes, probe
-from ganbench.harness.doctor.machine import PACKAGES, Finding
+from ganbench.harness.doctor.machine import PACKAGES, Examined
 from ganbench.harness.errors import InputError, LedgerError
 from ganbench.harness.plugins.registry import offering
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Block:
+class NodeReport:
     """What there is to say of a node, or of the cluster.
 
     Attributes:
@@ -31,7 +31,7 @@ class Block:
     """
 
     title: str
-    findings: tuple[Finding, ...]
+    findings: tuple[Examined, ...]
 
 
 def examine_cluster(
@@ -42,7 +42,7 @@ def examine_cluster(
     plugins: Sequence[PluginSource] = (),
     data_dir: str | Path | None = None,
     seconds: float = nodes.ANSWER_SECONDS,
-) -> list[Block]:
+) -> list[NodeReport]:
     """Ask every node of a cluster what it is like, and compare it with this machine.
 
     Args:
@@ -75,9 +75,9 @@ def examine_cluster(
     with _letter(question), connected(address) as ray:
         here = probe.gather(question)["facts"]
         answers = nodes.ask(ray, nodes.alive(ray), question, seconds)
-    blocks = [Block(f"cluster {address}", tuple(fitness.of_the_cluster(answers)))]
+    blocks = [NodeReport(f"cluster {address}", tuple(fitness.of_the_cluster(answers)))]
     driver = {**here, "asked": question}
-    return blocks + [Block(_title(answer.node), tuple(fitness.of_a_node(answer, driver))) for answer in answers]
+    return blocks + [NodeReport(_title(answer.node), tuple(fitness.of_a_node(answer, driver))) for answer in answers]
 
 
 def _datasets(suite: Suite | None) -> tuple[dict[str, object], ...]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ganbench.harness.doctor.machine import LEAST_FREE_GB, Finding
+from ganbench.harness.doctor.machine import LEAST_FREE_GB, Examined
 from ganbench.harness.doctor.nodes import Answer
 
 LEAST_SHM_BYTES = 100 * 2**20
@@ -21,81 +21,81 @@ MOST_SECONDS_APART = 2.0
 Facts = Mapping[str, Any]
 
 
-def _versions(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _versions(answer: Answer, driver: Facts) -> Iterator[Examined]:
     here = driver["versions"]
     other = {name: found for name, found in answer.facts["versions"].items() if found != here[name]}
     for name, found in other.items():
-        yield Finding(name, f"{found or 'not installed'}, the driver has {here[name] or 'none'}", good=False)
+        yield Examined(name, f"{found or 'not installed'}, the driver has {here[name] or 'none'}", good=False)
     if not other:
-        yield Finding("versions", f"python {here['python']} and {len(here) - 1} packages, as the driver's")
+        yield Examined("versions", f"python {here['python']} and {len(here) - 1} packages, as the driver's")
 
 
-def _code(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _code(answer: Answer, driver: Facts) -> Iterator[Examined]:
     there, here = answer.facts["code"], driver["code"]
     if there == here:
-        yield Finding("ganbench's code", f"{there}, as the driver's")
+        yield Examined("ganbench's code", f"{there}, as the driver's")
     else:
-        yield Finding("ganbench's code", f"{there}, the driver has {here}: install the same one", good=False)
+        yield Examined("ganbench's code", f"{there}, the driver has {here}: install the same one", good=False)
 
 
-def _devices(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _devices(answer: Answer, driver: Facts) -> Iterator[Examined]:
     found = answer.facts["devices"]
     promised = int(answer.node.resources.get("GPU", 0))
     told = ", ".join([f"{found['cores']} CPU cores", *(found["listed"] or found["seen"])])
     if promised > len(found["seen"]):
-        yield Finding(
+        yield Examined(
             "devices", f"{told}; Ray was told of {promised} GPUs, torch sees {len(found['seen'])}", good=False
         )
     elif found["listed"] and not found["seen"]:
-        yield Finding("devices", f"{told}; torch sees no GPU", good=False)
+        yield Examined("devices", f"{told}; torch sees no GPU", good=False)
     else:
-        yield Finding("devices", told)
+        yield Examined("devices", told)
 
 
-def _disk(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _disk(answer: Answer, driver: Facts) -> Iterator[Examined]:
     for place, (free, total) in answer.facts["disk"].items():
         if place == "/dev/shm":  # noqa: S108
             enough = total >= LEAST_SHM_BYTES
             more = "" if enough else "; give the container more (--shm-size)"
-            yield Finding(place, f"{total / 1e9:.1f} GB{more}", good=enough)
+            yield Examined(place, f"{total / 1e9:.1f} GB{more}", good=enough)
         else:
-            yield Finding(f"free in {place}", f"{free / 1e9:.0f} GB", good=free / 1e9 >= LEAST_FREE_GB)
+            yield Examined(f"free in {place}", f"{free / 1e9:.0f} GB", good=free / 1e9 >= LEAST_FREE_GB)
 
 
-def _results(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _results(answer: Answer, driver: Facts) -> Iterator[Examined]:
     wrong = answer.facts["results"]
     if driver["asked"].results is not None:
-        yield Finding(
+        yield Examined(
             "results",
             f"{driver['asked'].results} {wrong or 'is the one that the driver sees, and can be written'}",
             good=wrong is None,
         )
 
 
-def _data(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _data(answer: Answer, driver: Facts) -> Iterator[Examined]:
     for label, missing in answer.facts["data"].items():
-        yield Finding(f"dataset {label}", missing or "here", good=missing is None)
+        yield Examined(f"dataset {label}", missing or "here", good=missing is None)
 
 
-def _plugins(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _plugins(answer: Answer, driver: Facts) -> Iterator[Examined]:
     for origin, wrong in answer.facts["plugins"].items():
-        yield Finding(f"plugin {origin}", wrong or "can be imported", good=wrong is None)
+        yield Examined(f"plugin {origin}", wrong or "can be imported", good=wrong is None)
 
 
-def _clock(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _clock(answer: Answer, driver: Facts) -> Iterator[Examined]:
     clock = answer.clock
     if clock is None:
-        yield Finding("clock", "the node did not say its time", good=False)
+        yield Examined("clock", "the node did not say its time", good=False)
         return
     words = "ahead of" if clock.offset >= 0 else "behind"
     good = abs(clock.offset) - clock.uncertainty <= MOST_SECONDS_APART
     remedy = "" if good else "; let it be set by NTP"
-    yield Finding(
+    yield Examined(
         "clock", f"{abs(clock.offset):.3f} s {words} the driver's, within {clock.uncertainty:.3f} s{remedy}", good=good
     )
 
 
-def _settings(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _settings(answer: Answer, driver: Facts) -> Iterator[Examined]:
     here = driver["settings"]
     other = [
         f"{name} is {'not set' if found is None else found!r} instead of {here[name]}"
@@ -104,34 +104,34 @@ def _settings(answer: Answer, driver: Facts) -> Iterator[Finding]:
     ]
     if other:
         remedy = 'before `ray start`: eval "$(python -m ganbench.harness.cluster.environment)"'
-        yield Finding("settings", f"{'; '.join(other)}. {remedy}", good=False)
+        yield Examined("settings", f"{'; '.join(other)}. {remedy}", good=False)
     else:
-        yield Finding("settings", f"{len(here)} of Ray's, as the driver's")
+        yield Examined("settings", f"{len(here)} of Ray's, as the driver's")
 
 
-def _token(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _token(answer: Answer, driver: Facts) -> Iterator[Examined]:
     found = answer.facts["token"]
     if found["mode"] != "token":
-        yield Finding(
+        yield Examined(
             "token", "not asked for: whoever reaches the node's ports can run code; RAY_AUTH_MODE=token", good=False
         )
         return
     if found["permissions"] is None:
-        yield Finding("token", "asked for")
+        yield Examined("token", "asked for")
         return
     private = found["permissions"] & 0o077 == 0
     words = "asked for; only its owner can read" if private else "others can read"
     remedy = "" if private else f"; chmod 600 {found['path']}"
-    yield Finding("token", f"{words} {found['path']} ({found['permissions']:04o}){remedy}", good=private)
+    yield Examined("token", f"{words} {found['path']} ({found['permissions']:04o}){remedy}", good=private)
 
 
-def _open_files(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def _open_files(answer: Answer, driver: Facts) -> Iterator[Examined]:
     limit = answer.facts["open files"]
     good = limit >= LEAST_OPEN_FILES
-    yield Finding("open files", f"at most {limit}{'' if good else '; before `ray start`: ulimit -n 65536'}", good=good)
+    yield Examined("open files", f"at most {limit}{'' if good else '; before `ray start`: ulimit -n 65536'}", good=good)
 
 
-CHECKS: dict[str, Callable[[Answer, Facts], Iterator[Finding]]] = {
+CHECKS: dict[str, Callable[[Answer, Facts], Iterator[Examined]]] = {
     "versions": _versions,
     "code": _code,
     "devices": _devices,
@@ -146,7 +146,7 @@ CHECKS: dict[str, Callable[[Answer, Facts], Iterator[Finding]]] = {
 """What is made of a fact, by its name."""
 
 
-def of_a_node(answer: Answer, driver: Facts) -> Iterator[Finding]:
+def of_a_node(answer: Answer, driver: Facts) -> Iterator[Examined]:
     """Judge what a node said.
 
     Args:
@@ -154,33 +154,33 @@ def of_a_node(answer: Answer, driver: Facts) -> Iterator[Finding]:
         driver: The same facts about the driver's machine, and under ``"asked"`` the question.
     """
     if answer.silence:
-        yield Finding("answer", answer.silence, good=False)
+        yield Examined("answer", answer.silence, good=False)
         return
     for name, check in CHECKS.items():
         if name in answer.failed:
-            yield Finding(name, f"cannot be found out: {answer.failed[name]}", good=False)
+            yield Examined(name, f"cannot be found out: {answer.failed[name]}", good=False)
         else:
             yield from check(answer, driver)
     yield from _clock(answer, driver)
 
 
-def of_the_cluster(answers: Sequence[Answer]) -> Iterator[Finding]:
+def of_the_cluster(answers: Sequence[Answer]) -> Iterator[Examined]:
     """Judge what holds for all nodes together."""
     nodes = [answer.node for answer in answers]
     silent = sum(bool(answer.silence) for answer in answers)
     offered = ", ".join(f"{sum(node.resources.get(kind, 0) for node in nodes):g} {kind}" for kind in ("CPU", "GPU"))
     said = f"; {silent} did not answer" if silent else ""
-    yield Finding("nodes", f"{len(nodes)} alive, with {offered}{said}", good=not silent)
+    yield Examined("nodes", f"{len(nodes)} alive, with {offered}{said}", good=not silent)
     workers = [node for node in nodes if node.resources.get("CPU", 0) or node.resources.get("GPU", 0)]
     if not workers:
-        yield Finding("slots", "none yet; trials wait until the autoscaler brings nodes, or an operator does")
+        yield Examined("slots", "none yet; trials wait until the autoscaler brings nodes, or an operator does")
     if len(nodes) > 1 and any(node.is_head for node in workers):
-        yield Finding("head", "trains too; a full head loses the cluster: start it with --num-cpus=0 --num-gpus=0")
+        yield Examined("head", "trains too; a full head loses the cluster: start it with --num-cpus=0 --num-gpus=0")
     markets = Counter(node.market for node in workers)
     if set(markets) - {None}:
         told = ", ".join(f"{market or 'no label'} on {count}" for market, count in sorted(markets.items(), key=str))
-        yield Finding("market", told, good=None not in markets)
+        yield Examined("market", told, good=None not in markets)
     elif workers:
-        yield Finding(
+        yield Examined(
             "market", "no node has the label `market`; a trial that is lost again and again stays where it is"
         )

@@ -23,7 +23,7 @@ LEAST_FREE_GB = 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class Examined:
     """One line of the report.
 
     Attributes:
@@ -37,34 +37,34 @@ class Finding:
     good: bool = True
 
 
-def examine(catalog: Catalog, folder: Path) -> Iterator[Finding]:
+def examine(catalog: Catalog, folder: Path) -> Iterator[Examined]:
     """Look at this machine, cheapest first.
 
     Args:
         catalog: The plugins.
         folder: Where results would be written.
     """
-    yield Finding("python", platform.python_version())
+    yield Examined("python", platform.python_version())
     for package in PACKAGES:
         try:
-            yield Finding(package, version(package))
+            yield Examined(package, version(package))
         except PackageNotFoundError:
-            yield Finding(package, "not installed; run `pip install ganbench`", good=False)
+            yield Examined(package, "not installed; run `pip install ganbench`", good=False)
     free = shutil.disk_usage(folder).free / 1e9
-    yield Finding("free disk", f"{free:.0f} GB", good=free >= LEAST_FREE_GB)
+    yield Examined("free disk", f"{free:.0f} GB", good=free >= LEAST_FREE_GB)
     writable = os.access(folder, os.W_OK)
-    yield Finding("results folder", "writable" if writable else f"{folder} cannot be written", good=writable)
+    yield Examined("results folder", "writable" if writable else f"{folder} cannot be written", good=writable)
     yield from _imports()
     for kind in KINDS:
         for listed in catalog.listing(kind):
             if listed.plugin is None:
-                yield Finding(f"{kind} {listed.name}", listed.error, good=False)
+                yield Examined(f"{kind} {listed.name}", listed.error, good=False)
     for name in catalog.names("dataset"):
         try:
             dataset: Dataset = catalog.create("dataset", name)  # type: ignore[assignment]
-            yield Finding(f"dataset {name}", _state_in_words(dataset, Store.find()))
+            yield Examined(f"dataset {name}", _state_in_words(dataset, Store.find()))
         except GanbenchError as error:
-            yield Finding(f"dataset {name}", str(error), good=False)
+            yield Examined(f"dataset {name}", str(error), good=False)
 
 
 def _state_in_words(dataset: Dataset, store: Store) -> str:
@@ -78,18 +78,18 @@ def _state_in_words(dataset: Dataset, store: Store) -> str:
     return f"{len(data.examples):,} examples of {'x'.join(map(str, data.sample_shape))}"
 
 
-def _imports() -> Iterator[Finding]:
+def _imports() -> Iterator[Examined]:
     """Import the heavy three: that they are installed does not mean that they load."""
     try:
         import torch
 
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        yield Finding("devices", ", ".join([f"{os.cpu_count()} CPU cores", *names]))
+        yield Examined("devices", ", ".join([f"{os.cpu_count()} CPU cores", *names]))
     except Exception as error:
-        yield Finding("devices", f"torch cannot be imported: {error}", good=False)
+        yield Examined("devices", f"torch cannot be imported: {error}", good=False)
     for package in ("torch_fidelity", "ray", "mlflow"):
         try:
             __import__(package)
-            yield Finding(f"import {package}", "works")
+            yield Examined(f"import {package}", "works")
         except Exception as error:
-            yield Finding(f"import {package}", f"{type(error).__name__}: {error}", good=False)
+            yield Examined(f"import {package}", f"{type(error).__name__}: {error}", good=False)

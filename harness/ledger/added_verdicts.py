@@ -14,34 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.errors import LedgerError
-from ganbench.harness.ledger.names import LOOKS, file_name
-from ganbench.harness.stability import Added, Finding, Looked
+from ganbench.harness.ledger.names import ADDED, file_name
+from ganbench.harness.ledger.record import well_typed
+from ganbench.harness.stability import AddedDetector, AddedVerdict, Finding
 
 if TYPE_CHECKING:
-    from ganbench.harness.ledger.ledger import Ledger
+    from ganbench.harness.ledger.files import LedgerFiles
 
-Looks = dict[str, tuple[Looked, ...]]
+AddedVerdicts = dict[str, tuple[AddedVerdict, ...]]
 """What added detectors saw, by trial."""
 
 
-def write_looks(ledger: Ledger, spec: Mapping[str, Any], looks: Mapping[str, Looked]) -> None:
+def write_added_verdicts(
+    ledger: LedgerFiles, spec: Mapping[str, Any], added_verdicts: Mapping[str, AddedVerdict]
+) -> None:
     """Keep what one detector saw, in place of what the same one saw before.
 
     Args:
         ledger: The ledger.
         spec: The detector's canonical specification, for people.
-        looks: By trial, at least one.
+        added_verdicts: By trial, at least one.
 
     Raises:
         LedgerError: It cannot be written.
     """
-    by = next(iter(looks.values())).by
+    by = next(iter(added_verdicts.values())).by
     content = {
         "detector": {key: value for key, value in asdict(by).items() if key != "seen"} | {"spec": dict(spec)},
-        "clear": sorted(trial for trial, look in looks.items() if look.by.seen and look.finding is None),
-        "blind": sorted(trial for trial, look in looks.items() if not look.by.seen and look.finding is None),
+        "clear": sorted(trial for trial, look in added_verdicts.items() if look.by.seen and look.finding is None),
+        "blind": sorted(trial for trial, look in added_verdicts.items() if not look.by.seen and look.finding is None),
         "found": {trial: {"seen": look.by.seen, **look.finding.to_json()}
-                  for trial, look in sorted(looks.items()) if look.finding is not None},
+                  for trial, look in sorted(added_verdicts.items()) if look.finding is not None},
     }  # fmt: skip
     try:
         ledger.storage.write(_name(by), (canonical_json(content) + "\n").encode())
@@ -49,44 +52,51 @@ def write_looks(ledger: Ledger, spec: Mapping[str, Any], looks: Mapping[str, Loo
         raise LedgerError(f"{ledger.storage.where}: cannot be written ({error})") from error
 
 
-def read_looks(ledger: Ledger) -> Looks:
+def read_added_verdicts(ledger: LedgerFiles) -> AddedVerdicts:
     """Return what detectors saw that were added later, by trial, in the order of the detectors' labels.
 
     Raises:
         LedgerError: It cannot be read.
     """
     try:
-        names = [name for name in ledger.storage.names(LOOKS) if name.endswith(".json")]
+        names = [name for name in ledger.storage.names(ADDED) if name.endswith(".json")]
         contents = [(name, ledger.storage.read(name)) for name in names]
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise LedgerError(f"{ledger.storage.where}: cannot be read ({error})") from error
     some = sorted((_parsed(ledger.storage.at(name), content) for name, content in contents), key=lambda item: item[0])
-    found: Looks = {}
-    for _, looks in some:
-        for trial, look in looks.items():
+    found: AddedVerdicts = {}
+    for _, added_verdicts in some:
+        for trial, look in added_verdicts.items():
             found[trial] = (*found.get(trial, ()), look)
     return found
 
 
-def _parsed(where: str, content: bytes) -> tuple[str, dict[str, Looked]]:
+def _parsed(where: str, content: bytes) -> tuple[str, dict[str, AddedVerdict]]:
     try:
         value = json.loads(content)
-        by = Added(**{key: item for key, item in value["detector"].items() if key != "spec"}, seen=True)
+        by = AddedDetector(**{key: item for key, item in value["detector"].items() if key != "spec"}, seen=True)
         blind = replace(by, seen=False)
-        looks = {str(trial): Looked(by) for trial in value["clear"]}
-        looks |= {str(trial): Looked(blind) for trial in value["blind"]}
+        added_verdicts = {trial: AddedVerdict(by) for trial in _trials(value["clear"])}
+        added_verdicts |= {trial: AddedVerdict(blind) for trial in _trials(value["blind"])}
+        well_typed(AddedVerdict(by))
         for trial, finding in value["found"].items():
             seen = finding.pop("seen")
-            looks[trial] = Looked(by if seen else blind, Finding.from_json(finding))
+            added_verdicts[trial] = well_typed(AddedVerdict(by if seen else blind, Finding.from_json(finding)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LedgerError(
             f"{where}: cannot be read ({error}); `ganbench relabel --detector` writes it anew, and deleting it takes the"
             " detector back"
         ) from error
-    return by.label, looks
+    return by.label, added_verdicts
 
 
-def _name(by: Added) -> str:
-    return f"{LOOKS}/{file_name(by.name)}-{hashlib.sha256(by.label.encode()).hexdigest()[:8]}.json"
+def _trials(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(trial, str) for trial in value):
+        raise TypeError(f"found {value!r}, expected trials")
+    return value
+
+
+def _name(by: AddedDetector) -> str:
+    return f"{ADDED}/{file_name(by.name)}-{hashlib.sha256(by.label.encode()).hexdigest()[:8]}.json"

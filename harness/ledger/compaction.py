@@ -15,18 +15,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganbench.harness.errors import LedgerError
-from ganbench.harness.ledger import audit
+from ganbench.harness.ledger.audit import whole
+from ganbench.harness.ledger.duplicates import note
 from ganbench.harness.ledger.names import PARTS
 from ganbench.harness.ledger.record import Record
 
 if TYPE_CHECKING:
-    from ganbench.harness.ledger.ledger import Ledger
+    from ganbench.harness.ledger.files import LedgerFiles
 
 MOST = 5000
-"""Records in one part: about 150 megabytes of text, which the compacting process holds in memory."""
+"""Records in one part: about 50 megabytes of arrays, which the compacting process holds in memory."""
 
 
-def compact(ledger: Ledger, least: int = 1) -> int:
+def compact(ledger: LedgerFiles, least: int = 1) -> int:
     """Move single records into parts. Damaged ones are left where they are.
 
     Args:
@@ -58,12 +59,12 @@ def compact(ledger: Ledger, least: int = 1) -> int:
     return moved
 
 
-def _move(ledger: Ledger, trials: Sequence[tuple[str, Sequence[str]]]) -> int:
+def _move(ledger: LedgerFiles, trials: Sequence[tuple[str, Sequence[str]]]) -> int:
     """Move records that no part has into one part."""
     contents = ledger.singles.texts([names[0] for _, names in trials])
     records: list[tuple[Record, Sequence[str]]] = []
     for (trial, names), content in zip(trials, contents, strict=True):
-        record = None if content is None else audit.whole(ledger, trial, names[0], content)
+        record = None if content is None else whole(ledger, trial, names[0], content)
         if record is not None:
             records.append((record, names))
     if records:
@@ -75,17 +76,18 @@ def _move(ledger: Ledger, trials: Sequence[tuple[str, Sequence[str]]]) -> int:
     return len(records)
 
 
-def _settle(ledger: Ledger, trial: str, names: Sequence[str]) -> None:
+def _settle(ledger: LedgerFiles, trial: str, names: Sequence[str]) -> None:
     """Delete files of a trial that a part has; what is another commit than the part's is noted first."""
-    kept: str | None = None
+    kept: Record | None = None
     for name, content in zip(names, ledger.singles.texts(names), strict=True):
         if content is None:
             continue
         if content:  # an empty one is what older versions left in a record's place
-            kept = kept or ledger.parts.text(trial)
-            if kept is None or content != kept.encode():
-                record = audit.whole(ledger, trial, name, content)
-                if record is None:
-                    continue  # for `set_damaged_aside`
-                audit.note(ledger, record)
+            record = whole(ledger, trial, name, content)
+            if record is None:
+                continue  # for `set_damaged_aside`
+            kept = kept or ledger.parts.read(trial)
+            assert kept is not None, "a part has it"
+            if record.checksum != kept.checksum:
+                note(ledger.storage, record, kept)
         ledger.storage.delete(name)

@@ -14,7 +14,9 @@ CHECKPOINTS = "checkpoints"
 RUNNING = "running"
 DAMAGED = "damaged"
 DUPLICATES = "duplicates.jsonl"
-LOOKS = "detectors"
+ADDED = "detectors"
+FORGOTTEN = "forgotten"
+FORGOTTEN_LINES = "forgotten.jsonl"
 
 _IDENTITY = re.compile(r"[0-9a-f]{20}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+|^[.-]+")

@@ -1,27 +1,34 @@
 """Compacted records: Parquet parts beside the single files, because ten thousand small files are slow to read.
 
-Each part is written once and never changed. A row holds a record's text as it was committed, with its checksum in it, and
-beside it the few columns that a summary needs. A record that is in a part counts, whatever else is in the ledger; of
+Each part is written once and never changed. A row holds a record (``row``): its trace as typed columns, everything else as
+text, and the few columns that a summary needs. A record that is in a part counts, whatever else is in the ledger; of
 several parts with one trial (two compactions at once), the one whose name sorts first.
+
+Parts of version 1 hold each record as text; they are read as well (``version_1``).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger import version_1
 from ganbench.harness.ledger.names import PARTS, is_identity
 from ganbench.harness.ledger.record import Record
-from ganbench.harness.storage import Entry, Storage
+from ganbench.harness.ledger.row import ARRAYS, SUMMARY, TEXTS, record_of, row_of
+from ganbench.harness.storage import Storage, StoredFile
+from ganbench.harness.traces.decimals import shortest_decimals
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow
+    from numpy.typing import NDArray
 
-ROWS = 64
+ROWS = 256
 """Records in a row group: what is read to get one of them."""
 
 LEVEL = 9
@@ -30,8 +37,13 @@ LEVEL = 9
 BATCH = 8
 """Records held at once of each part while all of them are read side by side."""
 
-SUMMARY = ("trial", "cell", "seed", "outcome", "modes", "seconds", "started", "host", "device", "attempt")
-"""Columns that a summary reads, without the records themselves."""
+ENCODINGS = {
+    "whole": "DELTA_BINARY_PACKED",
+    "single": "BYTE_STREAM_SPLIT",
+    "decimal": "BYTE_STREAM_SPLIT",
+    "double": "BYTE_STREAM_SPLIT",
+}
+"""How arrays are written before they are compressed: steps by their differences, numbers byte by byte."""
 
 
 class Parts:
@@ -44,17 +56,19 @@ class Parts:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._index: dict[str, np.ndarray] = {}
-        self._seen: dict[str, Entry] = {}
+        self._seen: dict[str, StoredFile] = {}
 
     def names(self) -> list[str]:
         """Return the parts, the one that counts first."""
         return [name for name in self._storage.names(PARTS) if _is_part(name)]
 
-    def write(self, records: Sequence[Record]) -> str:
+    def write(self, records: Sequence[Record], *, rows: int = ROWS, level: int = LEVEL) -> str:
         """Write a part and read it back; then it gets its name.
 
         Args:
             records: Sorted by trial, at least one.
+            rows: Records in a row group.
+            level: Of zstd.
 
         Returns:
             Its name.
@@ -65,15 +79,25 @@ class Parts:
         import pyarrow
         from pyarrow import parquet
 
-        table = pyarrow.Table.from_pylist([_row(record) for record in records], schema=_schema())
+        table = _table(records)
         sink = pyarrow.BufferOutputStream()
         parquet.write_table(
-            table, sink, compression="zstd", compression_level=LEVEL, row_group_size=ROWS, write_page_checksum=True
+            table,
+            sink,
+            compression="zstd",
+            compression_level=level,
+            row_group_size=rows,
+            write_page_checksum=True,
+            use_dictionary=["cell", "outcome", "host", "device", "spec", "layout"],
+            column_encoding={f"{name}.list.element": encoding for name, encoding in ENCODINGS.items()},
         )
         content = sink.getvalue().to_pybytes()
 
         def check(source: Any) -> None:
-            if not parquet.read_table(source, page_checksum_verification=True).equals(table):
+            back = parquet.read_table(source, page_checksum_verification=True)
+            found = [(trial, _sound(one).checksum) for trial, one in _proved("a part", back)]
+            same = found == [(record.trial_id, record.checksum) for record in records]
+            if not same or not back.select(SUMMARY).equals(table.select(SUMMARY)):
                 raise OSError("a part was not read back as it was written")
 
         number = 1 + max((int(name.split("-")[1][:5]) for name in self.names()), default=0)
@@ -126,11 +150,11 @@ class Parts:
         self._look()
         return self._place(trial_id) is not None
 
-    def text(self, trial_id: str) -> str | None:
-        """Return a record's text, or None where no part has it.
+    def read(self, trial_id: str) -> Record | None:
+        """Return a trial's record, or None where no part has it.
 
         Raises:
-            LedgerError: The part is damaged.
+            LedgerError: The part, or the record, is damaged.
         """
         self._look()
         place = self._place(trial_id)
@@ -138,8 +162,10 @@ class Parts:
             return None
         name, row = place
         with readable(self._storage, name) as file:
-            texts = file.read_row_group(row // ROWS, columns=["record"]).column(0)
-            return str(texts[row % ROWS].as_py())
+            number, inside = divmod(row, _rows(file))
+            group = file.read_row_group(number, columns=_stored(file))
+        (found,) = _proved(self._storage.at(name), group.slice(inside, 1))
+        return _sound(found[1])
 
     def records(self, name: str, batch: int = BATCH) -> Iterator[tuple[str, Record]]:
         """Yield the records of a part with their trials, sorted by trial.
@@ -151,10 +177,11 @@ class Parts:
         Raises:
             LedgerError: The part, or a record in it, is damaged.
         """
+        where = self._storage.at(name)
         with readable(self._storage, name) as file:
-            for some in file.iter_batches(batch, columns=["trial", "record"]):
-                for trial, text in zip(*(column.to_pylist() for column in some.columns), strict=True):
-                    yield trial, _record(self._storage.at(name), trial, text)
+            for some in file.iter_batches(batch, columns=_stored(file)):
+                for trial, found in _proved(where, some):
+                    yield trial, _sound(found)
 
     def chosen(self, name: str, wanted: Collection[str]) -> Iterator[tuple[str, Record]]:
         """Yield the records of some trials, as far as a part has them, sorted by trial, in one pass over the part.
@@ -169,10 +196,11 @@ class Parts:
         trials = self._identities(name).astype(str).tolist()
         rows = [row for row, trial in enumerate(trials) if trial in wanted]
         with readable(self._storage, name) as file:
-            for group, some in groupby(rows, lambda row: row // ROWS):
-                texts = file.read_row_group(group, columns=["record"]).column(0)
-                for row in some:
-                    yield trials[row], _record(self._storage.at(name), trials[row], texts[row % ROWS].as_py())
+            each = _rows(file)
+            for number, some in groupby(rows, lambda row: row // each):
+                group = file.read_row_group(number, columns=_stored(file)).take([row % each for row in some])
+                for trial, found in _proved(self._storage.at(name), group):
+                    yield trial, _sound(found)
 
     def examined(self, name: str, content: bytes | None = None) -> Iterator[tuple[str, Record | LedgerError]]:
         """Yield every trial of a part with its record, or with what is wrong with it.
@@ -185,19 +213,37 @@ class Parts:
             LedgerError: The part cannot be opened, or does not say whose records it holds.
         """
         trials = self._identities(name, content).astype(str).tolist()
-        for first in range(0, len(trials), ROWS):
-            group = trials[first : first + ROWS]
+        with readable(self._storage, name, content) as file:
+            each = _rows(file)
+        for first in range(0, len(trials), each):
             try:
                 with readable(self._storage, name, content) as file:
-                    texts = file.read_row_group(first // ROWS, columns=["record"]).column(0).to_pylist()
+                    group = file.read_row_group(first // each, columns=_stored(file))
             except LedgerError as error:
-                yield from ((trial, error) for trial in group)
+                yield from ((trial, error) for trial in trials[first : first + each])
                 continue
-            for trial, text in zip(group, texts, strict=True):
-                try:
-                    yield trial, _record(self._storage.at(name), trial, text)
-                except LedgerError as error:
-                    yield trial, error
+            yield from _proved(self._storage.at(name), group)
+
+    def copies(self, name: str, content: bytes | None = None) -> dict[str, tuple[Any, ...]]:
+        """Return what a part's summary says of each of its trials, in the order of :data:`SUMMARY`.
+
+        Args:
+            name: The part.
+            content: As for :meth:`examined`.
+
+        Raises:
+            LedgerError: The part is damaged.
+        """
+        return {row[0]: row for row in zip(*self._columns(name, content).values(), strict=True)}
+
+    def is_version_1(self, name: str) -> bool:
+        """Say whether a part holds its records as text.
+
+        Raises:
+            LedgerError: The part is damaged.
+        """
+        with readable(self._storage, name) as file:
+            return version_1.COLUMN in file.schema_arrow.names
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return the columns that a summary needs, a row for every record, by trial."""
@@ -207,8 +253,8 @@ class Parts:
                 rows[row[0]] = dict(zip(SUMMARY, row, strict=True))
         return rows
 
-    def _columns(self, name: str) -> dict[str, list[Any]]:
-        with readable(self._storage, name) as file:
+    def _columns(self, name: str, content: bytes | None = None) -> dict[str, list[Any]]:
+        with readable(self._storage, name, content) as file:
             found: dict[str, list[Any]] = file.read(columns=list(SUMMARY)).select(SUMMARY).to_pydict()
             return found
 
@@ -251,23 +297,6 @@ class Parts:
         return index
 
 
-def summary_of(record: Record) -> dict[str, Any]:
-    """Return a record's row of :data:`SUMMARY`."""
-    provenance = record.provenance
-    return {
-        "trial": record.trial_id,
-        "cell": record.cell_id,
-        "seed": record.seed,
-        "outcome": record.verdict.outcome,
-        "modes": list(record.verdict.modes),
-        "seconds": float(provenance.get("seconds", 0)),
-        "started": float(provenance.get("started", 0)),
-        "host": str(provenance.get("host", "")),
-        "device": str(provenance.get("device", "")),
-        "attempt": int(provenance.get("attempt", 1)),
-    }
-
-
 class readable:  # noqa: N801  used like a function
     """Open a part; what is wrong with it names it."""
 
@@ -300,14 +329,74 @@ def _damaged(where: str, why: object) -> LedgerError:
     )
 
 
-def _record(where: str, trial: str, text: str) -> Record:
-    try:
-        record = Record.from_text(text)
-        if record.trial_id != trial:
-            raise ValueError(f"it is that of trial {record.trial_id!r}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LedgerError(f"{where}: the record of trial {trial} is damaged ({error})") from error
-    return record
+def _rows(file: Any) -> int:
+    """Return how many records a row group of a part has; the last one may have fewer."""
+    return int(file.metadata.row_group(0).num_rows) if file.metadata.num_row_groups else ROWS
+
+
+def _stored(file: Any) -> list[str]:
+    """Return the columns that records are made from."""
+    if version_1.COLUMN in file.schema_arrow.names:
+        return ["trial", version_1.COLUMN]
+    return ["trial", "cell", "seed", "suite_seed", "error", "layout", *TEXTS, *ARRAYS]
+
+
+def _proved(where: str, rows: Any) -> Iterator[tuple[str, Record | LedgerError]]:
+    """Yield the trials of some rows with their records, or with what is wrong with them.
+
+    Args:
+        where: The part.
+        rows: A table or batch with the columns of :func:`_stored`.
+    """
+    made = _from_texts(rows) if version_1.COLUMN in rows.schema.names else _from_columns(rows)
+    for trial, make in made:
+        try:
+            yield trial, make()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield trial, LedgerError(f"{where}: the record of trial {trial} is damaged ({error})")
+
+
+def _sound(found: Record | LedgerError) -> Record:
+    if isinstance(found, LedgerError):
+        raise found
+    return found
+
+
+def _from_texts(rows: Any) -> Iterator[tuple[str, Callable[[], Record]]]:
+    for trial, text in zip(*(rows.column(name).to_pylist() for name in ("trial", version_1.COLUMN)), strict=True):
+        yield trial, partial(version_1.record_of, trial, text)
+
+
+def _from_columns(rows: Any) -> Iterator[tuple[str, Callable[[], Record]]]:
+    import numpy as np
+
+    plain = {
+        name: rows.column(name).to_pylist()
+        for name in ("trial", "cell", "seed", "suite_seed", "error", "layout", *TEXTS)
+    }
+    arrays = {name: _flat(rows.column(name)) for name in ENCODINGS}
+    images = rows.column("images").to_pylist()
+    numbers, starts = arrays["decimal"]
+    decimals = shortest_decimals(numbers[starts[0] : starts[-1]])
+    for index, trial in enumerate(plain["trial"]):
+        row = {name: values[index] for name, values in plain.items()}
+        for name, (flat, offsets) in arrays.items():
+            row[name] = flat[offsets[index] : offsets[index + 1]]
+        row["images"] = np.frombuffer(images[index] or b"", dtype=ARRAYS["images"])
+        own = decimals[starts[index] - starts[0] : starts[index + 1] - starts[0]]
+        yield trial, partial(record_of, row, own)
+
+
+def _flat(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the numbers of a column of lists, and where each row's begin; a row that is absent has none."""
+    import numpy as np
+    import pyarrow
+
+    array = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
+    if isinstance(array, pyarrow.ChunkedArray):  # of several chunks, or of none
+        array = pyarrow.concat_arrays(array.chunks)
+    offsets = np.asarray(array.offsets).astype(np.int64)
+    return array.values.to_numpy(zero_copy_only=False), offsets
 
 
 def _is_part(name: str) -> bool:
@@ -315,8 +404,16 @@ def _is_part(name: str) -> bool:
     return stem.startswith("part-") and stem.endswith(".parquet") and stem[5:10].isdigit()
 
 
-def _row(record: Record) -> dict[str, Any]:
-    return {**summary_of(record), "sha256": record.sha256, "record": record.to_text()}
+def _table(records: Sequence[Record]) -> pyarrow.Table:
+    import pyarrow as pa
+
+    rows = [row_of(record) for record in records]
+    for row in rows:
+        row["images"] = None if row["images"] is None else row["images"].tobytes()
+    schema = _schema()
+    return pa.Table.from_arrays(
+        [pa.array([row[field.name] for row in rows], type=field.type) for field in schema], schema=schema
+    )
 
 
 def _schema() -> pyarrow.Schema:
@@ -324,5 +421,15 @@ def _schema() -> pyarrow.Schema:
 
     text, number = pa.string(), pa.float64()
     kinds = (text, text, pa.int64(), text, pa.list_(text), number, number, text, text, pa.int64())
-    columns = [*zip(SUMMARY, kinds, strict=True), ("sha256", text), ("record", pa.large_string())]
-    return pa.schema(columns)
+    arrays = {"whole": pa.int64(), "single": pa.float32(), "decimal": pa.float32(), "double": number}
+    return pa.schema(
+        [
+            *zip(SUMMARY, kinds, strict=True),
+            ("suite_seed", pa.int64()),
+            ("error", text),
+            ("layout", text),
+            *((name, pa.list_(kind)) for name, kind in arrays.items()),
+            ("images", pa.binary()),
+            *((name, text) for name in TEXTS),
+        ]
+    )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger.record import Record
+from ganbench.harness.ledger.row import from_text
 
 
 @contextmanager
@@ -29,9 +30,7 @@ def parsed(where: str, trial_id: str, content: str | bytes) -> Record:
         LedgerError: It is not whole, or another trial's.
     """
     try:
-        record = Record.from_text(content if isinstance(content, str) else content.decode())
-        if record.trial_id != trial_id:
-            raise ValueError(f"it is that of trial {record.trial_id!r}")
+        record = from_text(trial_id, content if isinstance(content, str) else content.decode())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(where, error) from error
     return record

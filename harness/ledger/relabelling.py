@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ganbench.harness.ledger import Ledger, write_looks
-from ganbench.harness.stability import Detector, Looked, load_definition, look_at
+from ganbench.harness.ledger import Ledger, write_added_verdicts
+from ganbench.harness.stability import AddedVerdict, Detector, ask_added, load_definition
 
 WARNED, CLEAR, BLIND, BROKEN = "a warning", "nothing found", "nothing to look at", "could not look"
 
@@ -44,34 +44,34 @@ def relabel(ledger: Ledger, definition: int | None = None, detectors: Sequence[D
     version = ledger.plan()["definition"]
     chosen, current = load_definition(version if definition is None else definition), load_definition(version)
     trials, moved = 0, Counter[tuple[str, str]]()
-    looks: dict[str, dict[str, Looked]] = {detector.label(): {} for detector in detectors}
+    added_verdicts: dict[str, dict[str, AddedVerdict]] = {detector.label(): {} for detector in detectors}
     for record in ledger.records():
         trials += 1
         before, after = (_words(record.judged_by(item).modes) for item in (current, chosen))
         if before != after:
             moved[before, after] += 1
         if record.trace is not None:
-            for look in look_at(record.trace, detectors):
-                looks[look.by.label][record.trial_id] = look
+            for look in ask_added(record.trace, detectors):
+                added_verdicts[look.by.label][record.trial_id] = look
     for detector in detectors:
-        if looks[detector.label()]:
-            write_looks(ledger, detector.spec(), looks[detector.label()])
+        if added_verdicts[detector.label()]:
+            write_added_verdicts(ledger, detector.spec(), added_verdicts[detector.label()])
     if definition is not None:
         ledger.relabel(definition)
     return Changes(
         trials,
         moved,
-        {label: Counter(map(_outcome, found.values())) for label, found in looks.items()},
+        {label: Counter(map(_outcome, found.values())) for label, found in added_verdicts.items()},
         {
             label: look.finding.reason
-            for label, found in looks.items()
+            for label, found in added_verdicts.items()
             for look in reversed(found.values())
             if look.finding is not None and look.finding.mode == look.by.broken
         },
     )
 
 
-def _outcome(look: Looked) -> str:
+def _outcome(look: AddedVerdict) -> str:
     if look.finding is not None:
         return BROKEN if look.finding.mode == look.by.broken else WARNED
     return CLEAR if look.by.seen else BLIND

@@ -19,7 +19,7 @@ from ganbench.harness.metrics.real_statistics import COMPARED, RealStatistics
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SampleComparison:
     """The features of generated samples beside what is known of the real ones.
 
     Attributes:
@@ -72,10 +72,10 @@ class Kind:
     """
 
     better: str
-    compute: Callable[[Comparison], float]
+    compute: Callable[[SampleComparison], float]
     of_logits: bool = False
 
-    def value(self, comparison: Comparison) -> float:
+    def value(self, comparison: SampleComparison) -> float:
         """Return the number; NaN when what it is computed from is not finite."""
         source = comparison.made.logits if self.of_logits else comparison.made.features
         assert source is not None, "the measures have been checked against the extractor"
@@ -83,14 +83,14 @@ class Kind:
 
 
 KINDS = {
-    "fid": Kind("lower", Comparison.frechet),
-    "inception_score": Kind("higher", Comparison.score, of_logits=True),
-    "kid": Kind("lower", Comparison.kernel),
+    "fid": Kind("lower", SampleComparison.frechet),
+    "inception_score": Kind("higher", SampleComparison.score, of_logits=True),
+    "kid": Kind("lower", SampleComparison.kernel),
     "precision": Kind("higher", lambda comparison: comparison.neighbours.precision),
     "recall": Kind("higher", lambda comparison: comparison.neighbours.recall),
     "f1": Kind("higher", lambda comparison: comparison.neighbours.f1),
     "density": Kind("higher", lambda comparison: comparison.neighbours.density),
     "coverage": Kind("higher", lambda comparison: comparison.neighbours.coverage),
-    "diversity": Kind("higher", Comparison.diversity),
+    "diversity": Kind("higher", SampleComparison.diversity),
 }
 """Every measure of the metric ``fidelity``, in the order of the default: trials are ranked by the first."""

@@ -13,7 +13,7 @@ from torch import nn
 
 from ganbench.harness.data.dataset import Data, Dataset
 from ganbench.harness.errors import did_you_mean
-from ganbench.harness.metrics.comparison import KINDS, Comparison
+from ganbench.harness.metrics.comparison import KINDS, SampleComparison
 from ganbench.harness.metrics.extractors.inception import INCEPTION
 from ganbench.harness.metrics.extractors.registry import EXTRACTORS, ExtractorEntry, extract, gather
 from ganbench.harness.metrics.metric import Evaluate, Generated, Measure, Metric
@@ -185,10 +185,12 @@ class _Evaluation:
         device = generated.samples.device
         if device not in self._on:
             self._on[device] = self.real.to(device)
-        made: list[Comparison] = []
+        made: list[SampleComparison] = []
 
         def features() -> dict[str, float]:
-            made.append(Comparison(gather(extract(self.extractor, generated.samples, self.batch)), self._on[device]))
+            made.append(
+                SampleComparison(gather(extract(self.extractor, generated.samples, self.batch)), self._on[device])
+            )
             return {}
 
         yield "features", features
@@ -196,7 +198,7 @@ class _Evaluation:
             yield key, partial(_measured, name, key, made[0])
 
 
-def _measured(name: str, key: str, comparison: Comparison) -> dict[str, float]:
+def _measured(name: str, key: str, comparison: SampleComparison) -> dict[str, float]:
     return {key: KINDS[name].value(comparison)}
 
 

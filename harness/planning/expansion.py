@@ -11,7 +11,7 @@ from ganbench.harness.canonical import canonical_json
 from ganbench.harness.cells.cell import Cell
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import InputError, did_you_mean
-from ganbench.harness.planning.suite_file import Block, Combined, Hyperparameters, SuiteFile, explain_setting
+from ganbench.harness.planning.suite_file import Combined, GridBlock, Hyperparameters, SuiteFile, explain_setting
 from ganbench.harness.planning.yaml_source import YamlSource
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.stability import Detector
@@ -126,7 +126,7 @@ def _named_twice(source: YamlSource, normalizers: list[Any]) -> list[str]:
 
 
 def _unknown_without(
-    source: YamlSource, here: tuple[str | int, ...], block: Block, normalizers: Sequence[Any]
+    source: YamlSource, here: tuple[str | int, ...], block: GridBlock, normalizers: Sequence[Any]
 ) -> list[str]:
     labels = [item.label() for item in normalizers if item is not None]
     return [

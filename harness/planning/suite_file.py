@@ -57,7 +57,7 @@ class Hyperparameters(_Model):
     resources: Needed = Needed()
 
 
-class Block(_Model):
+class GridBlock(_Model):
     """One data set and architecture, with the settings that are tried on it, ``without`` some of the normalizers."""
 
     dataset: Named
@@ -112,7 +112,7 @@ class SuiteFile(_Model):
     baseline: str | None = None
     detectors: list[Named] = Field(default_factory=list)
     normalizers: list[Combined] = Field(min_length=1)
-    grid: list[Block] = Field(min_length=1)
+    grid: list[GridBlock] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _has_baseline(self) -> SuiteFile:
@@ -134,7 +134,7 @@ def explain_file(source: YamlSource, error: ValidationError) -> list[str]:
     def known(key: tuple[Any, ...]) -> Iterable[str]:
         if key[:1] == ("seeds",):
             return (*Seeds.model_fields, *Until.model_fields)
-        return Block.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
+        return GridBlock.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
 
     lines = []
     for key, text in describe(error.errors(include_url=False), known):

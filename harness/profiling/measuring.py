@@ -326,9 +326,9 @@ def _of_end(
         with clock.part(account.JUDGING):
             with clock.part("judging"):
                 trace = recorder.trace(trial.cell.steps)
-                verdict = judge(trace, definition)
+                judge(trace, definition)
             with clock.part("committing"):
-                record = Record(trial.id, trial.cell.id, trial.spec(), verdict, trace.to_json(), {"notes": []})
+                record = Record.of(trial.spec(), trace, {"definition": definition.version, "notes": []})
                 Ledger(folder).commit(record)
     seconds = sum(cost.seconds for path, cost in costs.items() if len(path) == 1)
     times = int(seconds / EVERY_SECONDS) + phases - 1  # one before each new phase, too

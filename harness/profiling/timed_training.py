@@ -21,7 +21,7 @@ from ganbench.harness.optimizers.optimizer import Optimizer, Slots
 from ganbench.harness.profiling.clock import Clock
 from ganbench.harness.steps.gradients import eager_gradients
 from ganbench.harness.steps.program import Programs
-from ganbench.harness.steps.protocol import Protocol
+from ganbench.harness.steps.protocol import TrainingProtocol
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.training.recorder import Recorder
 from ganbench.harness.training.training import Material, Training, protocol_of
@@ -127,7 +127,7 @@ class WatchedStep:
         clock: The clock.
     """
 
-    def __init__(self, generator: Network, discriminator: Network, protocol: Protocol, clock: Clock) -> None:
+    def __init__(self, generator: Network, discriminator: Network, protocol: TrainingProtocol, clock: Clock) -> None:
         self._clock = clock
         self._differentiating = False
         self._step = make_step(

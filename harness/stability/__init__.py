@@ -1,11 +1,19 @@
 """From a trace to a verdict: pure functions over plain arrays, with versioned thresholds, and no torch."""
 
-from ganbench.harness.stability.added_detectors import look_at
+from ganbench.harness.stability.added_detectors import ask_added
 from ganbench.harness.stability.definition import Definition, known_definitions, load_definition
 from ganbench.harness.stability.detector import Detector
 from ganbench.harness.stability.judge import judge, method_error
 from ganbench.harness.stability.look import CLEAR, NOTHING_TO_SEE, Look, series_of
-from ganbench.harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Added, Finding, Looked, Verdict
+from ganbench.harness.stability.verdict import (
+    METHOD_ERROR,
+    STABLE,
+    UNSTABLE,
+    AddedDetector,
+    AddedVerdict,
+    Finding,
+    Verdict,
+)
 
 __all__ = [
     "CLEAR",
@@ -13,17 +21,17 @@ __all__ = [
     "NOTHING_TO_SEE",
     "STABLE",
     "UNSTABLE",
-    "Added",
+    "AddedDetector",
+    "AddedVerdict",
     "Definition",
     "Detector",
     "Finding",
     "Look",
-    "Looked",
     "Verdict",
+    "ask_added",
     "judge",
     "known_definitions",
     "load_definition",
-    "look_at",
     "method_error",
     "series_of",
 ]

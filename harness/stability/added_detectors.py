@@ -15,22 +15,22 @@ import numpy as np
 from ganbench.harness.plugins.blame import own_line, owner
 from ganbench.harness.stability.detector import Detector
 from ganbench.harness.stability.look import Look
-from ganbench.harness.stability.verdict import Added, Finding, Looked
+from ganbench.harness.stability.verdict import AddedDetector, AddedVerdict, Finding
 from ganbench.harness.traces.trace import Trace
 
 REASON = 400
 """Characters that are kept of what a detector says."""
 
 
-def look_at(trace: Trace, detectors: Sequence[Detector]) -> tuple[Looked, ...]:
+def ask_added(trace: Trace, detectors: Sequence[Detector]) -> tuple[AddedVerdict, ...]:
     """Return what added detectors see in a trace, in their order."""
     return tuple(_looked(trace, detector) for detector in detectors)
 
 
-def _looked(trace: Trace, detector: Detector) -> Looked:
-    def by(*, seen: bool) -> Added:
+def _looked(trace: Trace, detector: Detector) -> AddedVerdict:
+    def by(*, seen: bool) -> AddedDetector:
         kind = type(detector)
-        return Added(
+        return AddedDetector(
             detector.label(), kind.name, str(kind.version), detector.source(), _sentence(str(kind.summary)), seen
         )
 
@@ -41,14 +41,14 @@ def _looked(trace: Trace, detector: Detector) -> Looked:
             told = f"look returned {_short(look)}, expected a Look: NOTHING_TO_SEE, CLEAR or self.found(...){place}"
             return _broken(trace, by(seen=False), told)
         finding = None if look.finding is None else _checked(look.finding, detector.label(), trace.budget)
-        return Looked(by(seen=bool(look.seen)), finding)
+        return AddedVerdict(by(seen=bool(look.seen)), finding)
     except (Exception, SystemExit) as error:
         return _broken(trace, by(seen=False), f"{_said(error)}{_place(detector, error)}")
 
 
-def _broken(trace: Trace, by: Added, told: str) -> Looked:
+def _broken(trace: Trace, by: AddedDetector, told: str) -> AddedVerdict:
     reason = _sentence(f"detector {by.label} could not look: {told}")
-    return Looked(by, Finding(by.broken, trace.stopped, float("nan"), float("nan"), reason))
+    return AddedVerdict(by, Finding(by.broken, trace.stopped, float("nan"), float("nan"), reason))
 
 
 def _checked(finding: Finding, label: str, budget: int) -> Finding:

@@ -11,6 +11,16 @@ from pydantic import BaseModel, ConfigDict
 
 from ganbench.harness.errors import InputError, did_you_mean
 
+FAILURE_MODES = (
+    "diverged",
+    "exploding_gradient",
+    "vanishing_gradient",
+    "mode_collapse",
+    "late_deterioration",
+    "never_converged",
+)
+"""What the shipped definitions can find, in the order of the tables."""
+
 FOLDER = Path(__file__).parent / "definitions"
 
 
@@ -97,9 +107,17 @@ class Oscillation(_Thresholds):
 
 
 class Definition(_Thresholds):
-    """One version of what "unstable" means."""
+    """One version of what "unstable" means: its detectors, by name, and their thresholds.
+
+    Attributes:
+        version: Its number.
+        detectors: Those that decide, in the order of the tables; each is named as the failure mode that it finds.
+        warnings: Those that decide nothing.
+    """
 
     version: int
+    detectors: tuple[str, ...]
+    warnings: tuple[str, ...]
     diverged: Diverged
     exploding_gradient: ExplodingGradient
     vanishing_gradient: VanishingGradient
@@ -111,7 +129,7 @@ class Definition(_Thresholds):
     @classmethod
     def failure_modes(cls) -> list[str]:
         """Return the names of the failure modes, which no other detector can take."""
-        return [name for name in cls.model_fields if name not in ("version", "oscillation")]
+        return list(FAILURE_MODES)
 
 
 def known_definitions() -> list[int]:

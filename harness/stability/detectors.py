@@ -15,10 +15,8 @@ DETECTORS: dict[str, Rule] = {
     "mode_collapse": mode_collapse,
     "late_deterioration": late_deterioration,
     "never_converged": never_converged,
+    "oscillation": oscillation,
 }
-"""All detectors by the failure mode that they find."""
+"""The detectors of all definitions, by name. Which of them a definition asks is said in its file."""
 
-WARNINGS: dict[str, Rule] = {"oscillation": oscillation}
-"""What is worth knowing of a trial, and makes it no failure."""
-
-__all__ = ["DETECTORS", "WARNINGS", "Look", "Rule"]
+__all__ = ["DETECTORS", "Look", "Rule"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganbench.harness.errors import InputError, did_you_mean
 from ganbench.harness.stability import Detector, Verdict, judge, known_definitions, load_definition
-from ganbench.harness.stability.detectors import DETECTORS
+from ganbench.harness.stability.definition import FAILURE_MODES
 from ganbench.harness.traces.trace import Column, Trace
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Labelled:
         if modes:
             text += " (" + ", ".join(f"{mode.replace('_', ' ')} {many}" for mode, many in modes.most_common()) + ")"
         blind = Counter(name for verdict in self.verdicts.values() for name in verdict.blind)
-        for name in DETECTORS:
+        for name in FAILURE_MODES:
             if blind[name]:
                 some = "1 run" if blind[name] == 1 else f"{blind[name]} runs"
                 where = "any run" if blind[name] == len(self.verdicts) else some

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganbench.harness.stability.added_detectors import look_at
+from ganbench.harness.stability.added_detectors import ask_added
 from ganbench.harness.stability.definition import Definition
 from ganbench.harness.stability.detector import Detector
-from ganbench.harness.stability.detectors import DETECTORS, WARNINGS
+from ganbench.harness.stability.detectors import DETECTORS
 from ganbench.harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE, Verdict
 from ganbench.harness.traces.trace import Trace
 
@@ -20,10 +20,10 @@ def judge(trace: Trace, definition: Definition, detectors: Sequence[Detector] = 
         definition: The thresholds.
         detectors: Those that somebody added: they warn, and decide nothing.
     """
-    looks = {name: detector(trace, definition) for name, detector in DETECTORS.items()}
+    looks = {name: DETECTORS[name](trace, definition) for name in definition.detectors}
     findings = tuple(look.finding for look in looks.values() if look.finding is not None)
     blind = tuple(name for name, look in looks.items() if not look.seen)
-    warned = (warning(trace, definition).finding for warning in WARNINGS.values())
+    warned = (DETECTORS[name](trace, definition).finding for name in definition.warnings)
     verdict = Verdict(
         UNSTABLE if findings else STABLE,
         definition.version,
@@ -31,7 +31,7 @@ def judge(trace: Trace, definition: Definition, detectors: Sequence[Detector] = 
         blind,
         warnings=tuple(finding for finding in warned if finding is not None),
     )
-    return verdict.beside(look_at(trace, detectors)) if detectors else verdict
+    return verdict.with_added(ask_added(trace, detectors)) if detectors else verdict
 
 
 def method_error(message: str, definition: Definition) -> Verdict:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.harness.stability.definition import Definition
+from ganbench.harness.stability.medians import median, window_medians
 from ganbench.harness.stability.verdict import Finding
 from ganbench.harness.traces.trace import Column, Trace
 
@@ -63,7 +65,7 @@ class Series:
 
     def tail(self, share: float, least: int) -> float:
         """Return the median of the last ``share`` of all evaluations of the trained generator, of at least ``least``."""
-        return float(np.median(self.trained[-max(least, math.ceil(share * len(self.values))) :]))
+        return median(self.trained[-max(least, math.ceil(share * len(self.values))) :])
 
     def best(self, of: int, sign: int) -> float:
         """Return the best median of ``of`` consecutive evaluations of the trained generator.
@@ -75,15 +77,14 @@ class Series:
             sign: +1 where lower is better, -1 where higher is.
         """
         trained = sign * self.trained
-        windows = np.lib.stride_tricks.sliding_window_view(trained, min(of, len(trained)))
-        return float(sign * np.median(windows, axis=1).min())
+        return float(sign * window_medians(trained, min(of, len(trained))).min())
 
     def roughness(self) -> float:
         """Return the median change of the logarithm from evaluation to evaluation, in the second half; 0 if unknown."""
         half = self.trained[len(self.trained) // 2 :]
         if len(half) < 2 or not (half > 0).all():
             return 0.0
-        return float(np.median(np.abs(np.diff(np.log(half)))))
+        return median(np.abs(np.diff(np.log(half))))
 
     def since(self, bad: Mask) -> float:
         """Return the step from which evaluations were bad to the end.
@@ -111,20 +112,32 @@ def series_of(trace: Trace, name: str, *, any_extractor: bool = True) -> Series 
 
     An evaluation that could not be computed is absent: the others speak. Where more than half are absent, all are.
     """
-    column = next(
-        (
-            column
-            for key, column in trace.evaluations.items()
-            if key.split("[")[0] == name and (any_extractor or _is_literatures(key))
-        ),
-        None,
-    )
-    if column is None or not len(column):
+    key = _key(tuple(trace.evaluations), name, any_extractor)
+    if key is None:
         return None
-    finite = np.isfinite(column)
-    if not finite.any() or np.mean(~finite) > MOST_ABSENT:
+    known: dict[str, Series | None] = trace.__dict__.setdefault("_series", {})  # several detectors ask for one measure
+    if key not in known:
+        known[key] = _series(trace, key)
+    return known[key]
+
+
+@lru_cache(maxsize=4096)
+def _key(keys: tuple[str, ...], name: str, any_extractor: bool) -> str | None:
+    """Return the first of some measures that has a name."""
+    return next((key for key in keys if key.split("[")[0] == name and (any_extractor or _is_literatures(key))), None)
+
+
+def _series(trace: Trace, key: str) -> Series | None:
+    column = trace.evaluations[key]
+    if not len(column):
         return None
     steps = trace.evaluation_steps[: len(column)]
+    if trace.finite:
+        return Series(steps, column, untrained=bool(steps[0] == 0))
+    finite = np.isfinite(column)
+    count = int(np.count_nonzero(finite))
+    if not count or (len(column) - count) / len(column) > MOST_ABSENT:
+        return None
     return Series(steps[finite], column[finite], untrained=bool(steps[0] == 0 and finite[0]))
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ganbench.harness.stability.detector import Detector
 from ganbench.harness.stability.look import CLEAR, NOTHING_TO_SEE, Look, series_of
+from ganbench.harness.stability.medians import median
 from ganbench.harness.traces.trace import Trace
 
 
@@ -32,7 +33,7 @@ class Oscillation(Detector):
         if half.sum() < self.least:
             return NOTHING_TO_SEE
         changes = np.diff(np.log(series.values[half]))
-        roughness = float(np.median(np.abs(changes)))
+        roughness = median(np.abs(changes))
         swings = changes[np.abs(changes) >= self.swing]
         turns = int(np.sum(np.sign(swings[1:]) != np.sign(swings[:-1])))
         if roughness < self.roughness or turns < self.turns:

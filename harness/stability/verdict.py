@@ -46,7 +46,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Added:
+class AddedDetector:
     """A detector that looked at a trial beside those of the definition.
 
     Attributes:
@@ -72,7 +72,7 @@ class Added:
 
 
 @dataclass(frozen=True)
-class Looked:
+class AddedVerdict:
     """What such a detector saw.
 
     Attributes:
@@ -80,7 +80,7 @@ class Looked:
         finding: What it found, or that it could not look; None where nothing was found.
     """
 
-    by: Added
+    by: AddedDetector
     finding: Finding | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -88,14 +88,14 @@ class Looked:
         return {"by": asdict(self.by), "finding": None if self.finding is None else self.finding.to_json()}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Looked:
+    def from_json(cls, value: Mapping[str, Any]) -> AddedVerdict:
         """Rebuild it from :meth:`to_json`.
 
         Raises:
             KeyError, TypeError, ValueError: It is something else.
         """
         finding = value["finding"]
-        return cls(Added(**value["by"]), None if finding is None else Finding.from_json(finding))
+        return cls(AddedDetector(**value["by"]), None if finding is None else Finding.from_json(finding))
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Verdict:
     blind: tuple[str, ...] = ()
     message: str = ""
     warnings: tuple[Finding, ...] = ()
-    added: tuple[Added, ...] = ()
+    added: tuple[AddedDetector, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -135,18 +135,18 @@ class Verdict:
         """The step of the first failure, or None."""
         return min((finding.step for finding in self.findings), default=None)
 
-    def beside(self, looks: Sequence[Looked]) -> Verdict:
+    def with_added(self, added_verdicts: Sequence[AddedVerdict]) -> Verdict:
         """Return the verdict with what added detectors saw: findings become warnings, and the outcome stays what it is.
 
         A warning of the definition makes room for that of an added detector of the same name.
 
         Args:
-            looks: In the order of the warnings.
+            added_verdicts: In the order of the warnings.
         """
-        names = {look.by.label for look in looks}
+        names = {look.by.label for look in added_verdicts}
         kept = [warning for warning in self.warnings if warning.mode not in names]
-        found = [look.finding for look in looks if look.finding is not None]
-        return replace(self, warnings=(*kept, *found), added=tuple(look.by for look in looks))
+        found = [look.finding for look in added_verdicts if look.finding is not None]
+        return replace(self, warnings=(*kept, *found), added=tuple(look.by for look in added_verdicts))
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as JSON values; what was added only where something was."""
@@ -157,6 +157,6 @@ class Verdict:
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """Rebuild a verdict from :meth:`to_json`."""
         findings, warnings = (tuple(Finding(**item) for item in value[key]) for key in ("findings", "warnings"))
-        added = tuple(Added(**item) for item in value.get("added", ()))
+        added = tuple(AddedDetector(**item) for item in value.get("added", ()))
         blind = tuple(value["blind"])
         return cls(value["outcome"], value["definition"], findings, blind, value["message"], warnings, added)

@@ -28,10 +28,10 @@ from ganbench.harness.statistics.power import (
     pairs_needed,
     seeds_needed,
 )
-from ganbench.harness.statistics.quality import median_failures_worst, performance_profile, probability_of_improvement
+from ganbench.harness.statistics.quality import median_failures_worst, performance_profile
 from ganbench.harness.statistics.ranks import rank_intervals, tiers
 from ganbench.harness.statistics.rates import blocked_rate, mean_rate
-from ganbench.harness.statistics.survival import Survival, kaplan_meier, log_rank
+from ganbench.harness.statistics.survival import Survival, kaplan_meier
 
 __all__ = [
     "ALPHA",
@@ -47,7 +47,6 @@ __all__ = [
     "kaplan_meier",
     "least_discordant",
     "least_discordant_each",
-    "log_rank",
     "macro_bootstrap",
     "mcnemar",
     "mcnemar_many",
@@ -56,7 +55,6 @@ __all__ = [
     "median_failures_worst",
     "pairs_needed",
     "performance_profile",
-    "probability_of_improvement",
     "rank_intervals",
     "risk_difference",
     "seeds_needed",

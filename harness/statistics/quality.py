@@ -28,33 +28,6 @@ def median_failures_worst(values: Sequence[float], failures: int, better: str) -
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def probability_of_improvement(
-    first: Sequence[float], first_failures: int, second: Sequence[float], second_failures: int, better: str
-) -> float:
-    """Return the chance that a trial of the first is better than one of the second, ties counting half.
-
-    The effect size of Mann & Whitney (1947, doi:10.1214/aoms/1177730491), advised for a few runs by Agarwal et al. (2021,
-    arXiv:2108.13264, section 4.3). Two failed trials are a tie.
-
-    Args:
-        first: Quality of the first's trials that did not fail.
-        first_failures: How many of its trials failed.
-        second: Quality of the second's trials that did not fail.
-        second_failures: How many of its trials failed.
-        better: ``"lower"`` or ``"higher"``.
-
-    Returns:
-        In [0, 1], 0.5 where neither is better; nan where one has no trials.
-    """
-    a, b = _goodness(first, first_failures, better), _goodness(second, second_failures, better)
-    if not len(a) or not len(b):
-        return math.nan
-    ordered = np.sort(b)
-    below = np.searchsorted(ordered, a, side="left")
-    not_above = np.searchsorted(ordered, a, side="right")
-    return float((below + not_above).sum() / (2 * len(a) * len(b)))
-
-
 def performance_profile(
     values: Sequence[float], failures: int, thresholds: ArrayLike, better: str
 ) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SequentialComparison:
     """What is known about a pair of normalizers.
 
     Attributes:
@@ -142,7 +142,7 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
     }
 
 
-def compare(outcomes: ArrayLike, rule: Rule) -> list[Comparison]:
+def compare(outcomes: ArrayLike, rule: Rule) -> list[SequentialComparison]:
     """Compare normalizers in pairs, after any seed and as often as wanted.
 
     Args:
@@ -179,7 +179,7 @@ def compare(outcomes: ArrayLike, rule: Rule) -> list[Comparison]:
         total = int(differences[index, : None if since is None else since * each].sum())
         hopeless = since is None and _chance(differences[index], int(seeds[index]), rule, level, each) < rule.futility
         worse = None if total == 0 else a if total > 0 else b
-        found.append(Comparison(a, b, int(seeds[index]), since, worse, hopeless))
+        found.append(SequentialComparison(a, b, int(seeds[index]), since, worse, hopeless))
     return found
 
 
@@ -313,21 +313,6 @@ def e_values(differences: ArrayLike, every: int = 1) -> NDArray[np.float64]:
     wealth = np.cumsum(growth, axis=-2)
     highest = wealth.max(axis=-1, keepdims=True)
     return np.asarray(np.exp(np.minimum(highest[..., 0] + np.log(np.mean(np.exp(wealth - highest), axis=-1)), 700.0)))
-
-
-def always_valid_p(differences: ArrayLike) -> NDArray[np.float64]:
-    """Return the p-value that holds at whatever seed one stops: one over the largest e-value so far.
-
-    Args:
-        differences: [..., seeds] As in :func:`e_values`.
-
-    Returns:
-        [...], in (0, 1]; 1 without seeds.
-    """
-    values = np.asarray(differences, dtype=float)
-    if values.shape[-1] == 0:
-        return np.ones(values.shape[:-1])
-    return np.asarray(1 / np.maximum(e_values(values).max(axis=-1), 1.0))
 
 
 def _holm(differences: NDArray[np.int64], seeds: NDArray[np.int64], rule: Rule, each: int) -> dict[int, int]:

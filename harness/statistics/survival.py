@@ -71,36 +71,6 @@ def kaplan_meier(steps: ArrayLike, failed: ArrayLike, budget: float, alpha: floa
     return Survival(places, stable, low, high, float(((ends - places[inside]) * stable[inside]).sum()))
 
 
-def log_rank(
-    first_steps: ArrayLike, first_failed: ArrayLike, second_steps: ArrayLike, second_failed: ArrayLike
-) -> float:
-    """Return the two-sided p-value of the log-rank test that two normalizers fail at the same pace.
-
-    Mantel (1966, Cancer Chemother. Rep. 50, pp. 163-170). It takes all trials as independent, so on shared seeds it is a
-    description beside the paired tests, not a ground for a claim.
-
-    Args:
-        first_steps: [trials] Of the first normalizer: step of the failure, or last step seen.
-        first_failed: [trials] Whether each failed.
-        second_steps: [trials] Of the second.
-        second_failed: [trials] Of the second.
-
-    Returns:
-        In [0, 1]; 1 where a normalizer has no trials or no trial of either failed.
-
-    Raises:
-        ValueError: Shapes differ.
-    """
-    a, b = _checked(first_steps, first_failed, math.inf), _checked(second_steps, second_failed, math.inf)
-    if not len(a[0]) or not len(b[0]) or not (a[1].any() or b[1].any()):
-        return 1.0
-    from scipy.stats import logrank
-
-    with np.errstate(all="ignore"):
-        p = float(logrank(_censored(*a), _censored(*b)).pvalue)
-    return p if math.isfinite(p) else 1.0  # all failed at one step: the statistic has no variance
-
-
 def _checked(steps: ArrayLike, failed: ArrayLike, budget: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     times, events = np.asarray(steps, dtype=float), np.asarray(failed, dtype=bool)
     if times.shape != events.shape or times.ndim != 1:

@@ -18,7 +18,7 @@ from ganbench.harness.steps.captured import Captured, GraphTape, Tape
 from ganbench.harness.steps.compiled import compiled
 from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
 from ganbench.harness.steps.graph import StepGraph, graph_of
-from ganbench.harness.steps.protocol import Protocol
+from ganbench.harness.steps.protocol import TrainingProtocol
 from ganbench.harness.steps.replayed import Run, replayed
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.steps.ways import COMPILED, REPLAYED
@@ -86,7 +86,7 @@ class Programs:
         self.way, self.tape, self.beside, self.after = WAYS[way], tape, beside, after
         self._kept: OrderedDict[str, Program] = OrderedDict()
 
-    def of(self, key: str, generator: Network, discriminator: Network, protocol: Protocol) -> Program:
+    def of(self, key: str, generator: Network, discriminator: Network, protocol: TrainingProtocol) -> Program:
         """Return the program of a cell in a phase of its growth.
 
         Args:
@@ -117,7 +117,7 @@ class Program:
         spent: Seconds that were spent on plain steps before programs were made.
     """
 
-    def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: Protocol) -> None:
+    def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: TrainingProtocol) -> None:
         self.way = way
         self.reason = cannot_run("compiled", generator, discriminator) or ""
         self.note, self.spent = "", 0.0

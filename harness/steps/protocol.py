@@ -9,7 +9,7 @@ from ganbench.harness.optimizers.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
-class Protocol:
+class TrainingProtocol:
     """The rules of one step.
 
     Attributes:

@@ -18,7 +18,7 @@ from ganbench.harness.models.operations import Tree
 from ganbench.harness.optimizers.lists import foreach
 from ganbench.harness.optimizers.optimizer import Optimizer, Slots
 from ganbench.harness.steps.gradients import Differentiate, eager_gradients
-from ganbench.harness.steps.protocol import Protocol
+from ganbench.harness.steps.protocol import TrainingProtocol
 
 Observations = dict[str, Tensor]
 """What was seen of one step, by name: scalars, and under ``d_gradients`` and ``g_gradients`` a norm per parameter."""
@@ -110,7 +110,10 @@ StepFunction = Callable[[State, Batch, bool], tuple[State, Observations]]
 
 
 def make_step(
-    generator: Network, discriminator: Network, protocol: Protocol, differentiate: Differentiate = eager_gradients
+    generator: Network,
+    discriminator: Network,
+    protocol: TrainingProtocol,
+    differentiate: Differentiate = eager_gradients,
 ) -> StepFunction:
     """Return the step function of a cell.
 

@@ -6,7 +6,7 @@ objects.py   an object store, through pyarrow
 opening.py   from what the user typed to one of them
 """
 
-from ganbench.harness.storage.base import Entry, Storage
+from ganbench.harness.storage.base import Storage, StoredFile
 from ganbench.harness.storage.opening import is_address, open_storage
 
-__all__ = ["Entry", "Storage", "is_address", "open_storage"]
+__all__ = ["Storage", "StoredFile", "is_address", "open_storage"]

@@ -17,7 +17,7 @@ Check = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredFile:
     """A file in a listing.
 
     Attributes:
@@ -90,7 +90,7 @@ class Storage(Protocol):
         """Return the files at a depth below a folder ("" for the storage itself), sorted; hidden ones are left out."""
         ...
 
-    def entries(self, folder: str, depth: int = 1) -> list[Entry]:
+    def entries(self, folder: str, depth: int = 1) -> list[StoredFile]:
         """Return the same with sizes and times."""
         ...
 

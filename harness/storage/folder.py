@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.harness.storage.atomic import flush_folder, hidden_beside, whole, write_durably
-from ganbench.harness.storage.base import Check, Entry, R, T, checked
+from ganbench.harness.storage.base import Check, R, StoredFile, T, checked
 
 
 class FolderStorage:
@@ -97,7 +97,7 @@ class FolderStorage:
         """Return the files at a depth below a folder; nothing is asked about each of them."""
         return sorted(name for name, _ in self._scan(folder, depth))
 
-    def entries(self, folder: str, depth: int = 1) -> list[Entry]:
+    def entries(self, folder: str, depth: int = 1) -> list[StoredFile]:
         """Return the same with sizes and times."""
         found = []
         for name, item in self._scan(folder, depth):
@@ -105,7 +105,7 @@ class FolderStorage:
                 about = item.stat()
             except FileNotFoundError:  # it went at this moment
                 continue
-            found.append(Entry(name, about.st_size, about.st_mtime))
+            found.append(StoredFile(name, about.st_size, about.st_mtime))
         return sorted(found, key=lambda entry: entry.name)
 
     def folders(self, folder: str) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ganbench.harness.errors import InputError, did_you_mean
-from ganbench.harness.storage.base import Check, Entry, R, T, checked
+from ganbench.harness.storage.base import Check, R, StoredFile, T, checked
 
 OPTIONS = {
     "s3": (
@@ -121,14 +121,14 @@ class ObjectStorage:
         """Return the objects at a depth."""
         return [entry.name for entry in self.entries(folder, depth)]
 
-    def entries(self, folder: str, depth: int = 1) -> list[Entry]:
+    def entries(self, folder: str, depth: int = 1) -> list[StoredFile]:
         """Return the objects at a depth, with sizes and times: one request for a thousand of them."""
         slashes = folder.count("/") + depth if folder else depth - 1
         found = []
         for info in self._list(folder, recursive=depth > 1):
             name = info.path[len(self._prefix) + 1 :]
             if info.is_file and name.count("/") == slashes and not info.base_name.startswith("."):
-                found.append(Entry(name, info.size, (info.mtime_ns or 0) / 1e9))
+                found.append(StoredFile(name, info.size, (info.mtime_ns or 0) / 1e9))
         return sorted(found, key=lambda entry: entry.name)
 
     def folders(self, folder: str) -> list[str]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
+
+KEPT_IMAGES = 16
+"""Samples of a trial that are kept where they are images."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,19 @@ class Trace:
     better: dict[str, str] = field(default_factory=dict)
     samples: Samples | None = None
     probes: dict[str, Probe] = field(default_factory=dict)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether every number is finite, those of samples too."""
+        columns = [
+            *self.scalars.values(),
+            *self.evaluations.values(),
+            *(probe.values for probe in self.probes.values()),
+        ]
+        for layer in self.layers.values():
+            columns += [layer.variance, layer.sigma, layer.stable_rank]
+        columns += [] if self.samples is None else [self.samples.values]
+        return all(bool(np.isfinite(column).all()) for column in columns)
 
     def steps_of(self, item: LayerTrace | Probe) -> Column:
         """Return the steps at which a layer or a probe was measured."""

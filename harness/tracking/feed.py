@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ganbench.harness.ledger import Ledger, Looks, Record, read_looks
+from ganbench.harness.ledger import AddedVerdicts, Ledger, Record, read_added_verdicts
 from ganbench.harness.stability import load_definition
 from ganbench.harness.tracking.connection import AddressError, TrackingError, connected, one_writer
 from ganbench.harness.tracking.database import analyze, is_database
 from ganbench.harness.tracking.mirror import Mirror, experiment_name, experiment_of
 from ganbench.harness.tracking.patience import Patience
-from ganbench.harness.tracking.projection import Tally, project_cell, project_trial
+from ganbench.harness.tracking.projection import Tally, content_of, project_cell, project_trial
 from ganbench.harness.tracking.runs import Run
 from ganbench.harness.tracking.secrets import public
 
@@ -175,7 +175,7 @@ class Feed:
     patience: Patience
     look_seconds: float = 0.0
     _plan: dict[str, Any] = field(default_factory=dict)
-    _looks: Looks = field(default_factory=dict)
+    _looks: AddedVerdicts = field(default_factory=dict)
     _cells: dict[str, dict[str, Any]] = field(default_factory=dict)
     _tallies: dict[str, Tally] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
@@ -201,10 +201,13 @@ class Feed:
             InputError: Its definition of instability is not known here.
         """
         begun = time.monotonic()
-        plan, looks = self.ledger.plan(), read_looks(self.ledger)
-        if (plan, looks) != (self._plan, self._looks):  # more cells or seeds, or other verdicts: all is looked at anew
+        plan, added_verdicts = self.ledger.plan(), read_added_verdicts(self.ledger)
+        if (plan, added_verdicts) != (
+            self._plan,
+            self._looks,
+        ):  # more cells or seeds, or other verdicts: all is looked at anew
             load_definition(plan["definition"])
-            self._looks = looks
+            self._looks = added_verdicts
             self._plan, self._cells = plan, {cell["id"]: cell for cell in plan["cells"]}
             self._tallies, self._seen, self._done, self._begun = {}, set(), 0, False
         self._new = self.ledger.committed() - self._seen
@@ -235,7 +238,7 @@ class Feed:
                 mirror.learn(record.cell_id)
                 mirror.bring_trial(
                     record.trial_id,
-                    record.sha256,
+                    content_of(record),
                     partial(project_trial, record, self._plan, self._cells[record.cell_id], committed),
                 )
                 self._tallies.setdefault(record.cell_id, Tally()).add(record)
@@ -245,10 +248,14 @@ class Feed:
                 outside += 1
             if on_progress is not None:
                 on_progress(done, total)
+        for line in self._plan.get("forgotten", ()):
+            mirror.forget(line["trial"], line["checksum"])
         elsewhere = self._elsewhere(mirror)
         for cell_id in filter(stale.__contains__, self._cells):
             tally = self._tallies[cell_id].plus(elsewhere.get(cell_id, {}))
             mirror.bring_cell(project_cell(tally, self._plan, self._cells[cell_id]))
+        for cell_id in {line["cell"] for line in self._plan.get("forgotten", ())} - self._tallies.keys():
+            mirror.forget_cell(cell_id)
         self._new, self._begun = set(), True
         return SyncReport(
             uri=public(self.uri),

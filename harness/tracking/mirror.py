@@ -4,14 +4,15 @@ One experiment per suite version, one run per trial, one run per cell. Runs are 
 get when they are created, so there is no moment at which a run exists and is not recognized. A run is complete when it
 is FINISHED; one that a killed sync left RUNNING is completed, never created again. A run that contradicts the ledger
 (its checksum differs, or it is a second one of the same trial) is deleted, which MLflow can undo. Runs of trials that
-the ledger does not hold are left alone. One that an earlier version of ganbench wrote gets what it lacks.
+the ledger does not hold are left alone, unless it has forgotten them. One that an earlier version of ganbench wrote gets
+what it lacks.
 
 A trial that was found unstable is FINISHED as well, and so is a method error: both are results.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from ganbench.harness.tracking.patience import Patience
 from ganbench.harness.tracking.projection import SHA256, TRIALS, Projection
 from ganbench.harness.tracking.runs import FINISHED, Run, Runs, find, known_runs
-from ganbench.harness.tracking.transcript import FORMAT, FORMAT_TAG, plan_tags
+from ganbench.harness.tracking.transcript import FORMAT, FORMAT_TAG, VALUE_LENGTH, plan_tags
 
 TAGS = 100
 """In one request, at most."""
@@ -55,7 +56,7 @@ class Mirror:
 
         Args:
             identity: The trial's.
-            sha256: Of what the ledger holds.
+            sha256: ``projection.content_of`` what the ledger holds.
             project: What the run is to hold; called only if it must be written.
         """
         run = self._the_one_of(self.known.trials.pop(identity, ()))
@@ -73,6 +74,21 @@ class Mirror:
             return
         self._write(projection, run)
         self.counts["trials_created"] += 1
+
+    def forget(self, identity: str, checksum: str) -> None:
+        """Delete the runs of a trial that left the ledger: those of that very record, and none of one made anew."""
+        runs = self.known.trials.pop(identity, ())
+        for run in runs:
+            if run.checksum == checksum:
+                self._remove(run)
+        left = tuple(run for run in runs if run.checksum != checksum)
+        if left:
+            self.known.trials[identity] = left
+
+    def forget_cell(self, identity: str) -> None:
+        """Delete the runs of a cell of which nothing is left."""
+        for run in self.known.cells.pop(identity, ()):
+            self._remove(run)
 
     def bring_cell(self, projection: Projection) -> None:
         """Bring a cell's run, whose former numbers stay in it as long as trials are only added."""
@@ -166,6 +182,12 @@ def experiment_of(client: Any, patience: Patience, plan: Mapping[str, Any], arti
 
     name = experiment_name(plan)
     tags = {"suite": plan["suite"], "version": str(plan["version"]), "hash": plan["hash"]}
+    gone = Counter(f"{line['when']}: {line['why']}" for line in plan.get("forgotten", ()))
+    tags |= (
+        {"forgotten": "; ".join(f"{trials} trials, {act}" for act, trials in gone.items())[:VALUE_LENGTH]}
+        if gone
+        else {}
+    )
     tags = {f"ganbench.{key}": value for key, value in tags.items()} | plan_tags(plan)
 
     def look() -> Any:

@@ -26,18 +26,19 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ganbench.harness.canonical import canonical_json, digest
-from ganbench.harness.cells.cell import even_points
+from ganbench.harness.cells.points import even_points
 from ganbench.harness.ledger import Record
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.harness.traces.trace import Column, Trace
 from ganbench.harness.tracking import transcript
-from ganbench.harness.tracking.transcript import CURVE_POINTS, VALUE_LENGTH
+from ganbench.harness.tracking.transcript import CURVE_POINTS, VALUE_LENGTH, plain
 
 MESSAGE_LENGTH = 500
 NAME_LENGTH = 200
 
 TRIAL, CELL = "trial", "cell"
 KIND, SHA256, TRIALS = "ganbench.kind", "ganbench.sha256", "ganbench.trials"
+CHECKSUM = "ganbench.checksum"
 
 
 class Point(NamedTuple):
@@ -123,7 +124,8 @@ def trial_tags(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any])
         "ganbench.seed": str(record.seed),
         "ganbench.outcome": verdict.outcome,
         "ganbench.definition": str(verdict.definition),
-        SHA256: record.sha256,
+        SHA256: content_of(record),
+        CHECKSUM: record.checksum,
     }
     if verdict.modes:
         tags["ganbench.modes"] = ",".join(verdict.modes)
@@ -192,6 +194,11 @@ class Counted(Protocol):
     def end(self) -> int: ...  # noqa: D102
 
 
+def content_of(record: Record) -> str:
+    """Return a digest of what a trial's run holds: its result, and the verdict that the readers' definition gives."""
+    return digest([record.sha256, plain(record.verdict.to_json())], digits=64)
+
+
 @dataclass
 class Tally:
     """What is counted of a cell while the ledger is read.
@@ -200,7 +207,7 @@ class Tally:
         unstable: Trials that failed.
         start: When the first of them started, in milliseconds.
         end: When the last of them ended.
-        content: Identity and checksum of each trial.
+        content: Identity and :func:`content_of` of each trial.
     """
 
     unstable: int = 0
@@ -210,7 +217,7 @@ class Tally:
 
     def add(self, record: Record) -> None:
         """Count a trial."""
-        self._count(record.trial_id, record.sha256, record.verdict.failed, record_times(record))
+        self._count(record.trial_id, content_of(record), record.verdict.failed, record_times(record))
 
     def plus(self, runs: Mapping[str, Counted]) -> Tally:
         """Return a tally that counts further trials, by identity, of which only their runs are known."""

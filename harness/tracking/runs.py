@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ganbench.harness.tracking.patience import Patience
-from ganbench.harness.tracking.projection import CELL, KIND, SHA256, TRIAL, TRIALS
+from ganbench.harness.tracking.projection import CELL, CHECKSUM, KIND, SHA256, TRIAL, TRIALS
 from ganbench.harness.tracking.transcript import FORMAT_TAG
 
 PAGE = 1000
@@ -25,6 +25,7 @@ class Run(NamedTuple):
         start: In milliseconds since 1970.
         end: Likewise; 0 where it has none.
         sha256: Of what it holds.
+        checksum: Of a trial's record; empty where a run does not say.
         trials: How many a cell's run counts.
         cell: Identity of its cell.
         failed: Of a trial.
@@ -37,6 +38,7 @@ class Run(NamedTuple):
     start: int
     end: int
     sha256: str
+    checksum: str
     trials: int
     cell: str
     failed: bool
@@ -145,6 +147,7 @@ def _slim(run: Any, same: _Same) -> Run:
         start=int(run.info.start_time),
         end=int(run.info.end_time or 0),
         sha256=tags[SHA256],
+        checksum=tags.get(CHECKSUM, ""),
         trials=int(tags.get(TRIALS, 0)),
         cell=same[tags.get("ganbench.cell", "")],
         failed=tags.get("ganbench.outcome", "stable") != "stable",

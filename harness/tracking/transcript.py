@@ -23,7 +23,7 @@ from ganbench.harness.ledger import Record
 from ganbench.harness.stability import Verdict, load_definition
 from ganbench.harness.traces.trace import Column
 
-FORMAT = "2"
+FORMAT = "3"
 """Raise it when a run is to carry something else: runs that carry another get their tags anew by the next sync."""
 
 FORMAT_TAG = "ganbench.format"
@@ -114,7 +114,7 @@ def trial_tags(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any],
         "provenance": {key: record.provenance[key] for key in PROVENANCE if record.provenance.get(key) is not None},
     }  # fmt: skip
     # In ASCII, because a database takes neither NUL nor half a character, both of which JSON can hold.
-    text = json.dumps(_plain(told), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(plain(told), separators=(",", ":"), allow_nan=False)
     return pieces(RESULT, text) | {FORMAT_TAG: FORMAT}
 
 
@@ -165,14 +165,14 @@ def _columns(curve: Sequence[Sequence[float | str]]) -> Curve:
     return points[:, 0], points[:, 1]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Replace numbers that are not finite by strings, which every reader of JSON understands."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

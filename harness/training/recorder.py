@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.harness.cells.cell import even_points
+from ganbench.harness.cells.points import even_points
 from ganbench.harness.metrics.distance import mean_pairwise_distance
 from ganbench.harness.models.network import Network
 from ganbench.harness.models.operations import Tree
-from ganbench.harness.traces.trace import LayerTrace, Probe, Samples, Trace, single_precision
+from ganbench.harness.traces.trace import KEPT_IMAGES, LayerTrace, Probe, Samples, Trace, single_precision
 from ganbench.harness.training.sampling import generate
 from ganbench.harness.training.streams import Stream, open_stream
 from ganbench.harness.training.telemetry import input_gradient, weight_telemetry
@@ -28,7 +28,6 @@ PROBED = 32
 VARIED = 64
 """Samples from fixed latents whose distances are measured."""
 
-KEPT_IMAGES = 64
 KEPT_POINTS = 512
 
 

@@ -18,7 +18,7 @@ from ganbench.harness.models.phase import Phase, phase_at
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.optimizers.optimizer import Optimizer
 from ganbench.harness.steps.program import Programs, ProgramStep
-from ganbench.harness.steps.protocol import Protocol, learning_rate_share
+from ganbench.harness.steps.protocol import TrainingProtocol, learning_rate_share
 from ganbench.harness.steps.step import Batch, NetworkState, Observations, State, StepFunction, make_step
 from ganbench.harness.training.streams import Stream, open_streams
 
@@ -260,6 +260,6 @@ def _moved(plain: Any, device: torch.device) -> Any:
     return [_moved(value, device) for value in plain] if isinstance(plain, list) else plain
 
 
-def protocol_of(cell: Cell) -> Protocol:
+def protocol_of(cell: Cell) -> TrainingProtocol:
     """Return the rules of a cell's step."""
-    return Protocol(**{item.name: getattr(cell, item.name) for item in fields(Protocol)})
+    return TrainingProtocol(**{item.name: getattr(cell, item.name) for item in fields(TrainingProtocol)})

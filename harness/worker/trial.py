@@ -1,4 +1,4 @@
-"""Running one trial: train, judge, and describe where it happened. What a worker executes."""
+"""Running one trial: train, and describe where it happened. What a worker executes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import MethodError
 from ganbench.harness.ledger import Record
-from ganbench.harness.stability import Definition, Detector, judge, look_at, method_error
+from ganbench.harness.stability import Definition, Detector, ask_added
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.storage import Storage
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
@@ -44,12 +44,12 @@ def run_trial(
     interrupted: Callable[[], bool] = lambda: False,
     detectors: Sequence[Detector] = (),
 ) -> Record:
-    """Train a trial alone, reach its verdict, and return the record to commit.
+    """Train a trial alone, and return the record to commit.
 
     Args:
         workshop: What this process keeps between trials.
         trial: The trial.
-        definition: Of the detectors' thresholds.
+        definition: By which its sweep judges; the record names it.
         attempt: From 1.
         resources: What it has; one core where nothing is said.
         execution: How it is run, but for ``pack``; replayed where nothing is said.
@@ -108,6 +108,7 @@ def train_trial(
         material = workshop.material(trial)
     training: Training | None = None
     trace: Trace | None = None
+    said = ""
     setting = _setting(trial) | {"data": material.data_hash, "device": workshop.device}
     kept = (
         None
@@ -117,12 +118,12 @@ def train_trial(
     try:
         training = Training(trial, material, workshop.programs(execution))
         trace = yield from training_turns(training, kept, interrupted)
-        verdict = judge(trace, definition)
     except MethodError as error:
-        verdict = method_error(method_error_message(error, resources.gpus, lanes), definition)
+        said = method_error_message(error, resources.gpus, lanes) or type(error).__name__
     except RuntimeError as error:
-        verdict = method_error(out_of_memory(error, resources.gpus, lanes), definition)
+        said = out_of_memory(error, resources.gpus, lanes)
     where: dict[str, Any] = {
+        "definition": definition.version,
         "started": round(started, 3),
         "seconds": round(time.time() - started, 3),
         "step_seconds": training.step_seconds if training else None,
@@ -137,15 +138,8 @@ def train_trial(
         "notes": [*material.notes, *(training.notes if training else [])],
     }
     if trace is not None and detectors:
-        where["detectors"] = [look.to_json() for look in look_at(trace, detectors)]
-    return Record(
-        trial_id=trial.id,
-        cell_id=trial.cell.id,
-        spec=trial.spec(),
-        verdict=verdict,
-        trace_json=None if trace is None else trace.to_json(),
-        provenance=setting | where,
-    )
+        where["detectors"] = [look.to_json() for look in ask_added(trace, detectors)]
+    return Record.of(trial.spec(), trace, setting | where, said)
 
 
 def _setting(trial: Trial) -> dict[str, Any]:

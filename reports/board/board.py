@@ -20,7 +20,7 @@ from ganbench.reports.board.comparisons import Pair, compare_all, outcomes
 from ganbench.reports.board.conformance import Conformance
 from ganbench.reports.board.cost import step_costs
 from ganbench.reports.board.counting import Count, count_all, count_cell
-from ganbench.reports.evidence import Evidence, Group, Protocol, Result
+from ganbench.reports.evidence import Evidence, Group, QualityProtocol, Result
 
 RESAMPLES = 4000
 """Of the seeds, for the chance of being best, which is shown in whole per cents: its standard error is below one."""
@@ -93,7 +93,7 @@ class Row:
     tiers: tuple[int, ...]
     best: float
     change: Change | None
-    quality: dict[Protocol, Quality]
+    quality: dict[QualityProtocol, Quality]
     lasted: float
     cost: float
     settings: int
@@ -175,7 +175,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells, reference)
 
 
-def ranked(results: Sequence[Result], protocol: Protocol) -> list[Result]:
+def ranked(results: Sequence[Result], protocol: QualityProtocol) -> list[Result]:
     """Return a cell's trials from the best final quality to the worst: failed ones last, equals by their seed."""
     sign = 1 if protocol.better == "lower" else -1
 
@@ -243,7 +243,7 @@ def _change(pair: Pair, family: int, *, first: bool) -> Change:
     )
 
 
-def _quality(evidence: Evidence, protocol: Protocol, normalizer: str) -> Quality:
+def _quality(evidence: Evidence, protocol: QualityProtocol, normalizer: str) -> Quality:
     groups = [group for group in evidence.groups if group.protocol == protocol]
     results = [result for group in groups for result in evidence.of(group, normalizer)]
     stable = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
@@ -251,7 +251,7 @@ def _quality(evidence: Evidence, protocol: Protocol, normalizer: str) -> Quality
     return Quality(_median(results, protocol), median_failures_worst(stable, 0, protocol.better), len(stable), failed)
 
 
-def _median(results: Sequence[Result], protocol: Protocol) -> float:
+def _median(results: Sequence[Result], protocol: QualityProtocol) -> float:
     values = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
     return median_failures_worst(values, sum(item.verdict.failed for item in results), protocol.better)
 

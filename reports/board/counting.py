@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganbench.harness.stability import METHOD_ERROR
-from ganbench.harness.stability.detectors import DETECTORS
+from ganbench.harness.stability.definition import FAILURE_MODES
 from ganbench.harness.statistics import mean_rate
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.reports.evidence import Result
 
-MODES = (*DETECTORS, METHOD_ERROR)
+MODES = (*FAILURE_MODES, METHOD_ERROR)
 """Every way to fail, in the order of the tables."""
 
 

@@ -21,7 +21,7 @@ from ganbench.reports.differences.plan_changes import (
     cell_title,
     plan_changes,
 )
-from ganbench.reports.differences.rate_changes import Comparison, NormalizerChange, normalizer_changes
+from ganbench.reports.differences.rate_changes import NormalizerChange, RateComparison, normalizer_changes
 from ganbench.reports.differences.sides import Side, Training, how
 from ganbench.reports.evidence import Result
 
@@ -50,8 +50,6 @@ class Shared:
     Attributes:
         trials: How many.
         equal: With the same result, bit for bit.
-        judged: With the same training, and a record of another verdict.
-        undeclared: Those of them that one definition judged differently: its detectors or thresholds are not the same.
         different: With another result.
         flips: Those that failed in one only, both judged by one definition.
         otherwise: How many failed in both, in other ways or at other steps.
@@ -61,8 +59,6 @@ class Shared:
 
     trials: int
     equal: int
-    judged: int
-    undeclared: int
     different: int
     flips: tuple[Flip, ...]
     otherwise: int
@@ -168,7 +164,7 @@ class Difference:
     quality: tuple[QualityChange, ...]
 
     @property
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[RateComparison, ...]:
         """All comparisons of rates."""
         return tuple(item for normalizer in self.normalizers for item in normalizer.comparisons)
 
@@ -285,14 +281,11 @@ def _shared(first: Side, second: Side) -> Shared:
         for seed in sorted(results)
     }
     both = [trial for trial in cells if trial in theirs]
-    equal = judged = undeclared = otherwise = 0
+    equal = otherwise = 0
     flips = []
     for trial in both:
         (training, result), (other, after) = ours[trial], theirs[trial]
-        equal += training.sha256 == other.sha256
-        trained = training.training == other.training
-        judged += trained and training.sha256 != other.sha256
-        undeclared += trained and how(result.verdict) != how(after.verdict)
+        equal += training.training == other.training
         if result.verdict.failed != after.verdict.failed:
             flips.append(Flip(cells[trial], result.seed, result.verdict, after.verdict))
         elif how(result.verdict) != how(after.verdict):
@@ -300,9 +293,7 @@ def _shared(first: Side, second: Side) -> Shared:
     return Shared(
         trials=len(both),
         equal=equal,
-        judged=judged,
-        undeclared=undeclared,
-        different=len(both) - equal - judged,
+        different=len(both) - equal,
         flips=tuple(flips),
         otherwise=otherwise,
         only_first=len(ours) - len(both),

@@ -39,7 +39,7 @@ _Outcomes = tuple[tuple[bool, ...], tuple[bool, ...]]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RateComparison:
     """A normalizer's trials in one ledger against those in the other.
 
     Attributes:
@@ -115,7 +115,7 @@ class NormalizerChange:
     normalizer: str
     before: Standing | None
     after: Standing | None
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[RateComparison, ...]
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def normalizer_changes(first: Side, second: Side, pairs: Sequence[CellPair]) -> 
     order = [*after, *(name for name in before if name not in after)]
     raw = [item for name in order for item in _raw(first, second, name, pairs)]
     p_values = [item.p() for item in raw]
-    compared: dict[str, list[Comparison]] = {}
+    compared: dict[str, list[RateComparison]] = {}
     for index, (item, holm_p) in enumerate(zip(raw, holm(p_values), strict=True)):
         found = _comparison(item, p_values, index, holm_p)
         compared.setdefault(item.normalizer, []).append(found)
@@ -217,7 +217,7 @@ def _balanced(cells: Sequence[_Outcomes]) -> tuple[_Outcomes, ...]:
     return tuple((first[: min(size)], second[: min(size)]) for (first, second), size in zip(cells, sizes, strict=True))
 
 
-def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float) -> Comparison:
+def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float) -> RateComparison:
     failed, trials, later, others = raw.table()
     both, only_first, only_second, neither = raw.discordant() if raw.paired else (0, 0, 0, 0)
     if raw.paired:
@@ -229,7 +229,7 @@ def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float)
     seeds = [
         seeds_needed(*supposed, nested=nested, cells=len(raw.cells), alpha=level) for nested in (raw.paired, False)
     ]
-    return Comparison(
+    return RateComparison(
         normalizer=raw.normalizer,
         test=PAIRED if raw.paired else unpaired_test(trials, others),
         cells=len(raw.cells),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganbench.harness.canonical import digest
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.stability import Definition, Verdict, load_definition
 from ganbench.reports.board import Board, build
@@ -19,13 +18,11 @@ class Training:
     """What is compared of one trial.
 
     Attributes:
-        sha256: Of the record's result, verdict and all.
-        training: Hash of what the training logged, or of what a method error said; whatever the verdict on it.
+        training: Hash of what the training logged, or what a method error said.
         own: The verdict by the definition that the ledger's readers use.
         traced: Whether there is a trace that another definition can judge.
     """
 
-    sha256: str
     training: str
     own: Verdict
     traced: bool
@@ -77,10 +74,9 @@ def alike(first: tuple[Side, Result], second: tuple[Side, Result]) -> bool:
 
 def _training(record: Record, own: Definition) -> Training:
     return Training(
-        sha256=record.sha256,
-        training=digest([record.trace_json, record.verdict.message], digits=64),
+        training=record.error if record.columns is None else record.columns.sha256,
         own=record.judged_by(own),
-        traced=record.trace_json is not None,
+        traced=record.columns is not None,
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganbench.harness.stability import METHOD_ERROR, Verdict
-from ganbench.reports.contents.wording import first_failure
 from ganbench.reports.differences.comparing import Difference, Flip
 from ganbench.reports.differences.plan_changes import Change
-from ganbench.reports.differences.rate_changes import PAIRED, Comparison, NormalizerChange, Standing
+from ganbench.reports.differences.rate_changes import PAIRED, NormalizerChange, RateComparison, Standing
 from ganbench.reports.formatting import (
     NOTHING,
     count,
@@ -23,6 +22,7 @@ from ganbench.reports.formatting import (
     rank,
     rate,
 )
+from ganbench.reports.wording.headline import first_failure
 
 LINES = 20
 """Of a list that has no end."""
@@ -78,18 +78,15 @@ def _same(difference: Difference) -> str:
         return "Nothing changed that was measured: every pair of trials is the same training, bit for bit."
     more = shared.only_first + shared.only_second
     text = f"The same: all {count(shared.trials, 'trial')} that both have are equal bit for bit"
-    if shared.judged:
-        text += f" in what was trained, {shared.judged} with a verdict that another definition reached"
     return text + (f"; {count(more, 'trial')} only one of them has." if more else ".")
 
 
 def _equal(difference: Difference) -> str:
     shared = difference.shared
-    text = f"{shared.equal} {'is' if shared.equal == 1 else 'are'} equal bit for bit"
-    return text + (f", {shared.judged} more in what was trained" if shared.judged else "")
+    return f"{shared.equal} {'is' if shared.equal == 1 else 'are'} equal bit for bit"
 
 
-def _moved(item: Comparison, difference: Difference) -> str:
+def _moved(item: RateComparison, difference: Difference) -> str:
     several = sum(other.normalizer == item.normalizer for other in difference.comparisons) > 1
     return (
         f"{name(item.normalizer)} fails {_direction(item)} often in B than in A, {percent(item.second.rate)} instead of"
@@ -97,15 +94,15 @@ def _moved(item: Comparison, difference: Difference) -> str:
     )
 
 
-def _direction(item: Comparison) -> str:
+def _direction(item: RateComparison) -> str:
     return "more" if item.change.value > 0 else "less"
 
 
-def _cells_of(item: Comparison) -> str:
+def _cells_of(item: RateComparison) -> str:
     return count(item.cells, "cell")
 
 
-def _names(items: Sequence[Comparison]) -> str:
+def _names(items: Sequence[RateComparison]) -> str:
     return listing([name(item) for item in dict.fromkeys(item.normalizer for item in items)])
 
 
@@ -153,21 +150,21 @@ def _alone(change: NormalizerChange) -> str:
     return "gone from B" if change.after is None else "no cell in which both have trials"
 
 
-def _points(item: Comparison) -> str:
+def _points(item: RateComparison) -> str:
     if item.identical:
         return points(0)
     low, high = points(item.change.low), points(item.change.high)
     return f"{points(item.change.value)} pp ({low} to {high})"
 
 
-def meaning(item: Comparison) -> str:
+def meaning(item: RateComparison) -> str:
     """Say in a few words what a comparison supports; never that there is no difference."""
     if item.identical:
         return "equal bit for bit"
     return f"yes: {_direction(item)} often in B" if item.significant else "not enough seeds"
 
 
-def grounds(item: Comparison) -> str:
+def grounds(item: RateComparison) -> str:
     """Say what a comparison rests on, and where it shows nothing how many seeds it would take."""
     pairs = item.test == PAIRED
     text = f"{plain(item.normalizer)}, {_cells_of(item)}: "
@@ -187,7 +184,7 @@ def grounds(item: Comparison) -> str:
     return f"{text}; {least}{_needed(item)}"
 
 
-def _needed(item: Comparison) -> str:
+def _needed(item: RateComparison) -> str:
     low, high = item.seeds
     first, second = item.supposed
     rates = f"{percent(first)} from {percent(second)}"
@@ -289,11 +286,6 @@ def _trials(difference: Difference) -> list[str]:
         f"{count(shared.trials, 'trial')} in both: {_equal(difference)}; {shared.different} with another result;"
         f" {len(shared.flips)} of another verdict, {shared.otherwise} that failed in both, in other ways or at other steps."
     )
-    if shared.undeclared:
-        lines.append(
-            f"{count(shared.undeclared, 'trial')} of the same training have another verdict by a definition of the same"
-            " number: its detectors or thresholds are not the same."
-        )
     if shared.only_first or shared.only_second:
         lines.append(f"{shared.only_first} only in A, {shared.only_second} only in B.")
     return lines

@@ -17,7 +17,7 @@ from ganbench.reports.evidence.evidence import (
     Evidence,
     Group,
     Layout,
-    Protocol,
+    QualityProtocol,
     Result,
     Series,
 )
@@ -32,7 +32,7 @@ __all__ = [
     "Evidence",
     "Group",
     "Layout",
-    "Protocol",
+    "QualityProtocol",
     "Result",
     "Series",
 ]

@@ -312,6 +312,8 @@ def _plan(evidences: Sequence[Evidence], cells: list[dict[str, Any]]) -> dict[st
     texts = {plan.get("text", ""): f"# {plan['suite']}, version {plan['version']}\n" for plan in reversed(plans)}
     texts = {text: texts[text] for text in dict.fromkeys(plan.get("text", "") for plan in plans) if text}
     one = len(texts) == 1
+    lines = {canonical_json(line): line for plan in plans for line in plan.get("forgotten", ())}
+    forgotten = [lines[text] for text in sorted(lines)]
     return {
         **{key: _joined(plan[key] for plan in plans) for key in ("suite", "version", "hash", "seed")},
         "description": _joined((text for plan in plans if (text := plan.get("description"))), "\n") or "",
@@ -323,4 +325,5 @@ def _plan(evidences: Sequence[Evidence], cells: list[dict[str, Any]]) -> dict[st
         "cells": cells,
         "text": "\n".join(text if one else heading + text for text, heading in texts.items()),
         "suites": list(suites.values()),
+        **({"forgotten": forgotten} if forgotten else {}),
     }

@@ -14,7 +14,7 @@ from ganbench.harness.stability import Definition, Verdict
 
 
 @dataclass(frozen=True)
-class Protocol:
+class QualityProtocol:
     """One way to measure quality; numbers of two protocols never share a column.
 
     Attributes:
@@ -49,7 +49,7 @@ class Group:
     architecture: str
     setting: str
     title: str
-    protocol: Protocol
+    protocol: QualityProtocol
     cells: dict[str, str]
 
 
@@ -164,7 +164,7 @@ class Evidence:
     definition: Definition
     normalizers: tuple[str, ...]
     groups: tuple[Group, ...]
-    protocols: tuple[Protocol, ...]
+    protocols: tuple[QualityProtocol, ...]
     results: dict[str, dict[int, Result]]
     software: tuple[tuple[str, int], ...]
     sources: tuple[tuple[str, str], ...]

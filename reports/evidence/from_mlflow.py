@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.stability import load_definition
+from ganbench.harness.traces.trace import Trace
 from ganbench.reports.evidence import Evidence, Result
 from ganbench.reports.evidence.combining import changed_sources
 from ganbench.reports.evidence.gathering import detector_sources, software_words, wanted_seeds
@@ -59,18 +62,19 @@ def evidence_of(read: ReadBack) -> Evidence:
     )
 
 
-def _trace(trial: Transcript, budget: int, measure: str) -> dict[str, Any]:
-    """Return what a trial logged, as far as it is known, as a trace writes it. Both gradient norms have the same steps."""
+def _trace(trial: Transcript, budget: int, measure: str) -> Trace:
+    """Return what is known of a trial's trace. Both gradient norms have the same steps."""
     steps = [steps for steps, _ in trial.scalars.values()]
-    return {
-        "budget": budget,
-        "steps": steps[0].tolist() if steps else [],
-        "scalars": {key: values.tolist() for key, (_, values) in trial.scalars.items()},
-        "probe_steps": (),
-        "layers": {},
-        "evaluation_steps": trial.quality[0].tolist(),
-        "evaluations": {measure: trial.quality[1].tolist()},
-    }
+    return Trace(
+        budget=budget,
+        stopped=budget,
+        steps=steps[0] if steps else np.empty(0),
+        scalars={key: values for key, (_, values) in trial.scalars.items()},
+        probe_steps=np.empty(0),
+        layers={},
+        evaluation_steps=trial.quality[0],
+        evaluations={measure: trial.quality[1]},
+    )
 
 
 def _result(trial: Transcript, measure: str, thinning: Thinning) -> Result:

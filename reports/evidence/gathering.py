@@ -12,16 +12,20 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ganbench.harness.canonical import canonical_json
-from ganbench.harness.ledger import Ledger, Looks, Record, read_looks
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.ledger import AddedVerdicts, Ledger, Record, read_added_verdicts
+from ganbench.harness.ledger.files import LedgerFiles
+from ganbench.harness.ledger.processes import each_part, uncollected
+from ganbench.harness.ledger.proof import contradictions
 from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
 from ganbench.harness.stability import Definition, Verdict, load_definition
-from ganbench.harness.traces.trace import samples_from_json
 from ganbench.reports.evidence import Evidence, Group, Result
 from ganbench.reports.evidence.combining import changed_sources
 from ganbench.reports.evidence.grouping import group_cells
 from ganbench.reports.evidence.packing import Packed, pack, unpack
 from ganbench.reports.evidence.thinning import Thinning
-from ganbench.reports.processes import each_part, uncollected
+
+VERIFY = "`ganbench ledger verify` names all that is wrong, and `ganbench ledger repair` sets it aside"
 
 AT_ONCE = 64
 """Records of a part that are held while they are read."""
@@ -47,7 +51,7 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     measures = {identity: group.protocol.measure for group in groups for identity in group.cells.values()}
     said = plan.get("sequential")
     decides = load_definition(said["definition"]) if said else judges
-    sieve = Sieve(plan["seeds"], plan["seed"], measures, judges, decides, read_looks(ledger))
+    sieve = Sieve(plan["seeds"], plan["seed"], measures, judges, decides, read_added_verdicts(ledger))
 
     results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
     failed: dict[str, dict[int, bool]] = {}
@@ -56,8 +60,17 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     relabelled = 0
     contents: set[tuple[str, str]] = set()
     outside: Outside = {}
+    traces: dict[str, tuple[tuple[int, int], str]] = {}
+    group_of = {identity: index for index, group in enumerate(groups) for identity in group.cells.values()}
     with uncollected():
-        for result, (cell, fails, anew, software_of, sources_of, content) in _all(ledger, sieve, outside):
+        for result, (cell, fails, anew, software_of, sources_of, content, trace) in _all(ledger, sieve, outside):
+            streams = group_of[cell], result.seed
+            same, former = traces.setdefault(trace, (streams, result.trial_id)) if trace else (streams, "")
+            if same != streams:
+                raise LedgerError(
+                    f"{ledger.where}: trials {former} and {result.trial_id} have the same trace, bit for bit, and had other"
+                    f" random numbers; {VERIFY}"
+                )
             results[cell][result.seed] = result
             failed.setdefault(cell, {})[result.seed] = fails
             software[software_of] += 1
@@ -121,15 +134,15 @@ class Chosen:
 
     wanted: frozenset[str]
 
-    def __call__(self, ledger: Ledger, part: str) -> list[tuple[str, NDArray[Any]]]:
+    def __call__(self, ledger: LedgerFiles, part: str) -> list[tuple[str, NDArray[Any]]]:
         """Return trials with their samples."""
         return [item for _, record in ledger.parts.chosen(part, self.wanted) for item in _samples(record)]
 
 
-Rest = tuple[str, bool, bool, str, tuple[Source, ...], tuple[str, str] | None]
+Rest = tuple[str, bool, bool, str, tuple[Source, ...], tuple[str, str] | None, str]
 """What a trial adds to the evidence beside its result: the identity of its cell; whether it failed, by the definition that
 decides who gets more seeds; whether its verdict was reached anew; with what software and with which plugins it was made;
-its data's specification and content."""
+its data's specification and content; and the beginning of its trace's checksum."""
 
 
 Outside = dict[str, tuple[str, str]]
@@ -154,9 +167,9 @@ class Sieve:
     measures: Mapping[str, str]
     definition: Definition
     decides: Definition
-    looks: Looks = field(default_factory=dict)
+    added_verdicts: AddedVerdicts = field(default_factory=dict)
 
-    def __call__(self, ledger: Ledger, part: str) -> tuple[Packed, list[Rest], Outside]:
+    def __call__(self, ledger: LedgerFiles, part: str) -> tuple[Packed, list[Rest], Outside]:
         """Return what is taken from a part."""
         outside: Outside = {}
         found = list(self.take((record for _, record in ledger.parts.records(part, AT_ONCE)), outside))
@@ -179,7 +192,10 @@ class Sieve:
                 outside[record.trial_id] = str(normalizer.get("name", "?")), str(normalizer.get("version", "?"))
             if not planned or measure is None:
                 continue
-            verdict = record.judged_by(self.definition, self.looks.get(record.trial_id, ()))
+            problem = next(contradictions(record), None)
+            if problem is not None:
+                raise LedgerError(f"the record of trial {record.trial_id} does not prove itself: {problem}; {VERIFY}")
+            verdict = record.judged_by(self.definition, self.added_verdicts.get(record.trial_id, ()))
             deciding = verdict if self.decides.version == self.definition.version else record.judged_by(self.decides)
             software, sources, content = software_words(record.provenance), _sources(record, verdict), _content(record)
             result = _result(record, same.setdefault(verdict, verdict), measure, thinning)
@@ -192,6 +208,7 @@ class Sieve:
                     same.setdefault(software, software),
                     same.setdefault(sources, sources),
                     same.setdefault(content, content),
+                    "" if record.columns is None else record.columns.sha256[:20],
                 ),
             )
 
@@ -229,8 +246,8 @@ def wanted_seeds(
 
 
 def _result(record: Record, verdict: Verdict, measure: str, thinning: Thinning) -> Result:
-    trace = record.trace_json
-    evaluations = {} if trace is None else trace["evaluations"]
+    trace = record.trace
+    evaluations = {} if trace is None else trace.evaluations
     measured = {key: float(column[-1]) for key, column in evaluations.items() if len(column)}
     return Result(
         trial_id=record.trial_id,
@@ -248,9 +265,9 @@ def _result(record: Record, verdict: Verdict, measure: str, thinning: Thinning) 
 def _lasted(record: Record, verdict: Verdict) -> float:
     if not verdict.failed:
         return 1.0
-    if record.trace_json is None or verdict.failed_at is None:
+    if record.trace is None or verdict.failed_at is None:
         return 0.0
-    return min(1.0, float(verdict.failed_at / record.trace_json["budget"]))
+    return min(1.0, float(verdict.failed_at / record.trace.budget))
 
 
 def _step_seconds(provenance: Mapping[str, Any]) -> float:
@@ -301,6 +318,6 @@ def _other_versions(plan: Mapping[str, Any], outside: Outside) -> tuple[tuple[st
 
 
 def _samples(record: Record) -> Iterator[tuple[str, NDArray[Any]]]:
-    trace = record.trace_json
-    if trace is not None and trace.get("samples") is not None:
-        yield record.trial_id, samples_from_json(trace["samples"])
+    samples = None if record.columns is None else record.columns.samples()
+    if samples is not None:
+        yield record.trial_id, samples

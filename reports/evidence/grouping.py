@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ganbench.harness.canonical import canonical_json
-from ganbench.reports.evidence import Group, Protocol
+from ganbench.reports.evidence import Group, QualityProtocol
 
 
 def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
@@ -49,7 +49,7 @@ def _batch(cell: Mapping[str, Any]) -> str:
     return f"{cell['spec'].get('steps', '?')} steps"
 
 
-def _protocols(cells: list[Mapping[str, Any]]) -> list[Protocol]:
+def _protocols(cells: list[Mapping[str, Any]]) -> list[QualityProtocol]:
     """Return each cell's protocol. The metric's whole specification tells protocols apart, not only its name."""
     keys = []
     for cell in cells:
@@ -60,7 +60,7 @@ def _protocols(cells: list[Mapping[str, Any]]) -> list[Protocol]:
         keys.append((cell["dataset"], measure["key"], measure["better"], canonical_json(metric), parameters, measures))
     distinct = list(dict.fromkeys(keys))
     titles = dict(zip(distinct, _unique([key[0], key[1], key[4]] for key in distinct), strict=True))
-    return [Protocol(key[0], key[1], key[2], titles[key], key[5]) for key in keys]
+    return [QualityProtocol(key[0], key[1], key[2], titles[key], key[5]) for key in keys]
 
 
 def _unique(names: Iterable[list[str]]) -> list[str]:

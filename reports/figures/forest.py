@@ -30,7 +30,7 @@ _MARK, _FLOOR, _TALLEST, _LEAST = -0.2, 0.42, 0.42, 0.18
 
 
 @dataclass(frozen=True)
-class Entry:
+class ForestRow:
     """One normalizer against the baseline.
 
     Attributes:
@@ -74,7 +74,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     )
 
 
-def entries(evidence: Evidence, board: Board) -> list[Entry]:
+def entries(evidence: Evidence, board: Board) -> list[ForestRow]:
     """Return every normalizer that shares trials with the baseline, the lowest difference first."""
     baseline = evidence.plan.get("baseline")
     changes = [(row.normalizer, row.change) for row in board.rows if row.change is not None]
@@ -85,7 +85,8 @@ def entries(evidence: Evidence, board: Board) -> list[Entry]:
         return []
     base, *others = outcomes(evidence, [baseline, *(name for name, _ in compared)])
     return [
-        Entry(name, found, tuple(_differences(own, base))) for (name, found), own in zip(compared, others, strict=True)
+        ForestRow(name, found, tuple(_differences(own, base)))
+        for (name, found), own in zip(compared, others, strict=True)
     ]
 
 
@@ -99,7 +100,7 @@ def _differences(own: NDArray[np.float64], base: NDArray[np.float64]) -> list[fl
             for counts in zip(*tables, strict=True) if sum(counts)]  # fmt: skip
 
 
-def _paint(axes: Axes, shown: Sequence[Entry], baseline: str, *, gap: bool) -> None:
+def _paint(axes: Axes, shown: Sequence[ForestRow], baseline: str, *, gap: bool) -> None:
     import matplotlib as mpl
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -154,7 +155,7 @@ def _paint(axes: Axes, shown: Sequence[Entry], baseline: str, *, gap: bool) -> N
     label(axes, xlabel=f"instability rate less that of {baseline}, percentage points")
 
 
-def _settings(axes: Axes, shown: Sequence[Entry], rows: Sequence[int]) -> None:
+def _settings(axes: Axes, shown: Sequence[ForestRow], rows: Sequence[int]) -> None:
     """Draw the settings' differences, equal ones as one mark whose height grows with their number."""
     tallies = [Counter(round(value, 3) for value in entry.settings) for entry in shown]
     most = max((number for tally in tallies for number in tally.values()), default=1)

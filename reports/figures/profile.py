@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ganbench.harness.statistics import ALPHA, performance_profile
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.reports.board import Board
-from ganbench.reports.evidence import Evidence, Protocol
+from ganbench.reports.evidence import Evidence, QualityProtocol
 from ganbench.reports.figures.canvas import label
 from ganbench.reports.figures.drawing import Drawing, Picture, file_name
 from ganbench.reports.figures.lines import Lines, choose, frame, greys, name_ends, paper_size, staircase
@@ -90,7 +90,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     )
 
 
-def reached(evidence: Evidence, protocol: Protocol, normalizers: Sequence[str]) -> dict[str, Reached]:
+def reached(evidence: Evidence, protocol: QualityProtocol, normalizers: Sequence[str]) -> dict[str, Reached]:
     """Return what each normalizer reached in a protocol, all its settings pooled; those without trials are left out."""
     groups = [group for group in evidence.groups if group.protocol == protocol]
     found = {}
@@ -162,7 +162,7 @@ def profile(
 
 
 def _picture(
-    name: str, protocol: Protocol, trials: Mapping[str, Reached], lines: Lines, levels: tuple[int, int]
+    name: str, protocol: QualityProtocol, trials: Mapping[str, Reached], lines: Lines, levels: tuple[int, int]
 ) -> Picture:
     def paint(figure: Figure) -> None:
         axes = figure.subplots()

@@ -8,8 +8,8 @@ from typing import Any
 from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
 from ganbench.reports.board.comparisons import Pair
-from ganbench.reports.contents.wording import conclusion
 from ganbench.reports.evidence import Evidence, Group
+from ganbench.reports.wording.headline import conclusion
 
 SENTENCES = 1000
 """Pairs that are spoken of in full, the surest first. Of more, the page says the counts and whether they are separated."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganbench.reports.board.counting import MODES
-from ganbench.reports.contents.contents import Contents
 from ganbench.reports.figures.canvas import PALETTE
 from ganbench.reports.figures.drawing import Drawing
 from ganbench.reports.formats.comparison_data import comparison_data
@@ -15,6 +14,7 @@ from ganbench.reports.formats.heat import heat
 from ganbench.reports.pages.names import cell_href, normalizer_href, setting_href
 from ganbench.reports.published.words import APART, MATCHED
 from ganbench.reports.templating import environment, script_hash, template_text
+from ganbench.reports.wording.contents import Contents
 
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
 FAILING = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from ganbench.reports import formatting as f
-from ganbench.reports.contents.contents import Contents
+from ganbench.reports.wording.contents import Contents
 
 LEFT_OUT = ("modes", "cost")
 """Columns that are too wide for a page, or about our machines."""

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
-from ganbench.reports.contents.contents import Contents
-from ganbench.reports.contents.failures import Failure
-from ganbench.reports.contents.measures import MeasureTable
-from ganbench.reports.contents.wording import Claims
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.published.words import APART, MATCHED, Section
+from ganbench.reports.wording.contents import Contents
+from ganbench.reports.wording.failures import Failure
+from ganbench.reports.wording.headline import Claims
+from ganbench.reports.wording.measures import MeasureTable
 
 FAILURES = 200
 """A longer list is cut; the pages of the cells have the rest."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.reports.board import Board, Row
 from ganbench.reports.board.counting import MODES, Count
-from ganbench.reports.evidence import Evidence, Protocol
+from ganbench.reports.evidence import Evidence, QualityProtocol
 from ganbench.reports.formatting import tier
 
 if TYPE_CHECKING:
@@ -126,5 +126,5 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _names(protocol: Protocol) -> tuple[str, str, str]:
+def _names(protocol: QualityProtocol) -> tuple[str, str, str]:
     return protocol.title, f"{protocol.title} (stable only)", f"{protocol.title} (stable trials)"

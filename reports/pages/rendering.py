@@ -8,8 +8,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ganbench.reports.board import Row
-from ganbench.reports.contents.failures import how, warned
-from ganbench.reports.contents.wording import first_failure
 from ganbench.reports.evidence import Evidence, Group, Result
 from ganbench.reports.formatting import mode, number, quality_title
 from ganbench.reports.pages import panels
@@ -17,6 +15,8 @@ from ganbench.reports.pages.names import STYLESHEET, cell_href, normalizer_href,
 from ganbench.reports.pages.panels import Drawn
 from ganbench.reports.pages.view import Cell, Item, outcome, specification
 from ganbench.reports.templating import environment
+from ganbench.reports.wording.failures import how, warned
+from ganbench.reports.wording.headline import first_failure
 
 if TYPE_CHECKING:
     from jinja2 import Environment

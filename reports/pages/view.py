@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.reports.board import Board, CellRow, ranked
-from ganbench.reports.contents.wording import first_failure
 from ganbench.reports.evidence import Evidence, Group, Layout, Result
 from ganbench.reports.figures.alignment import Block
 from ganbench.reports.figures.chart import Line
 from ganbench.reports.formatting import mode, setting_value
+from ganbench.reports.wording.headline import first_failure
 
 
 @dataclass(frozen=True)

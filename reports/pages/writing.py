@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ganbench.harness.errors import InputError
+from ganbench.harness.ledger.processes import processes, shares, started
 from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence, Group
 from ganbench.reports.evidence.packing import Packed, pack, unpack
@@ -30,7 +31,6 @@ from ganbench.reports.pages.names import (
 from ganbench.reports.pages.panels import seeds
 from ganbench.reports.pages.rendering import renderer
 from ganbench.reports.pages.view import Cell, cells_of
-from ganbench.reports.processes import processes, shares, started
 
 ReadSamples = Callable[[Collection[str]], Iterator[tuple[str, NDArray[Any]]]]
 """From trials to their samples, in any order; trials without samples are left out."""

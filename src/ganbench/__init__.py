@@ -54,7 +54,7 @@ _HOMES = {
     "Metric": "harness.metrics.metric",
     "Normalizer": "harness.normalizer",
     "Optimizer": "harness.optimizers.optimizer",
-    "Trace": "harness.stability.trace",
+    "Trace": "harness.traces.trace",
     "leaderboard": "reports",
     "load_suite": "harness.planning.suite",
     "normalizer": "harness.normalizer",

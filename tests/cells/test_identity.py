@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ganbench.harness.canonical import digest
-from ganbench.harness.cells.cell import Trial, even_points
+from ganbench.harness.cells.cell import Trial
+from ganbench.harness.cells.points import even_points
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.planning.suite import load_suite
 from ganbench.harness.plugins.registry import Catalog

@@ -49,7 +49,7 @@ def test_a_training_on_photographs_reports_fidelity_and_reconstruction(ledger):
         assert all(math.isfinite(value) for value in last.values())
         assert 0 < last["reconstruction_error"] < 1
         assert 0 <= last[f"recall{PROTOCOL}"] <= 1
-        assert record.trace.samples.values.shape == (64, 3, 32, 32)
+        assert record.trace.samples.values.shape == (16, 3, 32, 32)
 
 
 def test_its_page_shows_each_measure_under_its_protocols_name(ledger, tmp_path):

@@ -18,14 +18,15 @@ from pathlib import Path
 
 import pytest
 import torch  # noqa: F401  here, so that forked processes have it
-from records import flip_record, record
+from records import PLAN, flip_record, of_several_groups, record, trial
 
-from ganbench.harness.ledger import Ledger
-from ganbench.harness.ledger.audit import duplicates, repair
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.audit import repair
+from ganbench.harness.ledger.duplicates import duplicates
 from ganbench.harness.ledger.merging import merge
+from ganbench.harness.ledger.row import from_text, to_text
 from ganbench.harness.training.checkpoint import Checkpoints
 
-PLAN = {"suite": "s", "version": 1, "seed": 1, "seeds": 5, "baseline": None, "cells": [{"id": "f" * 20}]}
 LATE = replace(record(2), provenance={"host": "late"})
 STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "fsync"}
 
@@ -44,7 +45,7 @@ def base(folder: Path) -> Ledger:
 def damaged(folder: Path) -> Ledger:
     """The same, with a single record cut short, and a part that ends too early beside the good one."""
     ledger = base(folder)
-    path = ledger.path(f"{9:020x}")
+    path = ledger.path(trial(9))
     path.write_bytes(path.read_bytes()[:-30])
     part = folder / ledger.parts.names()[0]
     part.with_name("part-00002.parquet").write_bytes(part.read_bytes()[:-30])
@@ -52,10 +53,10 @@ def damaged(folder: Path) -> Ledger:
 
 
 def flipped(folder: Path) -> Ledger:
-    """A part with 80 records, of which one row group's pages have lost a bit."""
+    """A part with three row groups, of which one's pages have lost a bit."""
     ledger = Ledger(folder)
     ledger.write_plan(PLAN)
-    ledger.parts.write([record(number) for number in range(80)])
+    ledger.parts.write(of_several_groups())
     part = folder / ledger.parts.names()[0]
     part.write_bytes(flip_record(part, 1))
     assert ledger.verify().problems
@@ -68,7 +69,7 @@ def interrupted_twins(folder: Path) -> Ledger:
     for made in (record(1), LATE, record(3, loss=0.2)):
         path = ledger.path(made.trial_id)
         path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_text(made.to_text())
+        path.write_text(to_text(made))
     return ledger
 
 
@@ -78,7 +79,7 @@ def run_again(ledger: Ledger) -> None:
     ledger.drop_checkpoints()
     ledger.set_damaged_aside()
     for number in range(12):
-        if not ledger.holds(f"{number:020x}"):
+        if not ledger.holds(trial(number)):
             ledger.commit(record(number))
 
 
@@ -102,7 +103,7 @@ def merged(ledger: Ledger) -> None:
         for made in (record(4), record(5, loss=0.2), *(record(number) for number in (20, 21, 22))):
             other.commit(made)
     done = merge([other], ledger)
-    assert done.different == (f"{5:020x}",)
+    assert done.different == (trial(5),)
 
 
 WORK: dict[str, tuple[Callable[[Path], Ledger], Callable[[Ledger], object]]] = {
@@ -143,13 +144,13 @@ def content(ledger: Ledger) -> dict[str, object]:
     plan = ledger.plan() if ledger.storage.exists("suite.json") else None
     kept = Checkpoints(ledger.checkpoints("a" * 20), "x").newest()
     return {
-        "records": [item.to_text() for item in ledger.records()],
+        "records": [to_text(item) for item in ledger.records()],
         "committed": sorted(ledger.committed()),
         "summary": sorted(map(str, ledger.summary())),
-        "duplicates": sorted(map(str, duplicates(ledger))),
+        "duplicates": sorted(map(str, duplicates(ledger.storage))),
         "plan": plan,
         "checkpoint": kept,
-        "verified": ledger.verify(),
+        "verified": str(ledger.verify()).replace(str(ledger.root), "here"),
     }
 
 
@@ -191,13 +192,13 @@ def _whole_records(ledger: Ledger) -> dict[str, str]:
     found = {}
     for part in ledger.parts.names():
         try:
-            found |= {trial: item.to_text() for trial, item in ledger.parts.examined(part) if hasattr(item, "to_text")}
+            found |= {name: to_text(item) for name, item in ledger.parts.examined(part) if isinstance(item, Record)}
         except Exception:  # the part that was made to be damaged
             continue
-    for trial, names in ledger.singles.all().items():
+    for name, files in ledger.singles.all().items():
         try:
-            if trial not in found:
-                found[trial] = type(record(0)).from_text(ledger.storage.read(names[0]).decode()).to_text()
+            if name not in found:
+                found[name] = to_text(from_text(name, ledger.storage.read(files[0]).decode()))
         except ValueError:
             continue
     return found

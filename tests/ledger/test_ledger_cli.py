@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +14,8 @@ import pytest
 from tiny import write_tiny
 
 from ganbench import read_ledger, run
-from ganbench.harness.canonical import canonical_json
-from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.row import to_text
 from ganbench.reports import leaderboard
 
 
@@ -76,19 +78,19 @@ def test_two_laboratories_ledgers_become_one(original, tmp_path, ganbench):
     assert "0 trials added" in again.stdout
 
 
-def _changed(out: Path, change) -> None:
-    """Rewrite a record, with a checksum that fits."""
+def _changed(out: Path, change: Callable[[Record], Record]) -> None:
+    """Put another record in a record's place."""
     path = next(iter(sorted(out.glob("trials/??/*.json"))))
-    value = json.loads(path.read_text())
-    change(value)
-    from ganbench.harness.canonical import digest
+    path.write_text(to_text(change(read_ledger(out).read(path.stem))))
 
-    value["sha256"] = digest(value["result"], digits=64)
-    path.write_text(canonical_json(value))
+
+def _other_loss(record: Record) -> Record:
+    scalars = {**record.trace.scalars, "d_loss": record.trace.scalars["d_loss"] * 2}
+    return Record.of(record.spec, replace(record.trace, scalars=scalars), record.provenance)
 
 
 def test_another_result_of_the_same_trial_is_told_and_the_first_stays(out, original, tmp_path, ganbench):
-    _changed(out, lambda value: value["result"]["trace"].update(stopped=39))
+    _changed(out, _other_loss)
     done = ganbench("ledger", "merge", original / "out", out, "--into", tmp_path / "both")
     assert done.returncode == 2
     assert "1 trials have another result there" in done.stdout
@@ -104,7 +106,8 @@ def test_ledgers_that_do_not_belong_together_are_refused_and_nothing_is_written(
         assert expected in done.stderr.replace("\n", " ")
         assert not (tmp_path / "both").exists()
 
-    _changed(out, lambda value: value["provenance"].update(data="0123456789abcdef"))
+    data = {"data": "0123456789abcdef"}
+    _changed(out, lambda record: replace(record, provenance={**record.provenance, **data}))
     merged("has content")
     plan = json.loads((out / "suite.json").read_text())
     for change, expected in (

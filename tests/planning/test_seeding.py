@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ganbench import load_suite, read_ledger, run
+from ganbench.harness.canonical import digest
 from ganbench.harness.errors import SuiteError
 from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
 from ganbench.harness.sweeps.sweep import wanted_trials
@@ -124,36 +126,27 @@ def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_me
 def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp_path):
     """A ledger made by hand: one normalizer always fails, the other never, in eight seeds."""
     from ganbench.harness.ledger import Ledger, Record
-    from ganbench.harness.stability import Finding, Verdict
+    from ganbench.harness.traces.trace import Trace
     from ganbench.reports.board import build
-    from ganbench.reports.contents.wording import conclusion
     from ganbench.reports.evidence.gathering import gather
+    from ganbench.reports.wording.headline import conclusion
 
-    spec = {"dataset": {"name": "d"}, "steps": 10, "metric": {"name": "m"}}
-    cells = [
-        {
-            "id": digit * 20,
-            "dataset": "d",
-            "architecture": "a",
-            "normalizer": name,
-            "setting": "s",
-            "measures": [{"key": "fid", "better": "lower"}],
-            "spec": {**spec, "normalizer": {"name": name}},
-        }
-        for digit, name in (("a", "bad"), ("b", "good"))
-    ]
+    named = {"dataset": {"name": "d"}, "architecture": {"name": "a"}, "metric": {"name": "m"}}
+    cells = []
+    for name in ("bad", "good"):
+        spec = {**named, "normalizer": {"name": name}, "steps": 10}
+        labels = {"dataset": "d", "architecture": "a", "normalizer": name, "setting": "s"}
+        cells.append({"id": digest(spec), **labels, "measures": [{"key": "fid", "better": "lower"}], "spec": spec})
     said = {**SPENDING.to_json(), "definition": 2}
-    plan = {"suite": "t", "version": 1, "hash": "0", "description": "", "seed": 3, "seeds": SPENDING.most}
+    plan = {"suite": "t", "version": 1, "description": "", "seed": 3, "seeds": SPENDING.most}
     ledger = Ledger(tmp_path / "ledger")
     ledger.write_plan({**plan, "sequential": said, "definition": 2, "baseline": None, "cells": cells, "text": ""})
-    for cell, failed in zip(cells, (True, False), strict=True):
+    for cell, last in zip(cells, (math.nan, 1.0), strict=True):
         for seed in range(SPENDING.least):
-            findings = (Finding("mode_collapse", 5, 0.1, 0.9, "it did"),) if failed else ()
-            verdict = Verdict("unstable" if failed else "stable", 2, findings)
-            trial = f"{cell['id'][:18]}{seed:02d}"
-            ledger.commit(
-                Record(trial, cell["id"], {"cell": cell["spec"], "suite_seed": 3, "seed": seed}, verdict, None, {})
-            )
+            steps, losses = np.array([1.0, 10.0]), np.array([float(seed), last])
+            trace = Trace(10, 10, steps, {"d_loss": losses}, np.empty(0), {}, np.empty(0), {})
+            ledger.commit(Record.of({"cell": cell["spec"], "suite_seed": 3, "seed": seed}, trace, {"definition": 2}))
+    assert ledger.verify().problems == ()
     board = build(gather(ledger))
     (pair,) = board.pairs
     assert pair.test == "spending"

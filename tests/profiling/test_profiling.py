@@ -156,11 +156,11 @@ def test_a_normalizer_that_takes_its_time_is_seen_to():
 
 
 def test_a_step_that_cannot_be_replayed_is_told_of():
-    class Looks(Slow):
+    class AddedVerdicts(Slow):
         def reparameterize(self, weight, params, state, layer):
             return weight * (1.0 if float(weight.detach().sum()) else 2.0), state
 
-    found = a_profile(replace(a_cell(TOY, steps=40), normalizer=Looks()))
+    found = a_profile(replace(a_cell(TOY, steps=40), normalizer=AddedVerdicts()))
     assert found.replayed_seconds is None
     assert any(note.startswith("not replayed: ") for note in found.notes)
 

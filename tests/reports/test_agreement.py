@@ -10,8 +10,8 @@ from pages import Page, latex_rows, markdown_tables
 
 from ganbench.reports import formatting as f
 from ganbench.reports import leaderboard
-from ganbench.reports.contents.columns import columns
 from ganbench.reports.formats.latex import LEFT_OUT
+from ganbench.reports.wording.columns import columns
 
 
 @pytest.fixture(scope="module")

@@ -206,8 +206,9 @@ HOSTILE = (
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 def test_whatever_names_hold_the_layout_holds(browser, ledgers, viewport):
-    outcomes = {name: ("c..." if place % 2 else "....",) for place, name in enumerate(HOSTILE)}
-    ledger = ledgers(outcomes, baseline=HOSTILE[3], suite="z" * 90, reason=HOSTILE[0] + "w" * 300)
+    outcomes = {name: ("xe.." if place % 2 else "....",) for place, name in enumerate(HOSTILE)}
+    reason = HOSTILE[0] + "w" * 300
+    ledger = ledgers(outcomes, baseline=HOSTILE[3], suite="z" * 90, message=reason, layers=(reason,))
     leaderboard(ledger).write(ledgers.folder / "out")
     with browsing(browser, ledgers.folder / "out" / "leaderboard.html", viewport) as page:
         page.locator("#trials").evaluate("table => (table.closest('details').open = true)")

@@ -9,17 +9,16 @@ from typing import Any
 
 import pytest
 
-from ganbench.harness.canonical import digest
 from ganbench.harness.errors import InputError, UnknownNameError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.ledger.names import is_identity
 from ganbench.harness.planning.seeding import Sequential
 from ganbench.reports import leaderboard
 from ganbench.reports.board import build
-from ganbench.reports.contents.measured import facts
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.evidence.combining import combine
 from ganbench.reports.evidence.gathering import gather
+from ganbench.reports.wording.measured import facts
 
 Ledgers = Any
 """The fixture's class, which a test module cannot import."""
@@ -37,8 +36,7 @@ def only(seeds: set[int]) -> Callable[[Record], Record | None]:
 
 def from_seed(suite_seed: int) -> Callable[[Record], Record | None]:
     def change(record: Record) -> Record:
-        spec = {**record.spec, "suite_seed": suite_seed}
-        return replace(record, trial_id=digest(spec), spec=spec)
+        return replace(record, spec={**record.spec, "suite_seed": suite_seed})
 
     return change
 
@@ -118,7 +116,7 @@ def test_a_suite_that_grew_pools_the_cells_that_it_kept(ledgers: Ledgers) -> Non
     assert pair.shared == 2, "trials of one seed are pairs, whichever ledger they are in"
     told = said(evidence)
     assert told["Suites"] == (
-        f"tiny, version 1, hash {'0' * 20}, random streams from 3",
+        f"tiny, version 1, hash {old.plan()['hash']}, random streams from 3",
         f"tiny, version 2, hash {'1' * 20}, random streams from 3",
     )
     assert "2 to 4 seeds each" in told["Trials"][0]
@@ -127,7 +125,7 @@ def test_a_suite_that_grew_pools_the_cells_that_it_kept(ledgers: Ledgers) -> Non
 
 def test_cells_that_changed_between_versions_stand_apart_under_titles_that_say_so(ledgers: Ledgers) -> None:
     old, new = (ledgers({"sn": ("..",)}) for _ in range(2))
-    cells = [{**cell, "id": "f" * 20, "spec": {**cell["spec"], "lr_d": 9.0}} for cell in new.plan()["cells"]]
+    cells = [ledgers.respecified(cell, lr_d=9.0) for cell in new.plan()["cells"]]
     evidence = combined(old, replanned(new, version=2, cells=cells))
     assert [group.title for group in evidence.groups] == [
         "ring · fast · mlp · 100 steps · version 1",
@@ -160,7 +158,7 @@ def test_two_suites_stand_on_one_page_and_the_rates_say_of_how_many_settings(led
 
 def test_settings_of_two_suites_that_share_their_names_are_told_apart_by_the_suite(ledgers: Ledgers) -> None:
     first, second = ledgers({"sn": ("..",)}, suite="toys"), ledgers({"sn": ("..",)}, suite="more")
-    cells = [{**cell, "id": "f" * 20, "spec": {**cell["spec"], "steps": 200}} for cell in second.plan()["cells"]]
+    cells = [ledgers.respecified(cell, steps=200) for cell in second.plan()["cells"]]
     evidence = combined(first, replanned(second, cells=cells))
     assert [group.title for group in evidence.groups] == ["ring · fast · toys", "ring · fast · more"]
     assert len(evidence.protocols) == 1
@@ -191,10 +189,8 @@ def test_protocols_that_differ_share_no_column_though_each_ledger_calls_them_ali
 def test_one_name_for_two_methods_is_told_apart(ledgers: Ledgers) -> None:
     """A plugin's version is part of what it is; its label does not say it."""
     first, second = ledgers({"sn": ("cc",)}), ledgers({"sn": ("..",)}, suite="later")
-    cells = [
-        {**cell, "id": "f" * 20, "spec": {**cell["spec"], "normalizer": {"name": "sn", "version": "2"}}}
-        for cell in second.plan()["cells"]
-    ]
+    again = {"name": "sn", "version": "2"}
+    cells = [ledgers.respecified(cell, normalizer=again) for cell in second.plan()["cells"]]
     evidence = combined(first, replanned(second, cells=cells))
     assert evidence.normalizers == ("sn (version 1)", "sn (version 2)")
     assert len(evidence.groups) == 1, "they are compared in pairs"

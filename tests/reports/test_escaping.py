@@ -20,11 +20,12 @@ def nasty(shared):
         return replace(record, provenance={**record.provenance, "device": NASTY})
 
     ledger = shared(
-        {NASTY: ("..c.",), "b\n\n# b": ("cce.",)},
+        {NASTY: ("..x.",), "b\n\n# b": ("dxe.",)},
         settings=((NASTY, points),),
         suite=NASTY,
         description=NASTY,
-        reason=NASTY,
+        message=NASTY,
+        layers=(NASTY, "last"),
         change=change,
     )
     return leaderboard(ledger)
@@ -44,6 +45,8 @@ def test_names_with_markup_are_escaped_everywhere_in_html(nasty):
     for name, rows in page.tables.items():
         assert len({len(row) for row in rows}) == 1, name  # the layout holds
     assert NASTY in [row[1].strip() for row in page.tables["leaderboard"]]
+    reasons = {row[-1].strip().partition(":")[0] for row in page.tables["trials"] if NASTY in row[-1]}
+    assert reasons == {"exploding gradient", "method error"}  # a layer's name, and what an error said
     assert text.count("<svg") == page.count("svg") == text.count("</svg>")
 
 

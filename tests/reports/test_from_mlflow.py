@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from ganbench.harness.cli import app
 from ganbench.harness.errors import InputError
-from ganbench.harness.ledger import Ledger, Record, write_looks
+from ganbench.harness.ledger import Ledger, Record, write_added_verdicts
 from ganbench.harness.planning.seeding import Sequential
-from ganbench.harness.stability import Added, Finding, Looked
+from ganbench.harness.stability import AddedDetector, AddedVerdict, Finding
 from ganbench.harness.tracking import Patience, TrackingError, read_back, sync
 from ganbench.harness.tracking.connection import connected
 from ganbench.harness.tracking.projection import project_trial
@@ -66,13 +66,13 @@ def everything(ledgers: Ledgers, **options: Any) -> Ledger:
             provenance["packages"] = {"torch": "2.12.0"}
             provenance["sources"] = {"normalizer": "changed"}
         if last is not None and trace is not None:
-            key = next(iter(trace.evaluations))
-            trace.evaluations[key][-1] = last
-            record = replace(record, trace_json=trace.to_json())
+            key, values = next(iter(trace.evaluations.items()))
+            record = ledgers.retraced(record, evaluations={**trace.evaluations, key: np.append(values[:-1], last)})
         return replace(record, provenance=provenance)
 
-    outcomes = {"sn": ("..cb", "...d"), NASTY: (".cc ", "nnnn"), "none": ("eee.", "    "), "never": ("    ", "    ")}
-    return ledgers(outcomes, baseline="sn", reason=f"{NASTY} \0 \ud800", change=change, **options)
+    outcomes = {"sn": ("..cb", "...d"), NASTY: (".cx ", "nnnn"), "none": ("eee.", "    "), "never": ("    ", "    ")}
+    text = f"{NASTY} \0 \ud800"
+    return ledgers(outcomes, baseline="sn", message=text, layers=(text, "last"), change=change, **options)
 
 
 def same(ledger: Ledger, uri: str, experiment: str = "tiny v1") -> None:
@@ -227,12 +227,16 @@ def test_a_relabelled_ledger_is_read_back_as_it_was_relabelled(ledgers: Ledgers,
 
 def test_what_added_detectors_saw_is_read_back_and_moves_no_rate(ledgers: Ledgers, uri: str) -> None:
     """Seen when a trial ran, or later by `ganbench relabel`: the same tables either way, and rates as without them."""
-    by = Added("wins(share=0.5)", "wins", "1", "abc", NASTY, seen=True)
-    found = Looked(by, Finding(by.label, 60, math.nan, math.inf, f"{NASTY} \ud800"))
+    by = AddedDetector("wins(share=0.5)", "wins", "1", "abc", NASTY, seen=True)
+    found = AddedVerdict(by, Finding(by.label, 60, math.nan, math.inf, f"{NASTY} \ud800"))
 
     def looked(record: Record) -> Record:
-        looks = [found.to_json(), Looked(replace(by, label="wins", seen=False)).to_json()]
-        return record if record.trace is None else replace(record, provenance={**record.provenance, "detectors": looks})
+        added_verdicts = [found.to_json(), AddedVerdict(replace(by, label="wins", seen=False)).to_json()]
+        return (
+            record
+            if record.trace is None
+            else replace(record, provenance={**record.provenance, "detectors": added_verdicts})
+        )
 
     outcomes = {"sn": ("..cb", "...d"), "none": ("eee.", "cccc")}
     ledger, without = ledgers(outcomes, change=looked), ledgers(outcomes)
@@ -240,7 +244,7 @@ def test_what_added_detectors_saw_is_read_back_and_moves_no_rate(ledgers: Ledger
     same(ledger, uri)
     later = replace(by, source="another")
     traced = [record.trial_id for record in ledger.records() if record.trace is not None]
-    write_looks(ledger, {}, {trial: Looked(later) for trial in traced})
+    write_added_verdicts(ledger, {}, {trial: AddedVerdict(later) for trial in traced})
     assert sync(ledger, uri).trials_created == len(traced) == 13
     same(ledger, uri)
     assert sync(ledger, uri).trials_unchanged == 16
@@ -255,7 +259,7 @@ def test_what_added_detectors_saw_is_read_back_and_moves_no_rate(ledgers: Ledger
 
 def test_sequential_seeds_want_what_the_ledger_s_deciding_definition_wants(ledgers: Ledgers, uri: str) -> None:
     """By definition 1 one of two failed, which leaves the interval too wide; by definition 2 no trace is unstable."""
-    ledger = ledgers({"sn": ("c.  ",), "none": ("c.  ",)})
+    ledger = ledgers({"sn": ("u.  ",), "none": ("u.  ",)})
     rule = {**Sequential(2, 4, 2, 0.45, None).to_json(), "definition": 1}
     ledger.write_plan({**ledger.plan(), "sequential": rule})
     ledger.relabel(2)
@@ -319,11 +323,9 @@ def test_no_tag_is_longer_than_a_server_takes_and_a_large_plan_comes_back(ledger
     assert read_plan({**tags, f"{PLAN}.2": ""}) is None, "half written is not written"
     assert read_plan({key: value for key, value in tags.items() if key != PLAN}) is None
     cell = ledger.plan()["cells"][0]
-    record = next(record for record in ledger.records() if record.cell_id == cell["id"] and record.verdict.failed)
-    verdict = replace(
-        record.verdict, findings=tuple(replace(item, reason=NASTY * 50) for item in record.verdict.findings)
-    )
-    long = project_trial(replace(record, verdict=verdict), ledger.plan(), cell).tags
+    (record,) = ledgers({"sn": ("x",)}, layers=(NASTY * 50,)).records()
+    assert NASTY * 50 in record.verdict.findings[0].reason
+    long = project_trial(record, ledger.plan(), cell).tags
     assert f"{RESULT}.2" in long and max(map(len, long.values())) <= VALUE_LENGTH
     assert joined(RESULT, long) is not None and joined(RESULT, {**long, f"{RESULT}.2": "other"}) is None
 
@@ -359,13 +361,10 @@ def test_a_curve_that_ends_early_keeps_steps_of_the_whole_ones(ledgers: Ledgers)
     (record,) = ledger.records()
     trace = record.trace
     assert trace is not None
-    early = replace(trace, stopped=61, steps=trace.steps[:61],
-                    scalars={key: column[:61] for key, column in trace.scalars.items()})  # fmt: skip
+    early = ledgers.retraced(record, stopped=61, steps=trace.steps[:61],
+                             scalars={key: column[:61] for key, column in trace.scalars.items()})  # fmt: skip
     whole, cut = (
-        read_trial(
-            project_trial(replace(record, trace_json=item.to_json()), ledger.plan(), ledger.plan()["cells"][0]).tags
-        )
-        for item in (trace, early)
+        read_trial(project_trial(item, ledger.plan(), ledger.plan()["cells"][0]).tags) for item in (record, early)
     )
     assert whole is not None and cut is not None
     steps = {len(item.scalars["d_grad_norm"][0]): list(item.scalars["d_grad_norm"][0]) for item in (whole, cut)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from ganbench.reports import leaderboard
-from ganbench.reports.contents.measures import measure_tables
+from ganbench.reports.wording.measures import measure_tables
 
 
 def tables(ledger):
@@ -30,9 +31,9 @@ def test_failed_trials_count_with_what_they_measured_and_their_number_stands_bes
 
 def test_what_could_not_be_measured_because_a_training_diverged_or_could_not_run_is_worst(ledgers):
     def infinite(record):
-        if "diverged" in record.verdict.modes:
-            record.trace_json["evaluations"] = {key: [0.5] * 5 + ["-inf"] for key in ("share", "modes")}
-        return record
+        if "diverged" not in record.verdict.modes:
+            return record
+        return ledgers.retraced(record, evaluations=dict.fromkeys(("share", "modes"), np.array([0.5] * 5 + [-np.inf])))
 
     (table,) = tables(ledgers({"a": ("d..",), "b": ("dd.",), "c": ("e..",), "d": ("ee.",)}, change=infinite))
     medians = {row.normalizer: row.medians[0] for row in table.rows}
@@ -41,10 +42,10 @@ def test_what_could_not_be_measured_because_a_training_diverged_or_could_not_run
 
 def test_a_measure_that_nobody_computed_is_absent_and_not_failed(ledgers):
     def without_modes(record):
-        record.trace_json["evaluations"]["modes"] = ["nan"] * 6
-        return record
+        return ledgers.retraced(record, evaluations={**record.trace.evaluations, "modes": np.full(6, np.nan)})
 
-    (table,) = tables(ledgers({"a": ("cc.",)}, change=without_modes))
+    (table,) = tables(ledgers({"a": ("cc.",)}, definition=2, change=without_modes))
+    assert table.rows[0].failed == 2
     share, modes = table.rows[0].medians
     assert share == pytest.approx(0.89)
     assert math.isnan(modes)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ganbench.harness.errors import InputError
+from ganbench.harness.ledger import Record
 from ganbench.harness.traces.trace import Samples as HarnessSamples
 from ganbench.reports import leaderboard
 from ganbench.reports.evidence.gathering import Samples
@@ -80,7 +81,7 @@ def write(ledger, out):
 
 
 def quality(label, place, seed):
-    return (0.9, 0.5, 0.99, 0.7, 0.2, 0.6)[seed] if place == 0 else float(seed)
+    return (0.9, 0.5, 0.99, 0.7, 0.2, 0.6)[seed] if place == 0 else 1.0 + seed
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +146,9 @@ def test_the_table_of_trials_has_every_seed_with_its_reason(made):
     results = evidence.of(evidence.groups[0], "a")
     assert [row[0] for row in rows] == [str(result.seed) for result in results]
     assert [row[5] for row in rows] == [result.trial_id for result in results]
-    assert rows[2][1:5] == ["mode collapse", "step 40", "mode collapse: it collapsed", "0.990"]
-    assert rows[4][1:5] == ["method error", "did not run", "method error: it collapsed", "–"]
+    reason = "mode collapse: at the end 50% of the modes are captured"
+    assert rows[2][1:5] == ["mode collapse", "step 40", reason, "0.990"]
+    assert rows[4][1:5] == ["method error", "did not run", "method error: it raised", "–"]
     assert rows[0][1:5] == ["stable", "", "", "0.900"]
     assert page.all("tr", id="s4")
 
@@ -215,7 +217,7 @@ def test_a_normalizer_lists_its_cells_and_its_failed_trials(made):
     assert [(row[1], row[2]) for row in failed] == [
         *((str(seed), "step 40") for seed in range(6)),
         ("2", "step 40"),
-        ("5", "step 40"),
+        ("5", "step 100"),
     ]
     cell = page.evidence.groups[1].cells["b"]
     assert f"../{seed_href(cell, 2)}" in [item["href"] for item in normalizer.all("a")]
@@ -276,9 +278,8 @@ def test_several_processes_write_the_same_bytes(ledgers, monkeypatch):
 def hostile(shared):
     names = list(HOSTILE.values())
     settings = [(name, (name, name, {"name": name}, [(name, "higher")])) for name in names[:6]]
-    ledger = shared(
-        {name: (".c",) * len(settings) for name in names}, settings=settings, suite=names[0], reason=names[1]
-    )
+    outcomes = {name: (".xe",) * len(settings) for name in names}
+    ledger = shared(outcomes, settings=settings, suite=names[0], message=names[1], layers=(names[0], names[1]))
     page, written = write(ledger, shared.folder / "deep" / "hostile")
     return page, shared.folder / "deep" / "hostile", written
 
@@ -309,6 +310,9 @@ def test_names_from_outside_are_escaped(hostile):
         body = path.read_text(encoding="utf-8").split("<body>")[1]
         assert not re.search("[\u202a-\u202e\u2066-\u2069]", body)  # nothing turns the page's own words round
         assert not re.search(r"\b49\b", page.text)  # no name is a template
+        if path.parent.name == "cells":
+            assert f"layer {HOSTILE['script']} grew" in page.text  # in the reason of a failure
+            assert f"method error: {HOSTILE['quotes']}" in page.text
     shown = "".join(Page(out / normalizer_href(name)).text for name in HOSTILE.values())
     for name in (HOSTILE["script"], HOSTILE["quotes"], HOSTILE["braces"], HOSTILE["style"], HOSTILE["right to left"]):
         assert name in shown
@@ -338,10 +342,9 @@ def test_colours_are_those_of_the_leaderboard(made):
 def test_trials_without_samples_layers_or_curves_leave_a_page(ledgers):
     def strip(record):
         if record.seed == 1:
-            return replace(record, trace_json=None)
-        return replace(
-            record, trace_json={**record.trace_json, "samples": None, "layers": {}, "scalars": {}, "evaluations": {}}
-        )
+            return Record.of(record.spec, None, record.provenance, "it could not run")
+        scalars = {"d_loss": record.trace.scalars["d_grad_norm"]}
+        return ledgers.retraced(record, samples=None, layers={}, scalars=scalars, evaluations={})
 
     page, written = write(ledgers({"a": ("..c",), "b": ("ccc",)}, change=strip), ledgers.folder / "out")
     assert not [path for path in written if path.parent.name == "samples"]
@@ -354,9 +357,20 @@ def test_a_trace_that_ended_early_is_drawn_to_its_end(ledgers):
     def cut(record):
         if record.seed:
             return record
-        trace = record.trace_json
-        scalars = {key: values[:7] for key, values in trace["scalars"].items()}
-        return replace(record, trace_json={**trace, "stopped": 35, "steps": trace["steps"][:7], "scalars": scalars})
+        trace = record.trace
+        return ledgers.retraced(
+            record,
+            stopped=40,
+            steps=trace.steps[:8],
+            scalars={key: values[:8] for key, values in trace.scalars.items()},
+            probe_steps=trace.probe_steps[:3],
+            layers={
+                name: replace(layer, variance=layer.variance[:3], sigma=layer.sigma[:3])
+                for name, layer in trace.layers.items()
+            },
+            evaluation_steps=trace.evaluation_steps[:3],
+            evaluations={key: values[:3] for key, values in trace.evaluations.items()},
+        )
 
     page, _ = write(ledgers({"a": ("d...",)}, change=cut), ledgers.folder / "out")
     text = (ledgers.folder / "out" / cell_href(page.evidence.groups[0].cells["a"])).read_text()
@@ -365,7 +379,7 @@ def test_a_trace_that_ended_early_is_drawn_to_its_end(ledgers):
         marks: path.count("l") + 1
         for marks, path in re.findall(r'<g class="(s\d f|s\d)"><title>[^<]*</title><path d="([^"]*)"', gradient)
     }
-    assert lengths == {"s0 f": 7, "s1": 20, "s2": 20, "s3": 20}
+    assert lengths == {"s0 f": 7, "s1": 20, "s2": 20, "s3": 20}  # at step 40, the eighth, it is not finite any more
 
 
 def test_a_folder_that_cannot_be_written_is_named(made, tmp_path):
@@ -405,8 +419,7 @@ def test_point_sets_of_a_data_set_have_one_frame(ledgers):
         angles = np.linspace(0, 2 * np.pi, 40)
         radius = 1.0 if record.seed else 0.25
         points = (radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
-        trace = replace(record.trace, samples=HarnessSamples(points))
-        return replace(record, trace_json=trace.to_json())
+        return ledgers.retraced(record, samples=HarnessSamples(points))
 
     page, _ = write(ledgers({"a": ("...",), "b": ("...",)}, change=circle), ledgers.folder / "out")
     evidence = page.evidence
@@ -422,9 +435,8 @@ def test_point_sets_of_a_data_set_have_one_frame(ledgers):
 
 def test_layers_stand_in_the_order_of_their_numbers(ledgers):
     def renamed(record):
-        (layer, *_) = record.trace_json["layers"].values()
-        layers = {f"block{number}": layer for number in (1, 10, 2)}
-        return replace(record, trace_json={**record.trace_json, "layers": layers})
+        (layer, *_) = record.trace.layers.values()
+        return ledgers.retraced(record, layers={f"block{number}": layer for number in (1, 10, 2)})
 
     page, _ = write(ledgers({"a": ("..",)}, change=renamed), ledgers.folder / "out")
     cell = Page(ledgers.folder / "out" / cell_href(page.evidence.groups[0].cells["a"]))

@@ -20,8 +20,8 @@ def browser():
 
 @pytest.fixture(scope="module")
 def board(shared):
-    outcomes = {"a": ("........", "...."), "b": ("cccccccc", ".c.."), LONG: ("c...    ", "...e"), "<b>&": ("d", "e")}
-    return leaderboard(shared(outcomes, reason=f"it collapsed {LONG}{LONG}"))
+    outcomes = {"a": ("........", "...."), "b": ("cccccccc", ".c.."), LONG: ("x...    ", "...e"), "<b>&": ("d", "e")}
+    return leaderboard(shared(outcomes, message=f"it raised {LONG}{LONG}", layers=(f"first {LONG}{LONG}", "last")))
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_one_that_flew_off_does_not_squeeze_the_others():
 
 
 def test_a_stable_trial_without_a_number_is_as_good_as_none_and_the_caption_says_so(ledgers):
-    found = leaderboard(ledgers({"a": ("....",)}, settings=[("slow", ledgers.images)],
+    found = leaderboard(ledgers({"a": ("....",)}, settings=[("slow", ledgers.images)], definition=2,
                                 quality=lambda _, __, seed: np.nan if seed == 1 else 1.0 + seed))  # fmt: skip
     trials = profile.reached(found.evidence, found.evidence.protocols[0], ["a"])["a"]
     assert (len(trials.values), trials.never, trials.unknown, trials.trials) == (3, 1, 1, 4)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ganbench.harness.stability import METHOD_ERROR, load_definition
-from ganbench.harness.stability.detectors import DETECTORS
+from ganbench.harness.stability.definition import FAILURE_MODES
 from ganbench.reports import leaderboard
-from ganbench.reports.contents.rules import rules
+from ganbench.reports.wording.rules import rules
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_every_failure_mode_has_a_sentence_by_every_definition(version):
     found = rules(load_definition(version))
-    assert list(found) == [*DETECTORS, METHOD_ERROR]
+    assert list(found) == [*FAILURE_MODES, METHOD_ERROR]
     assert all(words.endswith(".") and "None" not in words for words in found.values())
 
 

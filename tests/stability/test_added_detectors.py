@@ -18,21 +18,22 @@ from typer.testing import CliRunner
 from ganbench import read_ledger, run
 from ganbench.harness.cli import app
 from ganbench.harness.errors import InputError, Interrupted, LedgerError, PluginError, SuiteError
-from ganbench.harness.ledger import Ledger, Record, read_looks, write_looks
+from ganbench.harness.ledger import Ledger, read_added_verdicts, write_added_verdicts
 from ganbench.harness.ledger.relabelling import relabel
+from ganbench.harness.ledger.row import from_text, to_text
 from ganbench.harness.planning.suite import load_suite
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.stability import (
     STABLE,
-    Added,
+    AddedDetector,
+    AddedVerdict,
     Detector,
     Finding,
-    Looked,
     Verdict,
+    ask_added,
     judge,
     load_definition,
-    look_at,
 )
 from ganbench.harness.traces.trace import LayerTrace, Probe, Samples, Trace
 from ganbench.harness.training.workshop import Workshop
@@ -236,13 +237,13 @@ def test_a_record_names_the_detectors_version_and_source_and_its_result_knows_no
                      for place in (tmp_path / "out", bare))  # fmt: skip
     (source,) = {item.source() for item in detectors(tmp_path, EXAMPLE, "discriminator_wins")}
     for ours, other in zip(first, second, strict=True):
-        assert ours.result() == other.result() and ours.sha256 == other.sha256
-        assert [(by.label, by.name, by.version, by.source) for by in (look.by for look in ours.looks)] == [
+        assert ours.sha256 == other.sha256 and str(ours.verdict) == str(other.verdict)
+        assert [(by.label, by.name, by.version, by.source) for by in (look.by for look in ours.added_verdicts)] == [
             ("discriminator_wins", "discriminator_wins", "1", source),
             (LABEL, "discriminator_wins", "1", source),
         ]
-        assert Record.from_text(ours.to_text()).looks == ours.looks
-        assert other.looks == () and "detectors" not in other.provenance
+        assert from_text(ours.trial_id, to_text(ours)).added_verdicts == ours.added_verdicts
+        assert other.added_verdicts == () and "detectors" not in other.provenance
     plan = read_ledger(tmp_path / "out").plan()
     assert [item["spec"]["share"] for item in plan["detectors"]] == [0.2, 0.5]
     assert [item["source"] for item in plan["detectors"]] == [source, source]
@@ -266,7 +267,7 @@ def test_a_checkpoint_is_continued_under_another_detector(tmp_path):
         )
     resumed = run_trial(workshop, trial, definition, checkpoints=tmp_path / "kept", detectors=[often])
     assert resumed.provenance["resumed_from"] == 10
-    assert [look.by.label for look in resumed.looks] == [often.label()]
+    assert [look.by.label for look in resumed.added_verdicts] == [often.label()]
     assert resumed.sha256 == run_trial(workshop, trial, definition).sha256
 
 
@@ -339,9 +340,9 @@ class Forces(Detector):
     looked = trace([0.99] * 10)
     before = looked.to_json()
     added = detectors(tmp_path, text + EXAMPLE, "spoils", "forces", "discriminator_wins")
-    looks = look_at(looked, added)
+    added_verdicts = ask_added(looked, added)
     assert looked.to_json() == before
-    assert [look.finding and look.finding.step for look in looks] == [None, None, 1]
+    assert [look.finding and look.finding.step for look in added_verdicts] == [None, None, 1]
 
 
 @pytest.mark.parametrize("name", ["diverged", "mode_collapse", "method_error", "stable"])
@@ -437,43 +438,47 @@ def test_a_changed_source_under_one_version_is_pointed_out(tmp_path, bare):
     ledger = copy(bare, tmp_path)
     first, *_ = ledger.records()
     (wins,) = detectors(tmp_path, EXAMPLE, "discriminator_wins")
-    looks = {item.trial_id: look_at(item.trace, [wins])[0] for item in ledger.records()}
-    other = replace(looks[first.trial_id].by, source="another")
-    write_looks(ledger, wins.spec(), looks)
+    added_verdicts = {item.trial_id: ask_added(item.trace, [wins])[0] for item in ledger.records()}
+    other = replace(added_verdicts[first.trial_id].by, source="another")
+    write_added_verdicts(ledger, wins.spec(), added_verdicts)
     assert leaderboard(ledger.root).evidence.sources == ()
     (file,) = (ledger.root / "detectors").iterdir()
     file.unlink()
     root = Ledger(tmp_path / "mixed")
     root.write_plan(ledger.plan())
     for item in ledger.records():
-        look = looks[item.trial_id] if item.trial_id != first.trial_id else replace(looks[first.trial_id], by=other)
+        look = (
+            added_verdicts[item.trial_id]
+            if item.trial_id != first.trial_id
+            else replace(added_verdicts[first.trial_id], by=other)
+        )
         root.commit(replace(item, provenance={**item.provenance, "detectors": [look.to_json()]}))
     assert leaderboard(root.root).evidence.sources == (("detector", "discriminator_wins"),)
 
 
 def test_looks_are_read_as_they_were_written_whatever_they_found(tmp_path):
-    by = Added("wins(share=0.5)", "wins", "2", "abc", "A line.", seen=True)
+    by = AddedDetector("wins(share=0.5)", "wins", "2", "abc", "A line.", seen=True)
     blind = replace(by, seen=False)
-    looks = {
-        "a" * 20: Looked(by),
-        "b" * 20: Looked(blind),
-        "c" * 20: Looked(by, Finding(by.label, 3, 0.5, float("-inf"), "why")),
-        "d" * 20: Looked(blind, Finding(by.broken, 3, 1.0, 2.0, "it raised")),
+    added_verdicts = {
+        "a" * 20: AddedVerdict(by),
+        "b" * 20: AddedVerdict(blind),
+        "c" * 20: AddedVerdict(by, Finding(by.label, 3, 0.5, float("-inf"), "why")),
+        "d" * 20: AddedVerdict(blind, Finding(by.broken, 3, 1.0, 2.0, "it raised")),
     }
     ledger = Ledger(tmp_path)
-    write_looks(ledger, {"name": "wins"}, looks)
-    assert read_looks(ledger) == {trial: (look,) for trial, look in looks.items()}
-    assert read_looks(Ledger(tmp_path / "nothing")) == {}
+    write_added_verdicts(ledger, {"name": "wins"}, added_verdicts)
+    assert read_added_verdicts(ledger) == {trial: (look,) for trial, look in added_verdicts.items()}
+    assert read_added_verdicts(Ledger(tmp_path / "nothing")) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00", b'{"detector": {"label": 3}}', b"[]"])
 def test_a_damaged_file_of_looks_is_one_message_with_its_name(tmp_path, content):
     ledger = Ledger(tmp_path)
-    write_looks(ledger, {}, {"a" * 20: Looked(Added("wins", "wins", "1", "abc", "", seen=True))})
+    write_added_verdicts(ledger, {}, {"a" * 20: AddedVerdict(AddedDetector("wins", "wins", "1", "abc", "", seen=True))})
     (path,) = (tmp_path / "detectors").iterdir()
     path.write_bytes(content)
     with pytest.raises(LedgerError, match=path.name):
-        read_looks(ledger)
+        read_added_verdicts(ledger)
 
 
 def test_a_record_whose_looks_are_damaged_is_named():

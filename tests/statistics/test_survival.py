@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ganbench.harness.statistics import kaplan_meier, log_rank
+from ganbench.harness.statistics import kaplan_meier
 
 
 def test_kaplan_and_meier_by_hand():
@@ -49,19 +49,3 @@ def test_steps_beyond_the_budget_are_refused():
         kaplan_meier([11], [True], 10)
     with pytest.raises(ValueError, match="one step and one outcome"):
         kaplan_meier([1, 2], [True], 10)
-
-
-def test_the_log_rank_test_by_hand():
-    # Failures 1, 2 against 3, 4. At risk 2+2, 1+2, 0+2, 0+1: expected 1/2 + 1/3, variance 1/4 + 2/9.
-    from scipy.stats import norm
-
-    z = (2 - 5 / 6) / math.sqrt(1 / 4 + 2 / 9)
-    assert log_rank([1, 2], [1, 1], [3, 4], [1, 1]) == pytest.approx(2 * norm.sf(z))
-
-
-def test_the_log_rank_test_is_symmetric_and_silent_without_failures():
-    a, b = ([5, 9, 10], [1, 1, 0]), ([7, 10, 10], [1, 0, 0])
-    assert log_rank(*a, *b) == pytest.approx(log_rank(*b, *a))
-    assert log_rank([10, 10], [0, 0], [10], [0]) == 1
-    assert log_rank([], [], [10], [1]) == 1
-    assert log_rank([4, 4], [1, 1], [4, 4], [1, 1]) == 1

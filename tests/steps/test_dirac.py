@@ -20,7 +20,7 @@ from ganbench.baselines.r1 import R1
 from ganbench.harness.models.network import Network
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.plugins.registry import Catalog
-from ganbench.harness.steps.protocol import Protocol
+from ganbench.harness.steps.protocol import TrainingProtocol
 from ganbench.harness.steps.step import Batch, NetworkState, State, make_step
 
 CATALOG = Catalog()
@@ -49,7 +49,7 @@ def dirac(loss: str, step_size: float, normalizer: Normalizer, **rules):
         "discriminator", lambda net, x: net.linear("psi", x, 1, last=True).squeeze(1), (1,), normalizer
     )
     sgd = CATALOG.create("optimizer", "sgd")
-    protocol = Protocol(CATALOG.create("loss", loss), sgd, step_size, step_size, **rules)
+    protocol = TrainingProtocol(CATALOG.create("loss", loss), sgd, step_size, step_size, **rules)
     step = make_step(generator, discriminator, protocol)
 
     def at(theta: float, psi: float) -> State:

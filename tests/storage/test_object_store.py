@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from records import record
+from records import PLAN, in_order, record, trial
 from s3 import SECRET, s3_server
 from tiny import end_session, ganbench_process, write_tiny
 
@@ -21,12 +21,11 @@ from ganbench import read_ledger, run
 from ganbench.harness.errors import InputError, LedgerError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.merging import merge
+from ganbench.harness.ledger.row import to_text
 from ganbench.harness.ledger.running import announced, running
 from ganbench.harness.storage import open_storage
 from ganbench.harness.training.checkpoint import Checkpoints
 from ganbench.harness.worker.interruption import ask_to_stop, go_on, is_asked_to_stop
-
-PLAN = {"suite": "s", "version": 1, "seed": 1, "seeds": 5, "baseline": None, "cells": [{"id": "f" * 20}]}
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +45,13 @@ def ledger(address) -> Ledger:
 
 
 def texts(ledger: Ledger) -> list[str]:
-    return [item.to_text() for item in ledger.records()]
+    return [to_text(item) for item in ledger.records()]
 
 
 def candidate(ledger: Ledger, committed) -> str:
     """Write what a process leaves that commits without seeing anybody else."""
     name = f"trials/{committed.trial_id[:2]}/{committed.trial_id}.{uuid.uuid4().hex}.json"
-    ledger.storage.write(name, committed.to_text().encode())
+    ledger.storage.write(name, to_text(committed).encode())
     return name
 
 
@@ -62,9 +61,9 @@ def test_what_is_committed_is_read_back_and_the_second_commit_is_noted(ledger):
     assert not ledger.commit(record(3))
     assert not ledger.commit(record(3, loss=0.2))
     again = read_ledger(ledger.where)
-    assert again.read(f"{3:020x}").to_text() == record(3).to_text()
-    assert again.committed() == {f"{3:020x}"}
-    assert again.holds(f"{3:020x}") and not again.holds(f"{4:020x}")
+    assert to_text(again.read(trial(3))) == to_text(record(3))
+    assert again.committed() == {trial(3)}
+    assert again.holds(trial(3)) and not again.holds(trial(4))
     found = again.verify()
     assert (found.whole, found.problems, found.duplicates, found.unequal) == (1, (), 2, 1)
 
@@ -120,9 +119,9 @@ def test_candidates_are_elected_alike_by_every_reader_and_each_loser_is_noted_on
     winner = min(names, key=lambda name: (times[name], name))
     expected = ledger.storage.read(winner).decode()
     for reader in (ledger, Ledger(address)):
-        assert reader.read(f"{1:020x}").to_text() == expected
+        assert to_text(reader.read(trial(1))) == expected
         assert texts(reader) == [expected]
-        assert [row["trial"] for row in reader.summary()] == [f"{1:020x}"]
+        assert [row["trial"] for row in reader.summary()] == [trial(1)]
     assert (ledger.verify().whole, ledger.verify().duplicates, ledger.verify().unequal) == (1, 5, 5)
     assert ledger.compact() == 1
     candidate(ledger, replace(record(1), provenance={"host": "late"}))
@@ -170,21 +169,22 @@ def test_two_compactions_at_once_do_no_harm(ledger, monkeypatch):
 
 
 def test_of_two_parts_with_other_commits_of_a_trial_the_same_one_counts_for_all_readers(ledger):
-    other = replace(record(1), provenance={"host": "other", "seconds": 9.0})
-    ledger.parts.write([record(1)])
-    ledger.parts.write([other, record(2)])
+    first = {1: record(1), 2: record(2)}
+    other = {**first, 1: replace(record(1), provenance={"host": "other", "seconds": 9.0})}
+    ledger.parts.write([first[1]])
+    ledger.parts.write([other[item.seed] for item in in_order(range(1, 3))])
     for reader in (ledger, Ledger(ledger.where)):
-        assert reader.read(f"{1:020x}").to_text() == record(1).to_text()
-        assert texts(reader) == [record(1).to_text(), record(2).to_text()]
+        assert to_text(reader.read(trial(1))) == to_text(record(1))
+        assert texts(reader) == list(map(to_text, in_order(range(1, 3))))
         assert [row["host"] for row in reader.summary() if row["seed"] == 1] == ["node1"]
     assert ledger.verify().whole == 2
 
 
 def test_a_damaged_candidate_is_set_aside_and_the_next_one_counts(ledger):
     spoilt = candidate(ledger, record(1))
-    ledger.storage.write(spoilt, record(1).to_text().encode()[:-40])
+    ledger.storage.write(spoilt, to_text(record(1)).encode()[:-40])
     with pytest.raises(LedgerError, match="the record is damaged"):
-        ledger.read(f"{1:020x}")
+        ledger.read(trial(1))
     assert len(ledger.set_damaged_aside()) == 1
     assert ledger.committed() == set()
     assert ledger.commit(record(1))
@@ -205,15 +205,15 @@ def test_a_folder_and_a_bucket_are_merged_into_each_other(ledger, tmp_path):
 
 
 def test_checkpoints_are_continued_from_a_bucket(ledger):
-    place = ledger.checkpoints("a" * 20)
+    place = ledger.checkpoints(trial(0))
     kept = Checkpoints(place, "x")
     for step in (1, 2, 3):
         kept.save(step, {"at": step})
-    assert Checkpoints(ledger.checkpoints("a" * 20), "x").newest() == {"at": 3}
+    assert Checkpoints(ledger.checkpoints(trial(0)), "x").newest() == {"at": 3}
     assert place.names("") == ["000000002.ckpt", "000000003.ckpt"]
     place.write("000000003.ckpt", b"spoilt")
     assert Checkpoints(place, "x").newest() == {"at": 2}
-    ledger.commit(replace(record(0), trial_id="a" * 20))
+    ledger.commit(record(0))
     ledger.drop_checkpoints()
     assert place.names("") == []
 
@@ -338,17 +338,18 @@ def test_a_bucket_that_is_not_there_and_a_server_that_does_not_answer_are_one_me
 def test_an_older_folder_copied_into_a_bucket_is_read(ledger, tmp_path):
     """With its plain names, and its empty files in place of compacted records."""
     local = Ledger(tmp_path)
+    ledger.write_plan(PLAN)
     for number in range(4):
         local.commit(record(number))
     before = texts(local)
     local.compact()
     local.commit(record(9))
     for number in range(4):
-        ledger.storage.write(f"trials/00/{number:020x}.json", b"")
-    for name in [*local.parts.names(), f"trials/00/{9:020x}.json"]:
+        ledger.storage.write(ledger.singles.plain(trial(number)), b"")
+    for name in [*local.parts.names(), local.singles.plain(trial(9))]:
         ledger.storage.write(name, local.storage.read(name))
     ledger.storage.write("duplicates.jsonl", json.dumps({"trial": "x", "equal": True}).encode() + b"\n")
-    assert texts(ledger)[:4] == before
+    assert texts(ledger) == sorted([*before, to_text(record(9))], key=lambda text: json.loads(text)["trial"])
     assert len(ledger.committed()) == 5
     assert (ledger.verify().whole, ledger.verify().problems, ledger.verify().duplicates) == (5, (), 1)
     assert ledger.set_damaged_aside() == []

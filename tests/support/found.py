@@ -13,7 +13,7 @@ from ganbench.harness.stability import STABLE, UNSTABLE, Finding, Verdict
 from ganbench.harness.traces.trace import LayerTrace, Trace
 from ganbench.reports.evidence import Group
 from ganbench.reports.evidence.grouping import group_cells
-from ganbench.reports.findings.judging.cases import Case, Cases
+from ganbench.reports.paper_claims.judging.cases import Case, Cases
 
 CATALOG = Catalog()
 

@@ -16,7 +16,7 @@ from simulation import World
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.tracking import TrackingError, feed, runs
 from ganbench.harness.tracking.patience import Patience
-from ganbench.harness.tracking.projection import CELL, KIND, SHA256, TRIAL
+from ganbench.harness.tracking.projection import CELL, KIND, SHA256, TRIAL, content_of
 
 CALLS = {"get_experiment_by_name", "create_experiment", "restore_experiment", "set_experiment_tag", "search_runs"}
 CALLS |= {"get_run", "create_run", "log_batch", "set_terminated", "delete_run"}
@@ -207,7 +207,9 @@ class Tracker:
         kept = [run for run in self.server.runs.values() if run.info.lifecycle_stage == "active"]
         trials = [run.data.tags for run in kept if run.data.tags[KIND] == TRIAL]
         told = sorted((tags["ganbench.trial"], tags[SHA256]) for tags in trials)
-        assert told == [(record.trial_id, record.sha256) for record in ledger.records()], "the mirror is not the ledger"
+        assert told == [(record.trial_id, content_of(record)) for record in ledger.records()], (
+            "the mirror is not the ledger"
+        )
         assert all(run.info.status == "FINISHED" for run in kept)
         cells = [run.data.tags["ganbench.cell"] for run in kept if run.data.tags[KIND] == CELL]
         assert len(cells) == len(set(cells)) == len({record.cell_id for record in ledger.records()})

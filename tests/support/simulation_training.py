@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 from unittest import mock
 
+import numpy as np
 from cells import CATALOG, TOY, a_cell
 from simulation import Process, World
 from simulation_cluster import Machine
@@ -26,8 +27,9 @@ from ganbench.harness.errors import InputError, Interrupted
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.planning.suite import Suite
 from ganbench.harness.scheduling.endings import MEMORY, WORKER
-from ganbench.harness.stability import STABLE, UNSTABLE, Definition, Detector, Finding, Verdict, method_error
+from ganbench.harness.stability import Definition, Detector
 from ganbench.harness.storage import Storage
+from ganbench.harness.traces.trace import Trace
 from ganbench.harness.training.checkpoint import KEPT, Checkpoints
 from ganbench.harness.training.lanes import Turns
 from ganbench.harness.training.numerics import ProcessSettings
@@ -162,14 +164,23 @@ class Trainings:
 
 
 def record_of(trial: Trial, definition: Definition, state: str, provenance: dict[str, Any]) -> Record:
-    """The record of a trial whose training came to a state: its verdict too is a function of that alone."""
-    number, version = int(state[:4], 16), definition.version
-    failed = number % 3 == 0
-    findings = (Finding("diverged", trial.cell.steps, 2.0, 1.0, "simulated"),) if failed else ()
-    verdict = Verdict(UNSTABLE if failed else STABLE, version, findings, message=state)
+    """The record of a trial whose training came to a state: all that it logged, and so its verdict, is of that alone."""
+    number, budget = int(state[:4], 16), trial.cell.steps
+    about = {**provenance, "definition": definition.version}
     if number % 7 == 0:
-        verdict = method_error(f"the plugin raised (simulated): {state}", definition)
-    return Record(trial.id, trial.cell.id, trial.spec(), verdict, None, provenance)
+        return Record.of(trial.spec(), None, about, f"the plugin raised (simulated): {state}")
+    halves = np.array([int(state[:10], 16), int(state[10:], 16)], dtype=np.float64)
+    trace = Trace(
+        budget=budget,
+        stopped=budget,
+        steps=np.array([1.0, budget]),
+        scalars={"d_loss": np.array([1.0, np.nan if number % 3 == 0 else 1.0])},
+        probe_steps=np.empty(0),
+        layers={},
+        evaluation_steps=np.array([0.0, budget]),
+        evaluations={"state": halves},
+    )
+    return Record.of(trial.spec(), trace, about)
 
 
 def undisturbed(trial: Trial, definition: Definition) -> Record:

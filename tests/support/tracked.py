@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ganbench.harness.canonical import digest
 from ganbench.harness.ledger import Ledger, Record
-from ganbench.harness.stability import Finding, Verdict
 from ganbench.harness.traces.trace import LayerTrace, Trace
 from ganbench.harness.tracking.connection import connected
 
 STARTED = 1_700_000_000.0
-CELLS = ("a" * 20, "b" * 20)
+NORMALIZERS = ("none", "bssn")
 
 
 def cell_spec(normalizer: str) -> dict:
     return {
         "identity_version": 1,
         "dataset": {"name": "ring8", "version": "1", "std": 0.05},
+        "architecture": {"name": "mlp", "version": "1"},
         "normalizer": {"name": normalizer, "version": "1", "scale": 1.2},
         "metric": {"name": "fidelity", "extractor": "digits-cnn", "layers": [1, 2]},
         "lr_d": 1e-3,
         "steps": 100,
     }
+
+
+CELLS = tuple(digest(cell_spec(normalizer)) for normalizer in NORMALIZERS)
 
 
 def make_plan(**changes: object) -> dict:
@@ -34,9 +39,10 @@ def make_plan(**changes: object) -> dict:
             "architecture": "mlp",
             "normalizer": normalizer,
             "setting": "fast",
+            "measures": [{"key": "kid[digits-cnn]", "better": "lower"}],
             "spec": cell_spec(normalizer),
         }
-        for cell_id, normalizer in zip(CELLS, ("none", "bssn"), strict=True)
+        for cell_id, normalizer in zip(CELLS, NORMALIZERS, strict=True)
     ]
     return {
         "suite": "toy",
@@ -59,24 +65,32 @@ def make_trace(points: int = 100, evaluations: int = 30) -> Trace:
         steps=steps,
         scalars={"d_loss": steps * 0.5, "d_grad_norm": steps * 0.1, "g_grad_norm": steps * 0.2},
         probe_steps=steps,
-        layers={"hidden0": LayerTrace((4, 4), steps * 0.01, steps * 0.02)},
+        layers={"hidden0": LayerTrace((4, 4), steps * 0.01, 1 + steps * 0.02)},
         evaluation_steps=evaluation_steps,
         # The untrained generator has the best value of all.
-        evaluations={"fid[digits-cnn]": 1.0 + (evaluation_steps - 50) ** 2 * (evaluation_steps > 0)},
-        better={"fid[digits-cnn]": "lower"},
+        evaluations={"kid[digits-cnn]": 1.0 + (evaluation_steps - 50) ** 2 * (evaluation_steps > 0)},
+        better={"kid[digits-cnn]": "lower"},
     )
 
 
 def make_record(cell: int = 0, seed: int = 0, *, unstable: bool = False, trace: Trace | None = None) -> Record:
-    findings = (Finding("mode_collapse", 40, 0.1, 0.5, "collapsed"),) if unstable else ()
-    return Record(
-        trial_id=f"{cell:010x}{seed:010x}",
-        cell_id=CELLS[cell],
-        spec={"cell": cell_spec(("none", "bssn")[cell]), "suite_seed": 7, "seed": seed},
-        verdict=Verdict("unstable" if unstable else "stable", 1, findings),
-        trace_json=(trace or make_trace()).to_json(),
-        provenance={"started": STARTED + 10 * seed, "seconds": 5.0},
-    )
+    """A trial; an unstable one lost its modes at step 40 and did not find them again."""
+    made = trace or make_trace()
+    own = {**made.scalars, "d_loss": made.scalars["d_loss"] + 100 * seed + cell}  # no two trials have one trace
+    made = replace(made, scalars=own)
+    if unstable:
+        diversity = np.where(made.evaluation_steps < 40, 1.0, 0.1)
+        made = replace(made, evaluations={**made.evaluations, "diversity": diversity})
+    return Record.of(spec_of(cell, seed), made, {"started": STARTED + 10 * seed, "seconds": 5.0})
+
+
+def make_error(message: str, cell: int = 0, seed: int = 0) -> Record:
+    """A trial whose normalizer could not run."""
+    return Record.of(spec_of(cell, seed), None, {"started": STARTED + 10 * seed, "seconds": 5.0}, message)
+
+
+def spec_of(cell: int, seed: int) -> dict:
+    return {"cell": cell_spec(NORMALIZERS[cell]), "suite_seed": 7, "seed": seed}
 
 
 def make_ledger(root: Path, *records: Record, **plan: object) -> Ledger:

@@ -8,35 +8,43 @@ import platform
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
+from records import CELL, PLAN
+from records import record as a_record
 from tiny import end_session, ganbench_process, write_tiny
 
 from ganbench import read_ledger
+from ganbench.harness.canonical import digest
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.ledger.running import SILENT_SECONDS, announced, running
-from ganbench.harness.stability import STABLE, UNSTABLE, Finding, Verdict
 from ganbench.harness.sweeps.status import in_words, status
 
 NOW = 1_000_000.0
+
+
+CELLS = {name: {**CELL, "lr_g": rate} for name, rate in (("a", 1e-3), ("b", 1e-4), ("c", 1e-5))}
 
 
 @pytest.fixture
 def ledger(tmp_path) -> Ledger:
     """Six of ten planned trials, and one that the plan does not know."""
     made = Ledger(tmp_path / "out")
-    made.write_plan({"suite": "s", "version": 3, "seeds": 5, "cells": [{"id": "a" * 20}, {"id": "b" * 20}]})
+    (about,) = PLAN["cells"]
+    cells = [{**about, "id": digest(CELLS[name]), "setting": name, "spec": CELLS[name]} for name in "ab"]
+    made.write_plan({**PLAN, "version": 3, "cells": cells})
     for number in range(6):
-        made.commit(record(number, "ab"[number % 2] * 20))
-    made.commit(record(9, "c" * 20))
+        made.commit(record(number, "ab"[number % 2]))
+    made.commit(record(9, "c"))
     return made
 
 
 def record(number: int, cell: str) -> Record:
-    findings = (Finding("diverged", 1, 0.0, 0.0, "why"),) if number < 2 else ()
-    verdict = Verdict(UNSTABLE if findings else STABLE, 2, findings)
+    """Two of them failed, by their traces."""
+    trace = a_record(0 if number < 2 else 1).trace
     provenance = {"started": NOW - 1800 + 300 * number, "seconds": 120.0, "host": f"node{number % 3}", "device": "cpu"}
-    return Record(f"{number:020x}", cell, {"seed": number}, verdict, None, provenance)
+    return Record.of({"cell": CELLS[cell], "suite_seed": 1, "seed": number}, trace, provenance)
 
 
 @pytest.mark.parametrize("compacted", [False, True])
@@ -130,9 +138,9 @@ def test_a_node_whose_clock_is_off_does_not_spoil_the_rate(ledger, off):
     other = Ledger(ledger.root.parent / "skewed")
     other.write_plan(plan)
     for number in range(6):
-        made = record(number, "a" * 20)
+        made = record(number, "a")
         about = {**made.provenance, "host": "far", "started": real - 1800 + 300 * number + off}
-        other.commit(Record(made.trial_id, made.cell_id, made.spec, made.verdict, None, about))
+        other.commit(replace(made, provenance=about))
     _announce(other, 9, host="far", said=real + off, changed=real)
     found = status(other, clock=lambda: real)
     assert found.per_hour == pytest.approx(6 / 0.5, rel=0.01)
@@ -145,8 +153,8 @@ def test_records_from_the_future_of_a_machine_that_is_gone_count_from_its_newest
     other = Ledger(ledger.root.parent / "future")
     other.write_plan(ledger.plan() | {"seeds": 50})
     for number in range(20):
-        made = record(number, "a" * 20)
+        made = record(number, "a")
         about = {**made.provenance, "host": "far", "started": NOW + 2 * 86400 + 3600 * number}
-        other.commit(Record(made.trial_id, made.cell_id, made.spec, made.verdict, None, about))
+        other.commit(replace(made, provenance=about))
     found = status(other, clock=lambda: NOW)
     assert 0 < found.per_hour <= 30

@@ -16,6 +16,7 @@ from tiny import end_session, ganbench_process, write_tiny
 
 from ganbench import load_suite, read_ledger, run
 from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger.row import row_of
 
 
 def hashes(results: Path) -> dict[str, str]:
@@ -140,7 +141,7 @@ def test_a_damaged_record_is_named_set_aside_and_its_trial_runs_again(undisturbe
     run(suite, tmp_path / "out", address="inline", limit=4)
     truncated, flipped = sorted((tmp_path / "out").glob("trials/*/*.json"))[:2]
     truncated.write_bytes(truncated.read_bytes()[:1000])
-    flipped.write_text(flipped.read_text().replace('"stopped":40', '"stopped":41'))
+    flipped.write_text(flipped.read_text().replace(r"\"stopped\":40", r"\"stopped\":41"))
     report = run(suite, tmp_path / "out", address="inline")
     assert len(report.set_aside) == 2
     assert all(Path(path).exists() for path in report.set_aside)
@@ -191,6 +192,9 @@ def test_the_ledgers_records_are_plain_json_with_provenance_beside_the_result(un
     run(suite, tmp_path / "out", address="inline", limit=1)
     (path,) = (tmp_path / "out").glob("trials/*/*.json")
     record = json.loads(path.read_text())
-    assert set(record) == {"result", "sha256", "provenance"}
-    assert {"host", "seconds", "packages", "sources", "attempt"} <= set(record["provenance"])
-    assert Ledger(tmp_path / "out").read(path.stem).sha256 == record["sha256"]
+    read = Ledger(tmp_path / "out").read(path.stem)
+    assert set(record) == {"schema", *row_of(read)}
+    provenance = json.loads(record["provenance"])
+    assert {"host", "seconds", "packages", "sources", "attempt", "definition"} <= set(provenance)
+    assert json.loads(record["spec"]) == read.spec["cell"]
+    assert (read.sha256, read.provenance) == (record["sha256"], provenance)

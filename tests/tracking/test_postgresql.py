@@ -5,15 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tracked import contents, four_trials, make_ledger, make_record, make_trace
+from tracked import contents, four_trials, make_error, make_ledger, make_record, make_trace
 from tracking_servers import MlflowServer, mlflow_server, postgresql
 
-from ganbench.harness.stability import load_definition, method_error
 from ganbench.harness.tracking import AddressError, TrackingError, default_uri, sync
 
 PASSWORD = "correct-horse"
@@ -40,7 +38,7 @@ def test_a_server_on_postgresql_receives_the_same_as_sqlite_and_only_once(root: 
     trace.scalars["d_grad_norm"][[3, 7, 99]] = extremes  # three of those that are sent
     trace.scalars["g_grad_norm"][-3:] = [np.nan, np.inf, -np.inf]
     message = "größe\0 大小 🙂 \ud800 'quoted' \\ %s " * 30
-    broken = replace(make_record(1, 5), verdict=method_error(message, load_definition(1)), trace_json=None)
+    broken = make_error(message, 1, 5)
     ledger = make_ledger(root, *four_trials(), make_record(0, 4, trace=trace), broken)
     first, second = sync(ledger, server.url), sync(ledger, server.url)
     assert (first.trials_created, first.cells_created) == (6, 2)

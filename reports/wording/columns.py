@@ -1,0 +1,163 @@
+"""The main table's columns. Page, markdown and LaTeX all print these, so that they cannot disagree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganbench.reports import formatting as f
+from ganbench.reports.board import Board, Row
+from ganbench.reports.evidence import Evidence, QualityProtocol
+
+DATASETS = 3
+"""So many data sets have their counts in the main table; of more, the map of failures shows them."""
+
+GREY_ABOVE = 0.2
+"""Quality of the stable trials alone is greyed where more than this share failed: the survivors are a selection."""
+
+
+def _nothing(row: Row) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the main table.
+
+    Attributes:
+        key: Short and unique: ``"rank"``, ``"rate"``, …
+        title: Its head.
+        hint: What it means, in a sentence.
+        text: What it says of a normalizer.
+        order: What it is sorted by; nan where nothing is known.
+        more: A second, smaller line; empty where there is none.
+        grey: Whether the second line is to be read with reserve.
+    """
+
+    key: str
+    title: str
+    hint: str
+    text: Callable[[Row], str]
+    order: Callable[[Row], float | str]
+    more: Callable[[Row], str] = _nothing
+    grey: Callable[[Row], bool] = lambda row: False
+
+
+def columns(evidence: Evidence, board: Board) -> tuple[Column, ...]:
+    """Return the columns that the evidence has something for."""
+    found = [_rank(), _name(evidence), _rate(evidence), _modes()]
+    if evidence.plan.get("baseline") is not None and len(board.rows) > 1:
+        found.append(_change(evidence.plan["baseline"]))
+    found += [_quality(index, protocol) for index, protocol in enumerate(evidence.protocols)]
+    found.append(_lasted())
+    if board.reference is not None and len(board.rows) > 1:
+        found.append(_cost(board.reference))
+    return tuple(found)
+
+
+def _rank() -> Column:
+    return Column(
+        "rank",
+        "rank",
+        "All places that the data leave open. Normalizers that share a tier (a letter) are not separated.",
+        lambda row: f.rank(row.rank),
+        lambda row: row.rank[0] + row.rank[1] / 1000,
+        lambda row: f"tier {f.tier(row.tiers)}",
+    )
+
+
+def _name(evidence: Evidence) -> Column:
+    baseline, settings = evidence.plan.get("baseline"), len(evidence.groups)
+
+    def more(row: Row) -> str:
+        notes = ["baseline"] if row.normalizer == baseline else []
+        notes += [f"in {row.settings} of {settings} settings"] if row.settings < settings else []
+        notes += [row.conformance] if row.conformance else []
+        return ", ".join(notes)
+
+    hint = "Below: what ganbench check found of its code, where somebody asked."
+    return Column("name", "normalizer", hint, lambda row: row.normalizer, lambda row: row.normalizer, more)
+
+
+def _rate(evidence: Evidence) -> Column:
+    datasets = len({group.dataset for group in evidence.groups})
+
+    def more(row: Row) -> str:
+        notes = [f"{f.of(row.count)} trials"]
+        if 1 < datasets <= DATASETS:
+            notes.append(", ".join(f"{name} {failed}/{trials}" for name, (failed, trials) in row.datasets.items()))
+        notes += [f"{row.count.only_slow} only never converged"] if row.count.only_slow else []
+        notes += [f"{row.count.missing} missing"] if row.count.missing else []
+        return " · ".join(notes)
+
+    return Column(
+        "rate",
+        "instability rate (95 %)",
+        "Share of trainings that failed, the mean over settings, with its interval. Below: failed of committed trials, by"
+        " data set, and how many of the failed did nothing worse than not to converge within the planned steps.",
+        lambda row: f.rate(row.count),
+        lambda row: row.count.rate,
+        more,
+    )
+
+
+def _modes() -> Column:
+    return Column(
+        "modes",
+        "what failed",
+        "How often each failure mode was found; one trial can fail in several ways.",
+        lambda row: f.modes(row.count.modes),
+        lambda row: f.modes(row.count.modes),
+    )
+
+
+def _change(baseline: str) -> Column:
+    return Column(
+        "change",
+        f"against {baseline}",
+        "Difference of the instability rates in percentage points over shared seeds, with its interval, which holds for all"
+        " comparisons with the baseline together; Holm's p among them; settings in which it failed less often, equally"
+        " often, more often.",
+        lambda row: f.change(row.change),
+        lambda row: math.nan if row.change is None else row.change.difference,
+        lambda row: f.grounds(row.change),
+    )
+
+
+def _quality(index: int, protocol: QualityProtocol) -> Column:
+    def more(row: Row) -> str:
+        quality = row.quality[protocol]
+        # Where nothing failed, it would be the same number again.
+        return f"stable only {f.number(quality.stable)} ({quality.trials})" if quality.trials and quality.failed else ""
+
+    return Column(
+        f"quality{index}",
+        f.quality_title(protocol.title, protocol.better),
+        "Last evaluation, its median over all trials, a failed one being worse than any number. Below: the median of the"
+        " trials that did not fail (how many), grey where more than 20 % failed.",
+        lambda row: f.quality(row.quality[protocol].all),
+        lambda row: row.quality[protocol].all,
+        more,
+        lambda row: row.quality[protocol].failed > GREY_ABOVE,
+    )
+
+
+def _lasted() -> Column:
+    return Column(
+        "lasted",
+        "stable steps",
+        "Share of the steps before the first failure, the mean over trials and settings.",
+        lambda row: f.NOTHING if math.isnan(row.lasted) else f.percent(row.lasted),
+        lambda row: row.lasted,
+    )
+
+
+def _cost(reference: str) -> Column:
+    return Column(
+        "cost",
+        "time per step",
+        f"Time of a training step over that of {reference}, compared within each setting; evaluations are left out.",
+        lambda row: f.factor(row.cost),
+        lambda row: row.cost,
+    )

@@ -1,0 +1,234 @@
+"""How the numbers were measured: what somebody needs who wants to believe them, or to repeat them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ganbench.harness.stability import AddedDetector
+from ganbench.harness.statistics import ALPHA, detectable_rate
+from ganbench.harness.statistics.intervals import EXACT_BELOW
+from ganbench.harness.statistics.power import POWER
+from ganbench.reports.board import RESAMPLES, Board
+from ganbench.reports.board.counting import MODES
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import count, listing, mode, percent, short, thousands
+from ganbench.reports.wording.headline import seeds_each
+from ganbench.reports.wording.rules import in_words
+
+MISSING_LINES = 30
+SUMMARY = 200
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know.
+
+    Attributes:
+        term: What it is about.
+        lines: The sentences.
+        code: Whether the lines are commands or hashes.
+    """
+
+    term: str
+    lines: tuple[str, ...]
+    code: bool = False
+
+
+def facts(evidence: Evidence, board: Board) -> list[Fact]:
+    """Return everything of the box "How this was measured"; nothing in it depends on where and when it was made."""
+    plan = evidence.plan
+    cells = count(len(board.cells), "cell")
+    normalizers = count(len(evidence.normalizers), "normalizer")
+    suites = plan.get("suites", [plan])  # several, where the page is made from ledgers of several
+    ran = dict.fromkeys(suite.get("command") or f"ganbench run {suite['suite']}" for suite in suites)
+    found = [
+        Fact("Suite" if len(suites) == 1 else "Suites", tuple(
+            f"{suite['suite']}, version {suite['version']}, hash {suite['hash']}, random streams from {suite['seed']}"
+            for suite in suites
+        )),
+        Fact("Trials", (
+            f"{cells} ({count(len(evidence.groups), 'setting')}, {normalizers}), {_seeds(evidence)} each:"
+            f" {evidence.committed} committed of {evidence.planned} planned.",
+            "A seed has the same data order, latents and initial weights under every normalizer of a setting, and others"
+            " in every other setting.",
+            "A trial lost with its machine runs again; a failed one never does.",
+        )),
+        Fact("Not in all settings", _uneven(evidence)),
+        Fact(f"Unstable, definition {evidence.definition.version}", (
+            "A trial is unstable if a detector finds something, or if the method could not run (method error)."
+            " One trial can fail in several ways:",
+            *in_words(evidence.definition),
+            "All of it is asked at logged steps and at evaluations, so the first failure is dated to one of those.",
+        )),
+        Fact("Statistics", (*_statistics(), *_looks(evidence))),
+        Fact("What these seeds can tell apart", _detectable(evidence, board)),
+        Fact("Software and devices", _software(evidence)),
+        Fact("Missing trials", _missing(board)),
+        Fact("Detectors that had nothing to look at", _blind(evidence)),
+        Fact("Warnings, which make no failure", _warnings(evidence)),
+        Fact("Judged anew", _relabelled(evidence)),
+        Fact("Changed plugins", tuple(
+            f"The source of {kind} {name} changed between trials while its version stayed the same."
+            for kind, name in evidence.sources
+        )),
+        Fact("Forgotten", _forgotten(evidence)),
+        Fact("Left out", tuple(
+            f"{count(trials, 'trial')} of {name}, version {version}: the suite names another version; they are in no row."
+            for name, version, trials in evidence.left_out
+        )),
+        Fact("Ledger", (f"sha256 {evidence.hash()} over {count(evidence.committed, 'trial')}",), code=True),
+        Fact("Made by", (*ran, " ".join(["ganbench report", *["RESULTS_FOLDER"] * len(suites)])), code=True),
+    ]  # fmt: skip
+    return [fact for fact in found if fact.lines]
+
+
+def _seeds(evidence: Evidence) -> str:
+    return seeds_each(evidence) if evidence.sequential is None else evidence.sequential.words()
+
+
+def _uneven(evidence: Evidence) -> tuple[str, ...]:
+    """Say whose mean rates speak of fewer settings than there are."""
+    total = len(evidence.groups)
+    some = {name: evidence.settings_of(name) for name in evidence.normalizers}
+    lines = [f"{name}: in {found} of {total}" for name, found in some.items() if found < total]
+    said = (
+        "The mean rates of two normalizers speak of different settings where their settings differ; comparisons count"
+    )
+    return (*lines, f"{said} the settings that both have.") if lines else ()
+
+
+def _software(evidence: Evidence) -> tuple[str, ...]:
+    lines = [f"{words} ({count(trials, 'trial')})" for words, trials in evidence.software]
+    twice = sum(trials for _, trials in evidence.software) - evidence.committed
+    return (*lines, f"{count(twice, 'trial')} more than there are: several ledgers hold them") if twice else (*lines,)
+
+
+def _statistics() -> tuple[str, ...]:
+    confidence = f"{100 * (1 - ALPHA):.0f} %"
+    return (
+        "Instability rate: mean over a normalizer's cells of failed / committed trials, each cell weighing the same.",
+        f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Over several cells the"
+        " counts are pooled, which is conservative for these cells and says nothing about other cells.",
+        "Comparisons: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over cells,"
+        " whose trials are independent because random streams differ between cells. Two-sided, corrected by Holm over all"
+        " pairs of normalizers; the comparisons with a declared baseline are also corrected as a family of their own.",
+        "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
+        f" those significantly worse. All intervals together hold with {confidence} confidence"
+        " (in the manner of Mogstad et al. 2024).",
+        "Tiers: the largest sets of normalizers of which no two are separated.",
+        f"The chance of the lowest rate, in leaderboard.csv: in what share of {thousands(RESAMPLES)} resamples of the"
+        " seeds, drawn within each setting, a normalizer has it, ties sharing it; it claims nothing.",
+        "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates. The"
+        f" intervals hold together with {confidence} confidence (Bonferroni). A setting is won by whoever failed less often"
+        " in it.",
+        "How many seeds it would take: about, by Connor's approximation (1987), if discordant pairs went on as they came.",
+        "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
+        "Stable steps: the share of its steps before a trial first failed, 100 % if it never did and none if the method"
+        " could not run; the restricted mean of Kaplan & Meier's curve, as no trial ends early for another reason.",
+        "Time per step: without evaluations and without each process's first step; of each cell the median over trials, of"
+        " normalizers the geometric mean of the ratios within settings. Other work on the machine is in it.",
+    )
+
+
+RATE = 0.5
+"""Failure rate of the less stable of two normalizers, in the example of what can be told apart."""
+
+
+def _detectable(evidence: Evidence, board: Board) -> tuple[str, ...]:
+    """Say which difference the planned trials could show, if they all were there and shared."""
+    pairs = min((row.count.planned for row in board.rows), default=0)
+    many = len(board.rows)
+    if many < 2 or evidence.sequential is not None:
+        return ()
+    families = {"all pairs": many * (many - 1) // 2}
+    families |= {"comparisons with the baseline": many - 1} if evidence.plan.get("baseline") is not None else {}
+    return tuple(
+        f"Among {family}: from one that fails in {percent(RATE)} of trainings, {_told_apart(pairs, comparisons)}"
+        for family, comparisons in families.items()
+    )
+
+
+def _told_apart(pairs: int, comparisons: int) -> str:
+    best, worst = (detectable_rate(RATE, pairs, nested=nested, alpha=ALPHA / comparisons) for nested in (True, False))
+    chance = f"with {percent(POWER)} power"
+    if best is None:
+        return f"not even a normalizer that never fails is told apart {chance}."
+    nested = "if it fails only where the other fails too"
+    if worst is None:
+        return f"a normalizer that fails in {percent(best)} at most is told apart {chance} {nested}, otherwise none is."
+    return f"a normalizer that fails in {percent(worst)} at most is told apart {chance}; in {percent(best)} {nested}."
+
+
+def _looks(evidence: Evidence) -> tuple[str, ...]:
+    """Say what seeds that came one after the other change."""
+    sequential = evidence.sequential
+    if sequential is None:
+        return ()
+    if sequential.test is None:
+        return ("Seeds were added by the width of intervals, never by the outcome of a test.",)
+    return (
+        f"Seeds were added while comparisons were open. So not McNemar's test decides them but the {sequential.test} test,"
+        " which allows for all the looks (harness/statistics/sequential.py).",
+    )
+
+
+def _missing(board: Board) -> tuple[str, ...]:
+    lines = [
+        f"{cell.group.title}, {cell.normalizer}: {cell.count.missing}" for cell in board.cells if cell.count.missing
+    ]
+    more = len(lines) - MISSING_LINES
+    return (*lines[:MISSING_LINES], f"and in {count(more, 'more cell')}") if more > 0 else tuple(lines)
+
+
+def _blind(evidence: Evidence) -> tuple[str, ...]:
+    blind = Counter(name for results in evidence.results.values() for result in results.values()
+                    for name in result.verdict.blind)  # fmt: skip
+    return (
+        (listing([f"{mode(name)} in {count(blind[name], 'trial')}" for name in MODES if blind[name]]),) if blind else ()
+    )
+
+
+def _warnings(evidence: Evidence) -> tuple[str, ...]:
+    verdicts = [result.verdict for results in evidence.results.values() for result in results.values()]
+    warned = Counter(item.mode for verdict in verdicts for item in verdict.warnings)
+    added: dict[str, list[AddedDetector]] = {}
+    for verdict in verdicts:
+        for by in verdict.added:
+            added.setdefault(by.label, []).append(by)
+    others = {name for added_verdicts in added.values() for name in (added_verdicts[0].label, added_verdicts[0].broken)}
+    own = sorted(warned.keys() - others)
+    lines = [listing([f"{mode(name)} in {count(warned[name], 'trial')}" for name in own])] if own else []
+    return (*lines, *(_added(added[label], warned) for label in sorted(added)))
+
+
+def _added(added_verdicts: Sequence[AddedDetector], warned: Mapping[str, int]) -> str:
+    """Say what a detector found that somebody added, of how many trials, and where it saw nothing."""
+    by = added_verdicts[0]
+    broken = warned.get(by.broken, 0)
+    blind = sum(not look.seen for look in added_verdicts) - broken
+    found = f"in {warned.get(by.label, 0)} of {count(len(added_verdicts), 'trial')}"
+    said = f"{mode(by.label)} (a detector beside the definition) {found}"
+    said += f", with nothing to look at in {blind}" if blind else ""
+    said += f", and it could not look in {broken}" if broken else ""
+    return f"{said}: {short(by.summary, SUMMARY)}" if by.summary else said
+
+
+def _forgotten(evidence: Evidence) -> tuple[str, ...]:
+    """Say which trials were taken out of the ledger, when and why."""
+    gone = Counter((line["when"], line["why"], line["normalizer"]) for line in evidence.plan.get("forgotten", ()))
+    acts: dict[tuple[str, str], list[str]] = {}
+    for (when, why, normalizer), trials in sorted(gone.items()):
+        acts.setdefault((when, why), []).append(f"{trials} of {normalizer}")
+    return tuple(
+        f"{when}: trials were taken out of the ledger ({listing(some)}), because: {short(why, SUMMARY)}"
+        for (when, why), some in acts.items()
+    )
+
+
+def _relabelled(evidence: Evidence) -> tuple[str, ...]:
+    many = evidence.relabelled
+    return (
+        (f"{count(many, 'trial')} from the stored trace, by this definition instead of an earlier one",) if many else ()
+    )

@@ -1,0 +1,60 @@
+"""A released definition is frozen: every published trial has the verdict that it had, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from ganbench import read_ledger
+from ganbench.harness.stability import judge, load_definition
+from ganbench.harness.stability.detectors import DETECTORS
+from ganbench.harness.stability.look import CLEAR
+
+BOARDS = Path(__file__).parents[2] / "docs" / "leaderboards"
+
+FROZEN = {
+    ("bssn-small", 1): "ddaad6d5ce8e94a1",
+    ("bssn-small", 2): "65ef559dcf702c80",
+    ("large-study-small", 1): "da55c44648d25775",
+    ("large-study-small", 2): "99ef16be69f73a08",
+    ("sngan-settings-small", 1): "bfb2dfffffd3171a",
+    ("sngan-settings-small", 2): "a5022e034105bb2c",
+    ("stability-techniques-small", 1): "25c6700e17712477",
+    ("stability-techniques-small", 2): "f15c39e5706c63f4",
+    ("standard-small", 1): "6cbe6f468ad22989",
+    ("standard-small", 2): "1454da34c528cec6",
+    ("weight-norm-small", 1): "319ea956bd0e43cd",
+    ("weight-norm-small", 2): "487713f69f246e54",
+}
+"""Digests of the verdicts on all traces of a published ledger, as they were when its records had another form."""
+
+
+def digest_of_verdicts(suite: str, version: int) -> str:
+    definition, found = load_definition(version), hashlib.sha256()
+    for record in read_ledger(BOARDS / suite / "ledger").records():
+        if record.trace is not None:
+            verdict = judge(record.trace, definition).to_json()
+            found.update(json.dumps([record.trial_id, verdict], sort_keys=True, separators=(",", ":")).encode())
+    return found.hexdigest()[:16]
+
+
+@pytest.mark.parametrize(("suite", "version"), FROZEN)
+def test_verdicts_on_stored_traces_are_what_they_were(suite, version):
+    assert digest_of_verdicts(suite, version) == FROZEN[suite, version]
+
+
+def test_a_detector_that_a_definition_does_not_list_changes_none_of_its_verdicts(monkeypatch):
+    monkeypatch.setitem(DETECTORS, "anything", lambda trace, definition: CLEAR)
+    assert digest_of_verdicts("weight-norm-small", 2) == FROZEN["weight-norm-small", 2]
+
+
+def test_a_threshold_that_moves_is_noticed(monkeypatch):
+    moved = load_definition(2)
+    collapse = moved.mode_collapse.model_copy(update={"diversity": 0.49})
+    monkeypatch.setitem(
+        globals(), "load_definition", lambda version: moved.model_copy(update={"mode_collapse": collapse})
+    )
+    assert digest_of_verdicts("weight-norm-small", 2) != FROZEN["weight-norm-small", 2]
