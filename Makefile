@@ -6,6 +6,8 @@
 #   make test-faults   10,000 random schedules of faults for a simulated cluster; SCHEDULES and SEED change and repeat it
 #   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
 #   make findings      docs/findings.md, from the ledgers of the papers' suites in docs/leaderboards (seconds)
+#   make boards        the pages of all published leaderboards, from their ledgers, into results/boards (a minute); it says
+#                      whether what is committed is what the ledgers give
 #   make benchmark     what the harness costs against a hand-written loop, and docs/performance.md
 #
 # The set-up runs once; afterwards both work offline.
@@ -20,7 +22,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test test-long test-faults lint evidence findings benchmark clean
+.PHONY: leaderboard test test-long test-faults lint evidence findings boards benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -53,6 +55,9 @@ evidence: $(VENV)/installed
 
 findings: $(VENV)/installed
 	$(BIN)/ganbench findings docs/leaderboards/*-small/ledger --notes docs/findings-notes.md --out docs/findings.md
+
+boards: $(VENV)/installed
+	$(BIN)/python tools/boards.py
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/overhead.py

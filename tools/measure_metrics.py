@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from picture import compress
 from sections import write_section
 from torch import Tensor
 
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.dataset import Data
 from ganbench.harness.data.store import Store
-from ganbench.harness.metrics.comparison import KINDS, Comparison
+from ganbench.harness.metrics.comparison import KINDS, SampleComparison
 from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL
 from ganbench.harness.metrics.extractors.registry import EXTRACTORS, Extracted, extract, gather
 from ganbench.harness.metrics.fidelity import Fidelity
@@ -107,7 +108,7 @@ def noise_rows(data: Data, store: Store, samples: Tensor) -> list[dict[str, obje
         drawn: dict[str, list[float]] = {name: [] for name in SHOWN}
         for _ in range(REPEATS):
             chosen = torch.randperm(POOL, generator=generator)[:count]
-            comparison = Comparison(Extracted(made.features[chosen], made.logits[chosen]), real)
+            comparison = SampleComparison(Extracted(made.features[chosen], made.logits[chosen]), real)
             for name in SHOWN:
                 drawn[name].append(KINDS[name].value(comparison))
         rows.append({"generated": count} | {
@@ -192,7 +193,9 @@ def main() -> None:
     write_csv(ROOT / "docs" / "data" / "metric-noise.csv", noise)
     write_section(PAGE, "protocols", protocols_section(protocols, arguments.steps))
     write_section(PAGE, "noise", noise_section(noise))
-    write_picture(ROOT / "docs" / "figures" / "cifar10_jpeg-samples.png", samples)
+    picture = ROOT / "docs" / "figures" / "cifar10_jpeg-samples.png"
+    write_picture(picture, samples)
+    compress(picture)
 
 
 if __name__ == "__main__":

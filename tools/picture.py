@@ -35,6 +35,16 @@ def main(page_file: Path, picture: Path) -> None:
         ]
         browser.close()
     image.imsave(picture, np.concatenate([image.imread(io.BytesIO(part)) for part in parts]))
+    compress(picture)
+
+
+def compress(picture: Path) -> None:
+    """Keep a picture in 256 colours, a third of the bytes."""
+    from PIL import Image
+
+    with Image.open(picture) as opened:
+        small = opened.convert("RGB").quantize(256)
+    small.save(picture, optimize=True)
 
 
 if __name__ == "__main__":

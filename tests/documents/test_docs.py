@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from operator import attrgetter
 from pathlib import Path
 
@@ -11,8 +13,13 @@ import pytest
 from ganbench.harness.planning.suite import shipped_suites
 from ganbench.harness.planning.suite_file import Hyperparameters
 from ganbench.harness.plugins.registry import Catalog
+from ganbench.reports import leaderboard
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import boards  # noqa: E402
+
 BOARDS = ROOT / "docs" / "leaderboards"
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(ROOT.glob("docs/*.md"))
 METHODS = (ROOT / "docs" / "methods.md").read_text()
@@ -67,30 +74,29 @@ def test_every_plugin_has_a_line_and_a_paper():
             assert plugin.paper or name == "none", name
 
 
-def test_the_readme_shows_the_main_table_of_the_leaderboard_in_docs():
-    import pandas as pd
-
-    from ganbench.reports.formatting import percent
-
-    table = pd.read_csv(ROOT / "docs" / "leaderboards" / "quick" / "leaderboard.csv")
-    section = (
-        (ROOT / "README.md")
-        .read_text(encoding="utf-8")
-        .split("<!-- quick: begin -->")[1]
-        .split("<!-- quick: end -->")[0]
-    )
-    rows = [line.strip("| ").split(" | ") for line in section.strip().splitlines()[2:]]
-    assert [row[1] for row in rows] == list(table.normalizer)
-    for row, (_, line) in zip(rows, table.iterrows(), strict=True):
-        assert row[0] == (f"{line.rank_low}–{line.rank_high}" if line.rank_low < line.rank_high else f"{line.rank_low}")
-        assert f" · {line.unstable}/{line.trials} trials" in row[2]
-        assert row[2].startswith(f"{percent(line.instability_rate)} (")
-
-
 @pytest.mark.parametrize("folder", sorted(BOARDS.glob("*/")), ids=attrgetter("name"))
-def test_every_leaderboard_in_docs_is_whole_and_listed(folder):
-    assert f"| [{folder.name}]({folder.name}/) |" in (BOARDS / "README.md").read_text(encoding="utf-8")
-    page = (folder / "leaderboard.html").read_text(encoding="utf-8")
-    hrefs = {href for href in re.findall(r'href="([^"#]+)', page) if not href.startswith("data:")}
-    assert len(hrefs) > 25
-    assert not [href for href in hrefs if not (folder / href).exists()]
+def test_what_is_committed_of_a_leaderboard_is_what_its_ledger_gives(folder):
+    assert sorted(path.name for path in folder.iterdir()) == ["forest.svg", "leaderboard.md", "ledger"]
+    board = leaderboard(folder / "ledger")
+    assert board.markdown() == (folder / "leaderboard.md").read_text(encoding="utf-8")
+    assert f"| [{folder.name}]({folder.name}/leaderboard.md) |" in (BOARDS / "README.md").read_text(encoding="utf-8")
+    if folder.name == "quick":
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        assert section(readme, "quick") == boards.first_table(board)
+
+
+def test_the_list_of_leaderboards_says_what_each_takes():
+    assert section((BOARDS / "README.md").read_text(encoding="utf-8"), "boards") == "\n".join(boards.listing(BOARDS))
+
+
+def test_the_checkout_is_small():
+    """What is generated leaves the repository: pages, figures and samples are made from the ledgers."""
+    git = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    files = [ROOT / name for name in git.stdout.decode().split("\0") if name]
+    sizes = [path.lstat().st_size for path in files if path.exists()]
+    assert len(sizes) <= 900
+    assert sum(sizes) <= 30_000_000
+
+
+def section(text: str, name: str) -> str:
+    return text.split(f"<!-- {name}: begin -->\n")[1].split(f"\n<!-- {name}: end -->")[0]
