@@ -115,7 +115,7 @@ def upgrade(directory: LedgerArgument) -> None:
 def repair(directory: LedgerArgument) -> None:
     """Save the whole records of damaged parts, and set aside what is damaged; `ganbench run` repeats its trials."""
     from ganbench.harness.ledger import read_ledger
-    from ganbench.harness.ledger.audit import repair as mend
+    from ganbench.harness.ledger.repairing import repair as mend
 
     done = mend(read_ledger(directory))
     for place in done.aside:

@@ -1,4 +1,4 @@
-"""Whether a ledger is what it says: everything that can be computed again is, and damage is set aside.
+"""Whether a ledger is what it says: everything that can be computed again is.
 
 Reading proves identities, checksums and verdicts, and holds traces against specifications. What it cannot tell is a trace
 that was made up and sealed with new checksums; training its trial again can (``ganbench ledger verify --rerun``).
@@ -7,7 +7,6 @@ that was made up and sealed with new checksums; training its trial again can (``
 from __future__ import annotations
 
 import json
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -21,14 +20,14 @@ from ganbench.harness.ledger.added_verdicts import read_added_verdicts
 from ganbench.harness.ledger.duplicates import duplicates, line_of
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.forgotten import Forgotten, read_forgotten
-from ganbench.harness.ledger.names import DAMAGED, DEFINITION, PLAN
+from ganbench.harness.ledger.names import DEFINITION, PLAN
 from ganbench.harness.ledger.plan import hash_of
 from ganbench.harness.ledger.processes import each_part
 from ganbench.harness.ledger.proof import contradictions
 from ganbench.harness.ledger.reading import parsed
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import SUMMARY, copies_in, summary_of
-from ganbench.harness.stability import known_definitions, load_definition
+from ganbench.harness.stability import load_definition
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,6 @@ class Verified:
     forgotten: int = 0
     outside: tuple[str, ...] = ()
     alike: Mapping[tuple[str, str], int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Repaired:
-    """What a repair did.
-
-    Attributes:
-        saved: Whole records of damaged parts, now in a part of their own.
-        lost: Trials whose records were damaged; they run again.
-        aside: Where the damaged files are now.
-    """
-
-    saved: int
-    lost: tuple[str, ...]
-    aside: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -153,8 +137,8 @@ def verify(ledger: LedgerFiles) -> Verified:
         found = ledger.singles.all()
         problems += [f"{ledger.storage.at(name)}: is no record by its name" for name in ledger.singles.strangers()]
         noted = {canonical_json(line): line for line in duplicates(ledger.storage)}
-        for part, examined in _each_part(ledger):
-            problems += _in_words(ledger.storage.at(part), examined, seen)
+        for part, inside in _each_part(ledger):
+            problems += _in_words(ledger.storage.at(part), inside, seen)
         for trial, names in found.items():
             for name, content in zip(names, ledger.singles.texts(names), strict=True):
                 if content is None or (not content and trial in seen.sha256):
@@ -165,7 +149,7 @@ def verify(ledger: LedgerFiles) -> Verified:
                     problems.append(str(error))
                     continue
                 if trial not in seen.sha256:
-                    told = [*seen.add(_examined(record)), *_miscopied(record, copies_in(content))]
+                    told = [*seen.add(examined(record)), *miscopied(record, copies_in(content))]
                     problems += (f"{ledger.storage.at(name)}: {problem}" for problem in told)
                 elif seen.checksums[trial] != record.checksum:
                     line = line_of(record, equal=seen.sha256[trial] == record.sha256)
@@ -229,8 +213,8 @@ class _Part:
 def _of_part(trial: str, found: Record | LedgerError, copy: tuple[Any, ...]) -> _Examined:
     if isinstance(found, LedgerError):
         return _Examined(trial, str(found))
-    one = _examined(found)
-    return replace(one, problems=(*one.problems, *_miscopied(found, dict(zip(SUMMARY, copy, strict=True)))))
+    one = examined(found)
+    return replace(one, problems=(*one.problems, *miscopied(found, dict(zip(SUMMARY, copy, strict=True)))))
 
 
 def _in_words(where: str, found: list[_Examined] | str, seen: _Seen) -> Iterator[str]:
@@ -251,7 +235,7 @@ def _in_words(where: str, found: list[_Examined] | str, seen: _Seen) -> Iterator
         )
 
 
-def _examined(record: Record) -> _Examined:
+def examined(record: Record) -> _Examined:
     """Return what is to be known of a record that could be read."""
     problems: list[str] = []
     try:
@@ -277,7 +261,7 @@ def _unproved(trial: str) -> str:
     return f"the record of trial {trial} does not prove itself: "
 
 
-def _miscopied(record: Record, copies: Mapping[str, Any]) -> Iterator[str]:
+def miscopied(record: Record, copies: Mapping[str, Any]) -> Iterator[str]:
     """Yield which of a summary's columns are not what the record says."""
     with suppress(InputError, LedgerError):  # of a verdict that nobody can reach, which is told already
         for name, derived in summary_of(record).items():
@@ -322,101 +306,3 @@ def _streams(record: Record) -> str:
 def _group(cell: str) -> str:
     """Return the identity of a cell without its normalizer: cells of one group share random numbers."""
     return digest({key: value for key, value in json.loads(cell).items() if key != "normalizer"})
-
-
-# --- setting aside ----------------------------------------------------------------------------------------------------
-
-
-def set_damaged_aside(ledger: LedgerFiles) -> list[str]:
-    """Move what cannot be trusted out of the way, so that its trials run again. Nothing is deleted.
-
-    Single records are read in full. Parts are opened; what is in them is verified whenever it is read, and by
-    ``ganbench ledger verify``.
-
-    Returns:
-        Where it is now.
-
-    Raises:
-        LedgerError: It cannot be moved.
-    """
-    try:
-        found = ledger.singles.all()
-        moved = [_aside(ledger, part) for part in ledger.parts.names() if not ledger.parts.opens(part)]
-        compacted = ledger.parts.trials()
-        alone = [(trial, name) for trial, names in found.items() if trial not in compacted for name in names]
-        contents = ledger.singles.texts([name for _, name in alone])
-        for (trial, name), content in zip(alone, contents, strict=True):
-            if content is not None and whole(ledger, trial, name, content) is None:
-                moved.append(_aside(ledger, name))
-    except OSError as error:
-        raise LedgerError(f"{ledger.storage.where}: cannot be read or written ({error})") from error
-    return moved
-
-
-def repair(ledger: LedgerFiles) -> Repaired:
-    """Save the whole records of damaged parts into new parts, and set aside what is damaged.
-
-    Raises:
-        LedgerError: It cannot be written.
-    """
-    saved, lost, aside = 0, list[str](), list[str]()
-    try:
-        for part in ledger.parts.names():
-            records, bad = _sorted_out(ledger, part)
-            if bad is None:
-                continue
-            if records:
-                ledger.parts.write(records)
-                saved += len(records)
-            lost += bad
-            aside.append(_aside(ledger, part))
-    except OSError as error:
-        raise LedgerError(f"{ledger.storage.where}: cannot be repaired ({error})") from error
-    return Repaired(saved, tuple(lost), (*aside, *set_damaged_aside(ledger)))
-
-
-def _sorted_out(ledger: LedgerFiles, part: str) -> tuple[list[Record], list[str] | None]:
-    """Return the whole records of a part, and the trials of the others; None where the part is whole, its summary too."""
-    records, bad, content = list[Record](), list[str](), ledger.storage.read(part)
-    miscopied = False
-    try:
-        copies = ledger.parts.copies(part, content)
-        for trial, result in ledger.parts.examined(part, content):
-            if isinstance(result, LedgerError) or not proves_itself(result):
-                bad.append(trial)
-            else:
-                records.append(result)
-                miscopied = miscopied or any(_miscopied(result, dict(zip(SUMMARY, copies[trial], strict=True))))
-    except LedgerError:
-        return [], []
-    return records, bad if bad or miscopied else None
-
-
-def proves_itself(record: Record) -> bool:
-    """Say whether nothing in a record contradicts the rest of it.
-
-    Raises:
-        InputError: Its definition of instability is of a later version of ganbench, which alone can say.
-    """
-    if record.definition > known_definitions()[-1]:
-        raise InputError(
-            f"trial {record.trial_id} was judged by definition {record.definition}, which this version of ganbench does not"
-            " know; use the one that made the ledger, or a later one"
-        )
-    return not _examined(record).problems
-
-
-def whole(ledger: LedgerFiles, trial: str, name: str, content: bytes) -> Record | None:
-    """Return the record that a file's content is, or None where it is damaged or does not prove itself."""
-    try:
-        record = parsed(ledger.storage.at(name), trial, content)
-    except LedgerError:
-        return None
-    return record if proves_itself(record) and not any(_miscopied(record, copies_in(content))) else None
-
-
-def _aside(ledger: LedgerFiles, name: str) -> str:
-    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
-    target = f"{DAMAGED}/{stem}.{uuid.uuid4().hex[:8]}{dot}{suffix}"
-    ledger.storage.move(name, target)
-    return ledger.storage.at(target)

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganbench.harness.errors import LedgerError
-from ganbench.harness.ledger.audit import whole
 from ganbench.harness.ledger.duplicates import note
 from ganbench.harness.ledger.names import PARTS
 from ganbench.harness.ledger.record import Record
+from ganbench.harness.ledger.repairing import whole
 
 if TYPE_CHECKING:
     from ganbench.harness.ledger.files import LedgerFiles

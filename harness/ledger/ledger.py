@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.errors import LedgerError
-from ganbench.harness.ledger import audit, compaction, duplicates, forgetting
+from ganbench.harness.ledger import audit, compaction, duplicates, forgetting, repairing
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.forgotten import Forgotten
 from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, identity, is_identity
@@ -151,8 +151,8 @@ class Ledger(LedgerFiles):
         return forgetting.forget(self, chosen, why)
 
     def set_damaged_aside(self) -> list[str]:
-        """Move what cannot be trusted out of the way; see :func:`audit.set_damaged_aside`."""
-        return audit.set_damaged_aside(self)
+        """Move what cannot be trusted out of the way; see :func:`repairing.set_damaged_aside`."""
+        return repairing.set_damaged_aside(self)
 
     def drop_checkpoints(self) -> None:
         """Remove checkpoints of committed trials: a process that was cut off can have written them after the commit."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import compaction
-from ganbench.harness.ledger.audit import proves_itself
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.names import PARTS
 from ganbench.harness.ledger.reading import parsed
 from ganbench.harness.ledger.record import Record
+from ganbench.harness.ledger.repairing import proves_itself
 
 
 @dataclass(frozen=True)

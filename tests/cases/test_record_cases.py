@@ -27,9 +27,9 @@ from ganbench import read_ledger, run
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.errors import GanbenchError, LedgerError
 from ganbench.harness.ledger import Ledger
-from ganbench.harness.ledger.audit import repair
 from ganbench.harness.ledger.merging import merge
 from ganbench.harness.ledger.plan import hash_of
+from ganbench.harness.ledger.repairing import repair
 from ganbench.harness.ledger.row import SUMMARY
 from ganbench.harness.stability import METHOD_ERROR, STABLE, UNSTABLE, Finding, judge, load_definition
 from ganbench.harness.traces.trace import Trace

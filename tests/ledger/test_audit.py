@@ -9,7 +9,7 @@ from records import CELL, PLAN, record
 
 from ganbench.harness.errors import InputError
 from ganbench.harness.ledger import Ledger
-from ganbench.harness.ledger.audit import repair
+from ganbench.harness.ledger.repairing import repair
 
 OTHER = {**CELL, "normalizer": {"name": "identity"}}
 
@@ -43,7 +43,7 @@ def test_a_record_of_a_later_version_is_no_damage_and_nothing_is_set_aside(tmp_p
     ledger = ledger_of(tmp_path, record(0), later)
     if compacted:
         ledger.compact()
-    monkeypatch.setattr("ganbench.harness.ledger.audit.known_definitions", lambda: [1])
+    monkeypatch.setattr("ganbench.harness.ledger.repairing.known_definitions", lambda: [1])
     if compacted and work is not repair:  # what is in parts is looked at when it is read
         assert work(ledger) == []
     else:

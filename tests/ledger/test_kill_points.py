@@ -21,9 +21,9 @@ import torch  # noqa: F401  here, so that forked processes have it
 from records import PLAN, flip_record, of_several_groups, record, trial
 
 from ganbench.harness.ledger import Ledger, Record
-from ganbench.harness.ledger.audit import repair
 from ganbench.harness.ledger.duplicates import duplicates
 from ganbench.harness.ledger.merging import merge
+from ganbench.harness.ledger.repairing import repair
 from ganbench.harness.ledger.row import from_text, to_text
 from ganbench.harness.training.checkpoint import Checkpoints
 

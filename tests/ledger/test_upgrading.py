@@ -15,7 +15,7 @@ from records import CELL, PLAN, STEPS, flip_record, in_order
 from ganbench.harness.canonical import digest
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger, Record
-from ganbench.harness.ledger.audit import repair
+from ganbench.harness.ledger.repairing import repair
 from ganbench.harness.ledger.upgrading import Upgraded, upgrade
 from ganbench.harness.stability import Verdict, judge, load_definition, method_error
 from ganbench.harness.traces.trace import KEPT_IMAGES, LayerTrace, Probe, Samples, Trace, single_precision

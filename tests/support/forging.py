@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from ganbench.harness.canonical import canonical_json, digest, text_digest
 from ganbench.harness.ledger import Record
-from ganbench.harness.ledger.parts import _schema
+from ganbench.harness.ledger.part_file import _schema
 from ganbench.harness.ledger.record import content_digest, result_digest
 from ganbench.harness.ledger.row import ARRAYS
 from ganbench.harness.stability import Verdict

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganbench.harness.canonical import digest
 from ganbench.harness.ledger import Record
-from ganbench.harness.ledger.parts import ROWS
+from ganbench.harness.ledger.part_file import ROWS
 from ganbench.harness.traces.trace import Trace
 
 STEPS = 20

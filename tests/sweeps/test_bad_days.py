@@ -16,9 +16,9 @@ from tiny import end_session, ganbench_process, write_tiny
 from ganbench import read_ledger, run
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger, Record
-from ganbench.harness.ledger.audit import repair
 from ganbench.harness.ledger.merging import merge
-from ganbench.harness.ledger.parts import ROWS, _table
+from ganbench.harness.ledger.part_file import ROWS, table_of
+from ganbench.harness.ledger.repairing import repair
 from ganbench.harness.ledger.row import to_text
 from ganbench.harness.ledger.running import announced
 from ganbench.harness.storage import open_storage
@@ -280,7 +280,7 @@ def test_a_hostile_ledger_is_refused_by_a_merge_and_nothing_is_written(place, le
         with pytest.raises(LedgerError):
             other.parts.write([bad])
         part = other.root / "parts" / "part-00001.parquet"
-        parquet.write_table(_table([bad]), part)
+        parquet.write_table(table_of([bad]), part)
     else:
         path = other.path(trial(20))
         path.parent.mkdir(parents=True)
