@@ -49,6 +49,8 @@ def traces(draw: st.DrawFn) -> Trace:
     measures = draw(st.permutations(sorted(evaluations)))
     named = draw(st.integers(0, len(measures)))
     better = {name: draw(BETTER) for name in measures[:named]}
+    # A measure that was never computed; one that was, and is named, comes before those that are not.
+    absent = draw(st.dictionaries(NAMES.filter(lambda name: name not in evaluations), BETTER, max_size=1))
     order = [*measures[:named], *sorted(measures[named:])]
     return Trace(
         budget=draw(st.integers(0, 2**40)),
@@ -59,7 +61,7 @@ def traces(draw: st.DrawFn) -> Trace:
         layers=draw(st.dictionaries(NAMES, LAYERS, max_size=2)),
         evaluation_steps=draw(STEPS),
         evaluations={name: evaluations[name] for name in order},
-        better=better | draw(st.dictionaries(NAMES, BETTER, max_size=1)) if not named else better,
+        better=better | absent,
         samples=draw(SAMPLES),
         probes=draw(st.dictionaries(NAMES, st.builds(Probe, columns(), st.integers(0, 9)), max_size=2)),
     )
