@@ -117,37 +117,9 @@ class Trace:
         values = item.sigma if isinstance(item, LayerTrace) else item.values
         return self.probe_steps[item.first : item.first + len(values)]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the trace as JSON values; numbers that are not finite become strings."""
-        return {
-            "budget": self.budget,
-            "stopped": self.stopped,
-            "steps": _encode(self.steps),
-            "scalars": {key: _encode(column) for key, column in self.scalars.items()},
-            "probe_steps": _encode(self.probe_steps),
-            "layers": {
-                name: {
-                    "matrix_shape": list(layer.matrix_shape),
-                    "variance": _encode(layer.variance),
-                    "sigma": _encode(layer.sigma),
-                    "first": layer.first,
-                    "stable_rank": _encode(layer.stable_rank),
-                }
-                for name, layer in self.layers.items()
-            },
-            "probes": {
-                name: {"values": _encode(probe.values), "first": probe.first} for name, probe in self.probes.items()
-            },
-            "evaluation_steps": _encode(self.evaluation_steps),
-            "evaluations": {key: _encode(column) for key, column in self.evaluations.items()},
-            # Pairs, because their order means something and that of an object's keys does not.
-            "better": [list(item) for item in self.better.items()],
-            "samples": None if self.samples is None else _encode_array(self.samples.values),
-        }
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trace:
-        """Rebuild a trace from :meth:`to_json`."""
+        """Rebuild a trace from the JSON values of a record of version 1."""
         better = dict(value["better"])
         measures = [key for key in better if key in value["evaluations"]]
         measures += [key for key in value["evaluations"] if key not in better]
@@ -170,7 +142,7 @@ class Trace:
             evaluation_steps=_decode(value["evaluation_steps"]),
             evaluations={key: _decode(value["evaluations"][key]) for key in measures},
             better=better,
-            samples=None if value["samples"] is None else Samples(samples_from_json(value["samples"])),
+            samples=None if value["samples"] is None else Samples(_samples(value["samples"])),
             probes={name: Probe(_decode(probe["values"]), probe["first"]) for name, probe in value["probes"].items()},
         )
 
@@ -183,23 +155,11 @@ def single_precision(values: Sequence[float]) -> list[float]:
     return [float(np.format_float_scientific(np.float32(value))) for value in values]
 
 
-def _encode(column: Column) -> list[float | str]:
-    return [
-        (int(value) if value.is_integer() and abs(value) < 2**53 else value) if np.isfinite(value) else str(value)
-        for value in (float(item) for item in column)
-    ]
-
-
 def _decode(values: Sequence[float | str]) -> Column:
     return np.array([float(value) for value in values], dtype=np.float64)
 
 
-def _encode_array(values: NDArray[Any]) -> dict[str, Any]:
-    data = base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
-    return {"dtype": str(values.dtype), "shape": list(values.shape), "data": data}
-
-
-def samples_from_json(value: Mapping[str, Any]) -> NDArray[Any]:
-    """Return what the ``samples`` of :meth:`Trace.to_json` hold, for who needs no more of a trace."""
+def _samples(value: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the samples of a record of version 1."""
     flat = np.frombuffer(base64.b64decode(value["data"]), dtype=value["dtype"])
     return flat.reshape(value["shape"])

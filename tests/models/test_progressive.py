@@ -14,7 +14,7 @@ from ganbench.harness.models.network import Network, leaves
 from ganbench.harness.models.phase import Phase
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.stability import judge, load_definition
-from ganbench.harness.traces.trace import Trace
+from ganbench.harness.traces.columns import Columns
 from ganbench.harness.training.loop import train
 from ganbench.harness.training.training import Training
 
@@ -188,7 +188,7 @@ def test_entering_a_level_keeps_the_weights_and_resets_the_optimizer_and_leaving
 def test_the_trace_of_a_growing_network_says_when_each_layer_was_there():
     training = begin(metric=True)
     trace = train(training)
-    assert Trace.from_json(trace.to_json()).layers["conv8_1"].first == trace.layers["conv8_1"].first
+    assert Columns.of(trace).trace.layers["conv8_1"].first == trace.layers["conv8_1"].first
     there = {name: (trace.steps_of(layer)[0], trace.steps_of(layer)[-1]) for name, layer in trace.layers.items()}
     assert there["conv4"] == (0, 30)
     assert there["read4"] == (0, 20)
@@ -201,7 +201,7 @@ def test_a_growing_network_is_reproducible():
     training = begin(metric=True)
     trial, material = training.trial, training.material
     first, again, other = (
-        train(Training(chosen, material)).to_json() for chosen in (trial, trial, replace(trial, seed=1))
+        Columns.of(train(Training(chosen, material))).sha256 for chosen in (trial, trial, replace(trial, seed=1))
     )
     assert first == again
     assert first != other

@@ -35,6 +35,7 @@ from ganbench.harness.stability import (
     judge,
     load_definition,
 )
+from ganbench.harness.traces.columns import Columns
 from ganbench.harness.traces.trace import LayerTrace, Probe, Samples, Trace
 from ganbench.harness.training.workshop import Workshop
 from ganbench.harness.worker.trial import run_trial
@@ -338,10 +339,10 @@ class Forces(Detector):
         return CLEAR
 """
     looked = trace([0.99] * 10)
-    before = looked.to_json()
+    before = Columns.of(looked).sha256
     added = detectors(tmp_path, text + EXAMPLE, "spoils", "forces", "discriminator_wins")
     added_verdicts = ask_added(looked, added)
-    assert looked.to_json() == before
+    assert Columns.of(looked).sha256 == before
     assert [look.finding and look.finding.step for look in added_verdicts] == [None, None, 1]
 
 
