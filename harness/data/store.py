@@ -17,6 +17,7 @@ class Store:
         prepared/       images as arrays of uint8, made from these files once
         statistics/     features of real images, computed once per data, extractor and protocol
         extractors/     weights of feature extractors that are not shipped
+        parts/          what was computed from the parts of large ledgers
 
     Attributes:
         root: The folder; it need not exist.
@@ -49,6 +50,11 @@ class Store:
     def extractors(self) -> Path:
         """The folder of feature extractors' weights."""
         return self.root / "extractors"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of what was computed from the parts of large ledgers."""
+        return self.root / "parts"
 
 
 def _cache() -> Path:

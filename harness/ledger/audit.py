@@ -22,7 +22,7 @@ from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.forgotten import Forgotten, read_forgotten
 from ganbench.harness.ledger.names import DEFINITION, PLAN
 from ganbench.harness.ledger.plan import hash_of
-from ganbench.harness.ledger.processes import each_part
+from ganbench.harness.ledger.processes import Lasting, each_part
 from ganbench.harness.ledger.proof import contradictions
 from ganbench.harness.ledger.reading import parsed
 from ganbench.harness.ledger.record import Record
@@ -198,8 +198,10 @@ def _other_files(ledger: LedgerFiles) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Part(Lasting):
     """Examines a part; it may be sent to another process."""
+
+    depends = "verify"
 
     def __call__(self, ledger: LedgerFiles, part: str) -> list[_Examined] | str:
         """Return what is to be known of a part's records, or why it cannot be read."""
@@ -208,6 +210,10 @@ class _Part:
             return [_of_part(trial, found, copies[trial]) for trial, found in ledger.parts.examined(part)]
         except LedgerError as error:
             return str(error)
+
+    def lasts(self, result: list[_Examined] | str) -> bool:
+        """Say whether every record could be read."""
+        return not isinstance(result, str) and not any(one.wrong for one in result)
 
 
 def _of_part(trial: str, found: Record | LedgerError, copy: tuple[Any, ...]) -> _Examined:

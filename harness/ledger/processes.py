@@ -13,12 +13,15 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
 from ganbench.harness.ledger.files import LedgerFiles
+from ganbench.harness.ledger.memory import Memory
+from ganbench.harness.ledger.reading import reading
 
 T = TypeVar("T")
 
@@ -84,6 +87,23 @@ Task = Callable[[LedgerFiles, str], Any]
 """From a ledger and the name of one of its parts to a result; it can be pickled, and so can the result."""
 
 
+class Lasting(ABC):
+    """A task whose results are worth keeping, for they depend on nothing else than what it says."""
+
+    @abstractmethod
+    def __call__(self, ledger: LedgerFiles, part: str) -> Any:
+        """Return what it makes of a part."""
+
+    @property
+    @abstractmethod
+    def depends(self) -> str:
+        """All that its results depend on, apart from a part's content and the code."""
+
+    @abstractmethod
+    def lasts(self, result: Any) -> bool:
+        """Say whether a result says nothing of the moment, as of a file that could not be read."""
+
+
 @dataclass(frozen=True)
 class _Parts:
     """A task for some parts of a ledger."""
@@ -97,13 +117,42 @@ class _Parts:
         return [self.task(ledger, name) for name in self.names]
 
 
-def each_part(ledger: LedgerFiles, task: Task) -> Iterator[Any]:
+def each_part(ledger: LedgerFiles, task: Task | Lasting, memory: Memory | None = None) -> Iterator[Any]:
     """Yield what a task makes of every part, in the order in which parts count.
+
+    Of large ledgers, what a lasting task made of a part before is taken from memory.
+
+    Args:
+        ledger: Whose parts.
+        task: What to do.
+        memory: Where results are kept; in the user's cache by default.
 
     Raises:
         LedgerError: A part or a record is damaged.
     """
     sizes = ledger.parts.sizes()
+    if not isinstance(task, Lasting) or ledger.folder is None or sum(sizes.values()) < PAYS:
+        yield from _each(ledger, sizes, task)
+        return
+    memory = memory or Memory()
+    with reading(ledger.where):
+        keys = {name: memory.key(ledger.folder / name, f"{ledger.where} {name} {task.depends}") for name in sizes}
+    known = {name: memory.recall(key) for name, key in keys.items()}
+    new = {name: size for name, size in sizes.items() if known[name] is None}
+    made = _each(ledger, new, task)
+    for name in sizes:
+        result = known.pop(name)
+        if name in new:
+            result = next(made)
+            if task.lasts(result):
+                memory.keep(keys[name], result)
+        yield result
+    if new:
+        memory.tidy()
+
+
+def _each(ledger: LedgerFiles, sizes: Mapping[str, int], task: Task) -> Iterator[Any]:
+    """Yield what a task makes of some parts, in their order."""
     names = list(sizes)
     # Who talks to an object store may do so with what only this process knows.
     count = 1 if ledger.folder is None else processes(sum(sizes.values()))

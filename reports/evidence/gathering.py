@@ -15,7 +15,7 @@ from ganbench.harness.canonical import canonical_json
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import AddedVerdicts, Ledger, Record, read_added_verdicts
 from ganbench.harness.ledger.files import LedgerFiles
-from ganbench.harness.ledger.processes import each_part, uncollected
+from ganbench.harness.ledger.processes import Lasting, each_part, uncollected
 from ganbench.harness.ledger.proof import contradictions
 from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
 from ganbench.harness.stability import Definition, Verdict, load_definition
@@ -150,7 +150,7 @@ Outside = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Sieve:
+class Sieve(Lasting):
     """Takes from records what the evidence needs.
 
     Attributes:
@@ -168,6 +168,17 @@ class Sieve:
     definition: Definition
     decides: Definition
     added_verdicts: AddedVerdicts = field(default_factory=dict)
+
+    @property
+    def depends(self) -> str:
+        """All that is taken depends on, apart from the records."""
+        definitions = [definition.model_dump(mode="json") for definition in (self.definition, self.decides)]
+        added = {trial: [verdict.to_json() for verdict in found] for trial, found in self.added_verdicts.items()}
+        return canonical_json(["gather", self.seeds, self.suite_seed, dict(self.measures), definitions, added])
+
+    def lasts(self, result: object) -> bool:
+        """Say that all results do: a part that cannot be read is an error."""
+        return True
 
     def __call__(self, ledger: LedgerFiles, part: str) -> tuple[Packed, list[Rest], Outside]:
         """Return what is taken from a part."""
