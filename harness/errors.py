@@ -7,7 +7,6 @@ GanbenchError
 │   └── PluginError       a plugin that cannot be loaded
 ├── LedgerError           a ledger that cannot be read or written
 ├── ClusterError          a cluster that was lost while a sweep ran on it
-├── NotHereError          what a metric needs is not on this machine
 ├── MethodError           a normalizer broke its contract inside a trial: a result, not a fault of the harness
 └── Interrupted           a training was asked to stop; it goes on from its checkpoint
 """
@@ -70,10 +69,6 @@ class MethodError(GanbenchError):
 
     This is a result of the trial (the method does not run here), recorded with its message and never retried.
     """
-
-
-class NotHereError(GanbenchError):
-    """What a metric needs is not on this machine; its numbers are recorded as not computable, and the others go on."""
 
 
 class Interrupted(GanbenchError):  # noqa: N818  nothing is wrong

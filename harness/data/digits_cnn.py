@@ -8,10 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganbench.harness.data.checksum import Checksum
+
 SIDE = 8
 """Of the images that ``digits-cnn`` was trained on."""
 
 WEIGHTS = Path(__file__).parent / "weights" / "digits-cnn.pt"
+CHECKSUM = Checksum("sha256", "194aba1abc57cea7")
 
 
 class DigitsCNN(nn.Module):
@@ -45,7 +48,12 @@ class DigitsCNN(nn.Module):
 
 
 def load_digits_cnn() -> DigitsCNN:
-    """Return the shipped classifier, in evaluation mode; it computes in float32."""
+    """Return the shipped classifier, in evaluation mode; it computes in float32.
+
+    Raises:
+        InputError: Its weights are absent or damaged.
+    """
+    CHECKSUM.check(WEIGHTS)
     network = DigitsCNN()
     network.load_state_dict(torch.load(WEIGHTS, map_location="cpu", weights_only=True))
     return network.requires_grad_(False).eval()

@@ -14,6 +14,7 @@ from ganbench.harness.cluster.environment import HEALTH, QUIET
 from ganbench.harness.doctor import fitness, nodes, probe
 from ganbench.harness.doctor.machine import PACKAGES, Examined
 from ganbench.harness.errors import InputError, LedgerError
+from ganbench.harness.planning.readiness import metrics_of
 from ganbench.harness.plugins.registry import offering
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def examine_cluster(
     Args:
         address: ``"auto"``, ``host:port`` or ``ray://host:port``.
         results: The results folder or its URI: is it the same everywhere? A file is written there, and taken away.
-        suite: Its data sets must be on every node.
+        suite: Its data sets, and the weights of its metrics, must be on every node.
         plugins: They must be usable on every node.
         data_dir: Where data sets stand; the place that each node says when absent.
         seconds: How long a node may take to answer.
@@ -68,7 +69,7 @@ def examine_cluster(
         settings=(*QUIET, *HEALTH),
         results=results if results is None or "://" in results else str(Path(results).absolute()),
         nonce=secrets.token_hex(8),
-        datasets=_datasets(suite),
+        needed=_needed(suite),
         plugins=tuple((source.origin, source.files, source.wrong) for source in plugins),
         data_dir=None if data_dir is None else str(Path(data_dir).absolute()),
     )
@@ -80,11 +81,12 @@ def examine_cluster(
     return blocks + [NodeReport(_title(answer.node), tuple(fitness.of_a_node(answer, driver))) for answer in answers]
 
 
-def _datasets(suite: Suite | None) -> tuple[dict[str, object], ...]:
+def _needed(suite: Suite | None) -> tuple[tuple[str, dict[str, object]], ...]:
     if suite is None:
         return ()
-    found = {cell.dataset.label(): cell.dataset.spec() for cell in suite.cells}
-    return tuple(found.values())
+    datasets = {cell.dataset.label(): cell.dataset.spec() for cell in suite.cells}.values()
+    metrics = (metric.spec() for metric in metrics_of(suite.cells))
+    return (*(("dataset", spec) for spec in datasets), *(("metric", spec) for spec in metrics))
 
 
 def _title(node: nodes.Node) -> str:

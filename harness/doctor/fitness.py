@@ -73,8 +73,8 @@ def _results(answer: Answer, driver: Facts) -> Iterator[Examined]:
 
 
 def _data(answer: Answer, driver: Facts) -> Iterator[Examined]:
-    for label, missing in answer.facts["data"].items():
-        yield Examined(f"dataset {label}", missing or "here", good=missing is None)
+    for subject, missing in answer.facts["data"].items():
+        yield Examined(subject, missing or "here", good=missing is None)
 
 
 def _plugins(answer: Answer, driver: Facts) -> Iterator[Examined]:

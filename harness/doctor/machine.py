@@ -1,4 +1,4 @@
-"""Is this machine ready? Versions, devices, Ray, MLflow, disk, data sets."""
+"""Is this machine ready? Versions, devices, Ray, MLflow, disk, data sets, what metrics need."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ganbench.harness.plugins.registry import KINDS, Catalog
 
 if TYPE_CHECKING:
     from ganbench.harness.data.dataset import Dataset
+    from ganbench.harness.metrics.metric import Metric
 
 PACKAGES = ("ganbench", "torch", "torchvision", "torch-fidelity", "ray", "mlflow", "pandas", "pyarrow")
 LEAST_FREE_GB = 2.0
@@ -65,6 +66,12 @@ def examine(catalog: Catalog, folder: Path) -> Iterator[Examined]:
             yield Examined(f"dataset {name}", _state_in_words(dataset, Store.find()))
         except GanbenchError as error:
             yield Examined(f"dataset {name}", str(error), good=False)
+    for name in catalog.names("metric"):
+        try:
+            metric: Metric = catalog.create("metric", name)  # type: ignore[assignment]
+            yield Examined(f"metric {name}", metric.missing(Store.find()) or "can be measured")
+        except GanbenchError as error:
+            yield Examined(f"metric {name}", str(error), good=False)
 
 
 def _state_in_words(dataset: Dataset, store: Store) -> str:

@@ -33,7 +33,7 @@ class Question:
         settings: Names of environment variables that matter.
         results: The results folder, absolute or a URI; None when nothing is asked of it.
         nonce: What the driver has written there.
-        datasets: Specifications of the data sets that must be there.
+        needed: What must be there: kind and specification of every data set, and of every metric for what it measures with.
         plugins: Further plugins: origin, files and what is wrong, as ``ganbench.harness.plugins.source`` has them.
         data_dir: Where data sets stand; None for the place that the node says.
     """
@@ -42,7 +42,7 @@ class Question:
     settings: tuple[str, ...]
     results: str | None = None
     nonce: str = ""
-    datasets: tuple[dict[str, Any], ...] = ()
+    needed: tuple[tuple[str, dict[str, Any]], ...] = ()
     plugins: tuple[tuple[str, tuple[tuple[str, str], ...], str], ...] = ()
     data_dir: str | None = None
 
@@ -139,8 +139,8 @@ def _results(question: Question) -> str | None:
 
 
 def _data(question: Question) -> dict[str, str | None]:
-    """Return for every data set what is missing; None when it is here."""
-    if not question.datasets:
+    """Return for every data set and metric what is missing; None when it is here."""
+    if not question.needed:
         return {}
     from ganbench.harness.data.store import Store
     from ganbench.harness.errors import GanbenchError
@@ -150,12 +150,12 @@ def _data(question: Question) -> dict[str, str | None]:
     usable = [PluginSource(*plugin) for plugin in question.plugins if _unusable(plugin) is None]
     catalog, store = Catalog(usable), Store.find(question.data_dir)
     found: dict[str, str | None] = {}
-    for spec in question.datasets:
+    for kind, spec in question.needed:
         try:
-            dataset: Any = catalog.create("dataset", spec)
-            found[dataset.label()] = dataset.missing(store)
+            plugin: Any = catalog.create(kind, spec)
+            found[f"{kind} {plugin.label()}"] = plugin.missing(store)
         except GanbenchError as error:
-            found[str(spec["name"])] = str(error)
+            found[f"{kind} {spec['name']}"] = str(error)
     return found
 
 

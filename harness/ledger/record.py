@@ -15,6 +15,7 @@ from typing import Any
 from ganbench.harness.canonical import canonical_json, text_digest
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.stability import AddedVerdict, Definition, Verdict, judge, load_definition, method_error
+from ganbench.harness.stability.references import references_of
 from ganbench.harness.traces.columns import Columns
 from ganbench.harness.traces.trace import Trace
 
@@ -155,7 +156,7 @@ class Record:
         if self.trace is None:
             return method_error(self.error, definition)
         try:
-            return judge(self.trace, definition)
+            return judge(self.trace, definition, references=references_of(self.spec["cell"], self.provenance))
         except (ValueError, IndexError, TypeError, ArithmeticError) as error:
             raise LedgerError(f"the record of trial {self.trial_id} cannot be judged ({error})") from error
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import SerializeAsAny
 
 from ganbench.harness.data.dataset import Data, Dataset
-from ganbench.harness.errors import InputError, NotHereError
-from ganbench.harness.metrics.metric import Evaluate, Generated, Measure, Metric
+from ganbench.harness.errors import InputError
+from ganbench.harness.metrics.metric import Evaluate, Generated, Measure, Metric, references_of
 
 if TYPE_CHECKING:
     from ganbench.harness.data.store import Store
@@ -59,7 +58,23 @@ class Together(Metric):
 
     def prepare(self, data: Data, store: Store) -> Evaluate:
         """Make all parts ready."""
-        return prepare_parts(self, data, store)[0]
+        return _Parts([(part.sample_count(), part.prepare(data, store)) for part in self.metrics])
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Metrics made ready, each with its number of samples."""
+
+    ready: Sequence[tuple[int, Evaluate]]
+
+    def __call__(self, generated: Generated) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for count, part in self.ready:
+            values |= part(replace(generated, samples=generated.samples[:count]))
+        return values
+
+    def references(self) -> dict[str, float]:
+        return {measure: value for _, part in self.ready for measure, value in references_of(part).items()}
 
 
 def combine(parts: Sequence[Metric]) -> Metric:
@@ -77,28 +92,3 @@ def combine(parts: Sequence[Metric]) -> Metric:
                 raise InputError(f"metrics {owners[measure.key]!r} and {part.label()!r} both report {measure.key!r}")
             owners[measure.key] = part.label()
     return Together(metrics=tuple(parts))
-
-
-def prepare_parts(metric: Metric, data: Data, store: Store) -> tuple[Evaluate, tuple[str, ...]]:
-    """Make a metric ready, part by part; what is not on this machine gives NaN, and the other parts go on.
-
-    Returns:
-        The function that is applied to generators; and one line for each part that is not here.
-    """
-    ready: list[tuple[int, Evaluate]] = []
-    notes: list[str] = []
-    absent: dict[str, float] = {}
-    for part in metric.parts():
-        try:
-            ready.append((part.sample_count(), part.prepare(data, store)))
-        except NotHereError as error:
-            notes.append(f"{part.label()} was not computed: {error}")
-            absent |= {measure.key: math.nan for measure in part.measures()}
-
-    def evaluate(generated: Generated) -> dict[str, float]:
-        values = dict(absent)
-        for count, part in ready:
-            values |= part(replace(generated, samples=generated.samples[:count]))
-        return values
-
-    return evaluate, tuple(notes)

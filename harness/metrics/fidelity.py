@@ -143,14 +143,18 @@ class Fidelity(Metric):
         return f"compares with {self.real} real examples of split {self.split!r}, and there are {there}"
 
     def missing(self, store: Store) -> str | None:
-        """Say that the extractor's weights are absent, or return None."""
+        """Say that the extractor's weights are absent or damaged, or return None."""
         return EXTRACTORS[self.extractor].missing(store)
+
+    def fetch(self, store: Store) -> None:
+        """Download the extractor's weights, unless they are here."""
+        EXTRACTORS[self.extractor].look(store, True)
 
     def prepare(self, data: Data, store: Store) -> Evaluate:
         """Get the extractor and the statistics of the real examples, from the store if they are there.
 
         Raises:
-            NotHereError: The extractor's weights are absent.
+            InputError: The extractor's weights are absent or damaged.
         """
         entry = EXTRACTORS[self.extractor]
         extractor = entry.make(store)
@@ -179,6 +183,10 @@ class _Evaluation:
 
     def __call__(self, generated: Generated) -> dict[str, float]:
         return {key: value for _, stage in self.stages(generated) for key, value in stage().items()}
+
+    def references(self) -> dict[str, float]:
+        """Return the least Frechet distance of a generator that gives one sample only: the trace of the covariance."""
+        return {self.keys["fid"]: float(self.real.covariance.trace())} if "fid" in self.keys else {}
 
     def stages(self, generated: Generated) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
         """Yield the features, then each measure; what several measures need is part of the first of them."""

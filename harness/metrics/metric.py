@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from torch import Tensor
 
 from ganbench.harness.data.dataset import Data, Dataset
+from ganbench.harness.errors import InputError
 from ganbench.harness.plugins.plugin import Plugin
 
 if TYPE_CHECKING:
@@ -49,6 +50,19 @@ class Staged(Protocol):
         Yields:
             A name, and what does the stage and returns the numbers that it gave, if any.
         """
+
+
+@runtime_checkable
+class Referenced(Protocol):
+    """An :data:`Evaluate` that knows what its measures say of a generator that has learnt next to nothing."""
+
+    def references(self) -> dict[str, float]:
+        """Return, by measure, what the data alone say: it is the bar's other end, whatever network is trained."""
+
+
+def references_of(evaluate: Evaluate) -> dict[str, float]:
+    """Return what measures say of a generator that has learnt next to nothing; nothing where that is not known."""
+    return evaluate.references() if isinstance(evaluate, Referenced) else {}
 
 
 @dataclass(frozen=True)
@@ -95,13 +109,23 @@ class Metric(Plugin):
         return None
 
     def missing(self, store: Store) -> str | None:
-        """Say what is absent and how to get it, or return None when :meth:`prepare` has what it needs."""
+        """Say what is absent or damaged and how to get it, or return None when :meth:`prepare` has what it needs."""
         return None
+
+    def fetch(self, store: Store) -> None:
+        """Bring what :meth:`prepare` needs to this machine, unless it is here; a sweep asks before its first trial.
+
+        Raises:
+            InputError: It cannot be brought; the message says how to get it.
+        """
+        if (absent := self.missing(store)) is not None:
+            raise InputError(absent)
 
     def prepare(self, data: Data, store: Store) -> Evaluate:
         """Compute what depends on the real data alone, and return the function that is applied to generators.
 
         Raises:
-            NotHereError: What it needs is absent; the message says how to get it.
+            InputError: What it needs is absent or damaged; the message says how to get it. A trial then has no result,
+                and the machine is not fit for it.
         """
         raise NotImplementedError

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.store import Store
 from ganbench.harness.ledger import Ledger
+from ganbench.harness.planning.readiness import to_fetch
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.process import one_thread
 
@@ -61,7 +62,7 @@ def measured_by_cell(
         if cell.id in ran:
             device, seconds = max(ran[cell.id].items(), key=lambda item: len(item[1]))
             found[cell.id] = Measured(sum(seconds) / len(seconds), device)
-        elif not cell.resources.gpus and time.monotonic() < until and cell.dataset.missing(store) is None:
+        elif not cell.resources.gpus and time.monotonic() < until and not to_fetch([cell], store):
             timer = timer or _Timer(catalog, store)
             found[cell.id] = Measured(timer.seconds(cell), "cpu")
     return found
@@ -111,7 +112,7 @@ def cost_in_words(
         count = sum(left[cell.id] for cell in unknown)
         lines.append(
             f"nothing was measured yet of {len(unknown)} of these {len(cells)} cells ({count:,} trials): they have no"
-            " committed trials, and only cells that ask for no GPU and whose data are here are timed, for a minute;"
+            " committed trials, and only cells that ask for no GPU and have nothing to fetch are timed, for a minute;"
             " `ganbench profile` measures any one"
         )
     return lines

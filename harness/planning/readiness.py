@@ -1,15 +1,19 @@
-"""Is what a sweep needs here: data, cores, memory, GPUs? Asked once, before anything is written."""
+"""Is what a sweep needs here: data, weights, cores, memory, GPUs? Asked once, before anything is written."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.cells.cell import Cell
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.data.store import Store
 from ganbench.harness.errors import InputError
+
+if TYPE_CHECKING:
+    from ganbench.harness.metrics.metric import Metric
 
 
 def to_fetch(cells: Iterable[Cell], store: Store) -> list[str]:
@@ -21,24 +25,30 @@ def to_fetch(cells: Iterable[Cell], store: Store) -> list[str]:
     """
     asked = list(cells)
     absent = [cell.dataset.missing(store) for cell in asked]
-    absent += [part.missing(store) for cell in asked for part in cell.metric.parts()]
+    absent += [part.missing(store) for part in metrics_of(asked)]
     return list(dict.fromkeys(line for line in absent if line is not None))
 
 
-def check_data(cells: Iterable[Cell], store: Store) -> None:
-    """Load the data of cells, and see that there is enough for their metrics.
+def metrics_of(cells: Iterable[Cell]) -> list[Metric]:
+    """Return the metrics of cells, those of a combination one by one, each of them once."""
+    return list({part.label(): part for cell in cells for part in cell.metric.parts()}.values())
 
-    What has to be made from files once is made here, so that workers find it.
+
+def check_data(cells: Iterable[Cell], store: Store) -> None:
+    """Load the data of cells, see that there is enough for their metrics, and fetch what these need.
+
+    What has to be made from files or downloaded once is made here, so that workers find it.
 
     Args:
         cells: What is about to run.
         store: Where data sets stand on this machine.
 
     Raises:
-        InputError: Data are absent, damaged, or too few; one line each.
+        InputError: Data are absent, damaged, or too few, or metrics lack what cannot be fetched; one line each.
     """
+    asked = list(cells)
     by_dataset: dict[str, list[Cell]] = {}
-    for cell in cells:
+    for cell in asked:
         by_dataset.setdefault(canonical_json(cell.dataset.spec()), []).append(cell)
     problems: list[str] = []
     for group in by_dataset.values():
@@ -54,6 +64,11 @@ def check_data(cells: Iterable[Cell], store: Store) -> None:
             continue
         reasons = {f"metric {cell.metric.label()!r} {reason}" for cell in group if (reason := cell.metric.fits(data))}
         problems += [f"dataset {dataset.label()!r}: {reason}" for reason in sorted(reasons)]
+    for metric in metrics_of(asked):
+        try:
+            metric.fetch(store)
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(dict.fromkeys(problems))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import tempfile
 import time
@@ -17,7 +16,6 @@ from torch.profiler import ProfilerActivity, record_function
 
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.store import Store
-from ganbench.harness.errors import NotHereError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.metrics.metric import Evaluate, Generated, Metric, Staged
 from ganbench.harness.models.phase import Phase
@@ -85,7 +83,7 @@ def profile(
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
-        InputError: The data are absent.
+        InputError: The data, or what the metric needs, are absent.
         OSError: The trace cannot be written.
     """
     settle = torch.cuda.synchronize if device != CPU else lambda: None
@@ -141,7 +139,7 @@ def profile(
             "making programs" if way != PLAIN else "first steps, beyond the others": first,
         },
         operations=operations if training.mode == "plain" else None,
-        notes=(*material.notes, *training.notes, *remarks, *_remarks(recorder, device, training.mode, len(stretches))),
+        notes=(*training.notes, *remarks, *_remarks(recorder, device, training.mode, len(stretches))),
     )
 
 
@@ -158,21 +156,16 @@ def _material(trial: Trial, catalog: Catalog, store: Store, device: str, startup
         data = cell.dataset.load(store).to(device)
         data_hash = data.content_hash()
     ready: list[tuple[Metric, Evaluate]] = []
-    notes: list[str] = []
     parts = cell.metric.parts()
     same = Counter(metric.name for metric in parts)
     names = {metric: metric.label() if same[metric.name] > 1 else metric.name for metric in parts}
     for metric in parts:
         with startup.part(f"preparing {names[metric]}"):
-            try:
-                ready.append((metric, metric.prepare(data, store)))
-            except NotHereError as error:
-                notes.append(f"{metric.label()} was not computed: {error}")
-    nothing = {measure.key: math.nan for measure in cell.metric.measures()}
+            ready.append((metric, metric.prepare(data, store)))
 
     def evaluate(generated: Generated) -> dict[str, float]:
         recorded.clock.leave()  # the samples are made
-        values = dict(nothing)
+        values: dict[str, float] = {}
         for metric, part in ready:
             given = replace(generated, samples=generated.samples[: metric.sample_count()])
             with recorded.clock.part(names[metric]):
@@ -180,7 +173,7 @@ def _material(trial: Trial, catalog: Catalog, store: Store, device: str, startup
         return values
 
     default = cast("Normalizer", catalog.create("normalizer", cell.architecture.generator_normalizer))
-    return Material(data, data_hash, evaluate, default, tuple(notes), device), recorded
+    return Material(data, data_hash, evaluate, default, device), recorded
 
 
 def _staged(part: Evaluate, generated: Generated, clock: Clock) -> dict[str, float]:

@@ -7,7 +7,10 @@ from ganbench.harness.stability.judge import judge, method_error
 from ganbench.harness.stability.look import CLEAR, NOTHING_TO_SEE, Look, series_of
 from ganbench.harness.stability.verdict import (
     METHOD_ERROR,
+    NEEDS,
+    NOT_LEARNT,
     STABLE,
+    UNDECIDED,
     UNSTABLE,
     AddedDetector,
     AddedVerdict,
@@ -18,8 +21,11 @@ from ganbench.harness.stability.verdict import (
 __all__ = [
     "CLEAR",
     "METHOD_ERROR",
+    "NEEDS",
     "NOTHING_TO_SEE",
+    "NOT_LEARNT",
     "STABLE",
+    "UNDECIDED",
     "UNSTABLE",
     "AddedDetector",
     "AddedVerdict",

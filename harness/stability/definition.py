@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -18,10 +18,19 @@ FAILURE_MODES = (
     "mode_collapse",
     "late_deterioration",
     "never_converged",
+    "lost_quality",
+    "lost_diversity",
+    "lost_modes",
 )
 """What the shipped definitions can find, in the order of the tables."""
 
+LOSSES = ("lost_quality", "lost_diversity", "lost_modes")
+"""Those that definitions with an undecided outcome find by comparing a training with its own past."""
+
 FOLDER = Path(__file__).parent / "definitions"
+
+
+Section = TypeVar("Section")
 
 
 class _Thresholds(BaseModel):
@@ -106,8 +115,49 @@ class Oscillation(_Thresholds):
     least: int
 
 
+class Learning(_Thresholds):
+    """When a training has learnt, and when one that has not does not any more. See the definition file."""
+
+    of_reference: float
+    share: float
+    coverage: float
+    near_best: float
+    least_trained: int
+    ahead: float
+
+
+class Loss(_Thresholds):
+    """What counts as losing what was had. See the definition file."""
+
+    factor: float
+    of_noise: float
+    counts: float
+    tail_share: float
+    tail_least: int
+    prefix_least: int
+    levels: dict[int, float]
+    long_tail: float
+    noise: float
+    noise_growth: float
+    turn_factor: float
+    turn_share: float
+    turn_least: int
+    turn_noise: float
+    modes_share: float
+
+
+class Evidence(_Thresholds):
+    """What must have been seen before a training is called stable. See the definition file."""
+
+    after_learning: int
+    until: float
+    bound: float
+
+
 class Definition(_Thresholds):
     """One version of what "unstable" means: its detectors, by name, and their thresholds.
+
+    A definition without ``evidence`` knows two outcomes: whatever no detector finds anything in is stable.
 
     Attributes:
         version: Its number.
@@ -121,15 +171,34 @@ class Definition(_Thresholds):
     diverged: Diverged
     exploding_gradient: ExplodingGradient
     vanishing_gradient: VanishingGradient
-    mode_collapse: ModeCollapse
-    late_deterioration: LateDeterioration
-    never_converged: NeverConverged
+    mode_collapse: ModeCollapse | None = None
+    late_deterioration: LateDeterioration | None = None
+    never_converged: NeverConverged | None = None
     oscillation: Oscillation | None = None
+    learning: Learning | None = None
+    loss: Loss | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The failure modes that it can find, in the order of the tables."""
+        return self.detectors if self.loss is None else (*self.detectors, *LOSSES)
 
     @classmethod
     def failure_modes(cls) -> list[str]:
-        """Return the names of the failure modes, which no other detector can take."""
+        """Return the names of the failure modes of all definitions, which no other detector can take."""
         return list(FAILURE_MODES)
+
+
+def given(section: Section | None) -> Section:
+    """Return thresholds that a definition has because it names their detector.
+
+    Raises:
+        ValueError: It has not.
+    """
+    if section is None:
+        raise ValueError("the definition names a detector without its thresholds")
+    return section
 
 
 def known_definitions() -> list[int]:

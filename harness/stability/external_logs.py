@@ -92,7 +92,7 @@ def label_file(
         InputError: The file cannot be read, or has no steps or nothing to look at.
     """
     chosen = load_definition(known_definitions()[-1] if definition is None else definition)
-    if fid_ceiling is not None:
+    if fid_ceiling is not None and chosen.never_converged is not None:
         limits = chosen.never_converged.model_copy(update={"ceiling": fid_ceiling})
         chosen = chosen.model_copy(update={"never_converged": limits})
     table = _read(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganbench.harness.stability.definition import Definition
+from ganbench.harness.stability.definition import Definition, given
 from ganbench.harness.stability.look import CLEAR, NOTHING_TO_SEE, Look, found, series_of
 from ganbench.harness.stability.oscillation import Oscillation
 from ganbench.harness.traces.trace import Trace
@@ -16,7 +16,7 @@ def mode_collapse(trace: Trace, definition: Definition) -> Look:
     Recall and coverage count only over Inception's features, on which their limits were found: over those of a small
     classifier, and of a thousand samples, an ordinary short training has a recall below 0.1.
     """
-    limits = definition.mode_collapse
+    limits = given(definition.mode_collapse)
     rules = [
         ("mode_coverage", limits.coverage, -1, True, "{:.0%} of the modes are captured"),
         ("largest_mode_ratio", limits.largest_ratio, +1, True, "the fullest mode holds {:.2g} times its share"),
@@ -39,7 +39,7 @@ def mode_collapse(trace: Trace, definition: Definition) -> Look:
 
 def late_deterioration(trace: Trace, definition: Definition) -> Look:
     """Find quality that was good and is lost at the end, by more than the series' own noise."""
-    limits = definition.late_deterioration
+    limits = given(definition.late_deterioration)
     # Where a measure's loss is tail / best or best / tail, and the limit of it.
     rules = [
         ("fid", "the Frechet distance", +1, limits.ratio),
@@ -53,7 +53,7 @@ def late_deterioration(trace: Trace, definition: Definition) -> Look:
             continue  # the untrained generator has nothing to lose
         seen = True
         best, tail = series.best(limits.best_of, sign), series.tail(limits.tail, limits.tail_least)
-        if measure == "high_quality_share" and best < definition.never_converged.share:
+        if measure == "high_quality_share" and best < given(definition.never_converged).share:
             continue  # it never was good
         good, bad = (best, tail) if sign > 0 else (tail, best)
         loss = bad / good if good > 0 else math.inf
@@ -68,7 +68,7 @@ def late_deterioration(trace: Trace, definition: Definition) -> Look:
 
 def never_converged(trace: Trace, definition: Definition) -> Look:
     """Find quality that never became good."""
-    limits = definition.never_converged
+    limits = given(definition.never_converged)
     fid, share = series_of(trace, "fid"), series_of(trace, "high_quality_share")
     if fid is not None and limits.ceiling is not None and float(fid.values.min()) > limits.ceiling:
         reason = f"the best Frechet distance is {float(fid.values.min()):.3g}"

@@ -9,7 +9,18 @@ from typing import Any
 
 STABLE = "stable"
 UNSTABLE = "unstable"
+NOT_LEARNT = "not_learnt"
+UNDECIDED = "undecided"
 METHOD_ERROR = "method_error"
+
+
+NEEDS = {
+    "log": "the rest of the log",
+    "measure": "a measure of quality, with a bar",
+    "evaluations": "more evaluations after it has learnt",
+    "steps": "more steps",
+}
+"""What decides an undecided trial."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +114,17 @@ class Verdict:
     """What became of a trial.
 
     Attributes:
-        outcome: ``"stable"``, ``"unstable"`` or ``"method_error"``.
+        outcome: ``"stable"``, ``"unstable"``, ``"not_learnt"``, ``"undecided"`` or ``"method_error"``.
         definition: Version of the thresholds that decided.
         findings: The failure modes, in the order of the detectors.
         blind: Detectors that had nothing to look at in this trace.
         message: What a method error said.
         warnings: What else is worth knowing; it makes no failure.
         added: The detectors that looked beside those of the definition; what they found is among the warnings.
+        reason: Why it is not learnt, or undecided; a sentence for people.
+        needs: What would decide an undecided trial: a key of :data:`NEEDS`.
+        least_loss: The smallest lasting loss of quality that would have been found, as a factor above 1; None where no loss
+            could be.
     """
 
     outcome: str
@@ -119,11 +134,19 @@ class Verdict:
     message: str = ""
     warnings: tuple[Finding, ...] = ()
     added: tuple[AddedDetector, ...] = ()
+    reason: str = ""
+    needs: str = ""
+    least_loss: float | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the trial counts in the instability rate's numerator. A method that cannot run is not stable."""
-        return self.outcome != STABLE
+        return self.outcome in (UNSTABLE, METHOD_ERROR)
+
+    @property
+    def decided(self) -> bool:
+        """Whether the evidence says what became of it; others are in no rate, and widen its bounds."""
+        return self.outcome != UNDECIDED
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -149,9 +172,9 @@ class Verdict:
         return replace(self, warnings=(*kept, *found), added=tuple(look.by for look in added_verdicts))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as JSON values; what was added only where something was."""
-        value = asdict(self)
-        return value if self.added else {key: item for key, item in value.items() if key != "added"}
+        """Return the verdict as JSON values; what only some verdicts have, only where they have it."""
+        own = ("added", "reason", "needs", "least_loss")
+        return {key: item for key, item in asdict(self).items() if item or key not in own}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
@@ -159,4 +182,5 @@ class Verdict:
         findings, warnings = (tuple(Finding(**item) for item in value[key]) for key in ("findings", "warnings"))
         added = tuple(AddedDetector(**item) for item in value.get("added", ()))
         blind = tuple(value["blind"])
-        return cls(value["outcome"], value["definition"], findings, blind, value["message"], warnings, added)
+        more = {key: value[key] for key in ("reason", "needs", "least_loss") if key in value}
+        return cls(value["outcome"], value["definition"], findings, blind, value["message"], warnings, added, **more)

@@ -117,8 +117,8 @@ def run(
         on_event: Progress.
 
     Raises:
-        InputError: The suite, a plugin, the address or a data set cannot be used, or this machine is too small. Nothing was
-            written.
+        InputError: The suite, a plugin, the address or a data set cannot be used, a metric lacks weights that cannot be
+            fetched, or this machine is too small. Nothing was written.
         LedgerError: The results folder cannot be used.
         ClusterError: The cluster was lost, or no node of it is fit.
     """

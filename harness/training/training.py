@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -32,16 +33,16 @@ class Material:
         data_hash: Of its content.
         evaluate: The metric, made ready for it.
         generator_default: The normalizer of the generator where the cell's own is for the discriminator alone.
-        notes: What a reader of the results should know of it, one line each.
         device: Where trainings compute, and where the data lie that fit there.
+        references: See ``metric.references_of``.
     """
 
     data: Data
     data_hash: str
     evaluate: Evaluate
     generator_default: Normalizer
-    notes: tuple[str, ...] = ()
     device: str = "cpu"
+    references: Mapping[str, float] = field(default_factory=dict)
 
 
 class Training:

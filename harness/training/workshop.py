@@ -42,8 +42,12 @@ class Workshop:
         return self._programs[kind]
 
     def material(self, trial: Trial) -> Material:
-        """Return the data and the metric of a trial's cell, loaded once per process."""
-        from ganbench.harness.metrics.composite import prepare_parts
+        """Return the data and the metric of a trial's cell, loaded once per process.
+
+        Raises:
+            InputError: Data, or what the metric needs, are absent or damaged here.
+        """
+        from ganbench.harness.metrics.metric import references_of
         from ganbench.harness.normalizer import Normalizer
         from ganbench.harness.training.training import Material
 
@@ -56,6 +60,8 @@ class Workshop:
                 self._data[name] = cell.dataset.load(self.store).to(self.device)
             data = self._data[name]
             normalizer = cast("Normalizer", self.catalog.create("normalizer", default))
-            evaluate, notes = prepare_parts(cell.metric, data, self.store)
-            self._materials[key] = Material(data, data.content_hash(), evaluate, normalizer, notes, self.device)
+            evaluate = cell.metric.prepare(data, self.store)
+            self._materials[key] = Material(
+                data, data.content_hash(), evaluate, normalizer, self.device, references_of(evaluate)
+            )
         return self._materials[key]

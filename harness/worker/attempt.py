@@ -172,7 +172,7 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (MemoryError, MEMORY),
     # It harms the trials that name it; a node is not the worse for it.
     (PluginError, PLUGIN),
-    # A disk that is full, a folder or a data set that is not there: another node may have what this one lacks.
+    # A disk that is full, a folder, a data set or weights that are not there: another node may have what this one lacks.
     (LedgerError, RESULTS),
     (InputError, UNFIT),
     (OSError, UNFIT),

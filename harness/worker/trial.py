@@ -61,6 +61,7 @@ def run_trial(
 
     Raises:
         Interrupted: It was asked to stop, and has left a checkpoint if it may.
+        InputError: This machine lacks the data, or what the metric needs.
         MemoryError: The machine has no memory left, or others use this trial's share of a GPU.
     """
     with ProcessSettings(replace(execution or ExecutionMode(), pack=1)) as process_settings:
@@ -135,7 +136,8 @@ def train_trial(
         "pid": os.getpid(),
         "step": training.mode if training else "plain",
         "how": execution.to_json(),
-        "notes": [*material.notes, *(training.notes if training else [])],
+        "notes": list(training.notes) if training else [],
+        "references": dict(material.references),
     }
     if trace is not None and detectors:
         where["detectors"] = [look.to_json() for look in ask_added(trace, detectors)]

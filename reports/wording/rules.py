@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ganbench.harness.stability import METHOD_ERROR, Definition
+from ganbench.harness.stability.definition import LOSSES, given
 from ganbench.reports.formatting import mode, percent
 
 
 def rules(definition: Definition) -> dict[str, str]:
     """Return what each failure mode means, by its name, in the order of the tables."""
-    return {name: words(definition) for name, words in _RULES.items()}
+    return {name: _RULES[name](definition) for name in (*definition.modes, METHOD_ERROR)}
 
 
 def _diverged(definition: Definition) -> str:
@@ -41,7 +42,7 @@ def _vanishing(definition: Definition) -> str:
 
 
 def _collapse(definition: Definition) -> str:
-    limits = definition.mode_collapse
+    limits = given(definition.mode_collapse)
     text = (
         f"{_tail(limits.tail, limits.tail_least)} one of these holds. Where the modes are known: fewer than"
         f" {percent(limits.coverage)} of them are captured, or the fullest has more than {limits.largest_ratio:g} times its"
@@ -56,7 +57,7 @@ def _collapse(definition: Definition) -> str:
 
 
 def _late(definition: Definition) -> str:
-    limits = definition.late_deterioration
+    limits = given(definition.late_deterioration)
     best = "the best evaluation" if limits.best_of == 1 else f"the best median of {limits.best_of} evaluations"
     text = (
         f"{_tail(limits.tail, limits.tail_least)} quality is worse than {best}: a Frechet distance {limits.ratio:g} times"
@@ -70,11 +71,23 @@ def _late(definition: Definition) -> str:
 
 
 def _never(definition: Definition) -> str:
-    limits = definition.never_converged
+    limits = given(definition.never_converged)
     return (
         f"no evaluation within the planned steps had a Frechet distance below {limits.of_untrained:g} times the untrained"
         f" generator's, or a share of good samples of {percent(limits.share)}. That is dated to the last step; more steps"
         " might have mended it."
+    )
+
+
+def _lost(definition: Definition) -> str:
+    limits, learning = given(definition.loss), given(definition.learning)
+    return (
+        f"it had learnt, and the last evaluations, at least {limits.tail_least} and {percent(limits.tail_share)} of those"
+        f" after that, are {limits.factor:g} times worse than those before them, and by more than their noise; or after the"
+        f" best median of three evaluations {percent(limits.turn_share)} are {limits.turn_factor:g} times worse. It has learnt"
+        f" once a Frechet distance is {learning.of_reference:g} times that of a generator that gives one sample only, or,"
+        f" where the modes are known, {percent(learning.share)} of the samples are good and {percent(learning.coverage)} of"
+        " the modes captured."
     )
 
 
@@ -93,6 +106,7 @@ _RULES: dict[str, Callable[[Definition], str]] = {
     "mode_collapse": _collapse,
     "late_deterioration": _late,
     "never_converged": _never,
+    **dict.fromkeys(LOSSES, _lost),
     METHOD_ERROR: _method_error,
 }
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganbench.harness.data.checksum import Checksum
 from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
 
 CIFAR10_SMALL = "cifar10-small"
@@ -15,6 +16,7 @@ SIDE = 32
 """Of the images that it was trained on."""
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / f"{CIFAR10_SMALL}.pt"
+CHECKSUM = Checksum("sha256", "b14fa9c5d2d839d3")
 
 WIDTH = 24
 FEATURES = 8 * WIDTH
@@ -63,4 +65,5 @@ class CIFAR10SmallExtractor(ClassifierExtractor):
 
     network = CIFAR10Small
     weights = WEIGHTS
+    checksum = CHECKSUM
     image = (3, SIDE, SIDE)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import torch
 import torch_fidelity
 from torch import Tensor, nn
+
+from ganbench.harness.data.checksum import Checksum
 
 OUTPUTS = ("features", "logits")
 
@@ -33,15 +34,18 @@ class ClassifierExtractor(torch_fidelity.FeatureExtractorBase):
     Attributes:
         network: Class of the classifier; it has a method ``features`` and a layer ``output``.
         weights: File of its state, of any floating-point type; it computes in float32.
+        checksum: Of that file.
         image: Shape of the images that it was trained on.
     """
 
     network: ClassVar[type[Classifier]]
     weights: ClassVar[Path]
+    checksum: ClassVar[Checksum]
     image: ClassVar[tuple[int, int, int]]
 
     def __init__(self, name: str, features_list: list[str], **_: object) -> None:
         super().__init__(name, features_list)
+        self.checksum.check(self.weights)
         self.classifier = self.network()
         self.classifier.load_state_dict(torch.load(self.weights, map_location="cpu", weights_only=True))
         self.requires_grad_(False)
@@ -72,11 +76,6 @@ class ClassifierExtractor(torch_fidelity.FeatureExtractorBase):
         features = self.classifier.features(images)
         outputs = {"features": features, "logits": self.classifier.output(features)}
         return tuple(outputs[name] for name in self.features_list)
-
-    @classmethod
-    def identity(cls) -> str:
-        """Return the SHA-256 of the weights, shortened to 16 hexadecimal digits."""
-        return hashlib.sha256(cls.weights.read_bytes()).hexdigest()[:16]
 
     @classmethod
     def takes(cls, shape: tuple[int, ...]) -> bool:

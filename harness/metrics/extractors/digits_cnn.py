@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.harness.data.digits_cnn import SIDE, WEIGHTS, DigitsCNN
+from ganbench.harness.data.digits_cnn import CHECKSUM, SIDE, WEIGHTS, DigitsCNN
 from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
 
 DIGITS_CNN = "digits-cnn"
@@ -13,4 +13,5 @@ class DigitsExtractor(ClassifierExtractor):
 
     network = DigitsCNN
     weights = WEIGHTS
+    checksum = CHECKSUM
     image = (1, SIDE, SIDE)

@@ -1,8 +1,8 @@
 """``inception-v3-compat``: the Inception v3 of the literature's FID, as torch-fidelity ported it from TensorFlow.
 
 Its weights are not shipped. They are taken from where the environment variable GANBENCH_INCEPTION points, if it is set,
-else from the store's ``extractors`` folder, else from torch.hub's cache, else downloaded into the store. The official
-file's name ends with the first digits of its SHA-256; a file of other content is refused.
+else from the store's ``extractors`` folder, else from torch.hub's cache, else downloaded into the store, before the first
+trial. The official file's name ends with the first digits of its SHA-256; a file of other content is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ganbench.harness.data.checksum import Checksum
 from ganbench.harness.data.download import download
-from ganbench.harness.errors import InputError, NotHereError
+from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,35 +62,35 @@ class InceptionWeights:
         """Return the network, with its two outputs.
 
         Raises:
-            NotHereError: The weights are absent and cannot be downloaded, or are not the official ones.
+            InputError: The weights are absent and cannot be downloaded, or are not the official ones.
         """
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         path = self.find(store)
         return FeatureExtractorInceptionV3(INCEPTION, list(OUTPUTS), feature_extractor_weights_path=str(path))
 
-    def missing(self, store: Store) -> str | None:
-        """Say that the weights are absent and how they come here, or return None; a file that is there is not verified."""
-        if any(place.is_file() for place in self.places(store)):
-            return None
-        if VARIABLE in os.environ:
-            return f"{VARIABLE} names {os.environ[VARIABLE]}, where there is no file"
-        target = store.extractors / self.file
-        return f"the weights of {INCEPTION} are not here; the first trial downloads them, or put {self.url} at {target}"
+    def find(self, store: Store, *, fetch: bool = True) -> Path:
+        """Return the path of a verified file.
 
-    def find(self, store: Store) -> Path:
-        """Return the path of a verified file, downloaded if need be.
+        Args:
+            store: Where to look, and where it is put.
+            fetch: Whether it is downloaded if need be.
 
         Raises:
-            NotHereError: There is none; one sentence says how to get it.
+            InputError: There is none; one sentence says how to get it.
         """
         for place in self.places(store):
             if place.is_file():
                 self.verify(place)
                 return place
         if VARIABLE in os.environ:
-            raise NotHereError(f"{VARIABLE} names {os.environ[VARIABLE]}, where there is no file")
-        return self.download(store.extractors / self.file)
+            raise InputError(f"{VARIABLE} names {os.environ[VARIABLE]}, where there is no file")
+        target = store.extractors / self.file
+        if fetch:
+            return self.download(target)
+        raise InputError(
+            f"the weights of {INCEPTION} are not here; a sweep downloads them first, or put {self.url} at {target}"
+        )
 
     def places(self, store: Store) -> Iterator[Path]:
         """Return where to look: where the variable points, and only there, or in the usual folders."""
@@ -105,17 +105,17 @@ class InceptionWeights:
     def verify(self, path: Path) -> None:
         """Refuse a file of other content: its numbers would be others."""
         if not self.checksum.matches(path):
-            raise NotHereError(
+            raise InputError(
                 f"{path} is not Inception's official file: its SHA-256 does not begin with {self.digits};"
                 f" delete it and download {self.url} again"
             )
 
     def download(self, target: Path) -> Path:
-        """Download the file, once for all processes; without a network a trial must not wait, so it is tried once."""
+        """Download the file, once for all processes; without a network nobody must wait, so it is tried once."""
         try:
             return download(self.url, target, self.checksum, attempts=1)
         except InputError as error:
-            raise NotHereError(
+            raise InputError(
                 f"the weights of {INCEPTION} are not on this machine and could not be downloaded ({error}): get {self.url}"
                 f" and put it at {target}, or name its place in {VARIABLE}"
             ) from error

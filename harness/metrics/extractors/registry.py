@@ -10,6 +10,7 @@ import torch
 import torch_fidelity
 from torch import Tensor, nn
 
+from ganbench.harness.errors import InputError
 from ganbench.harness.metrics.extractors import classifier, inception
 from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, CIFAR10SmallExtractor
 from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
@@ -30,7 +31,7 @@ class ExtractorEntry:
 
     Attributes:
         make: From the store to the module, in evaluation mode. From samples [N, ...] it returns a tuple: features [N, D]
-            and, if it is a classifier, logits [N, K]. Raises NotHereError where its weights are absent.
+            and, if it is a classifier, logits [N, K]. Raises InputError where its weights are absent or damaged.
         identity: From the store to what tells its weights from others.
         takes: Says whether it takes samples of a shape.
         wants: The samples that it takes, in words.
@@ -38,7 +39,8 @@ class ExtractorEntry:
         batch: Samples per pass on a processor: few enough to stay in its cache. It does not change the result.
         heavy: Whether real examples go through an accelerator where there is one. Others go through the processor, so that
             their numbers are the same on every machine.
-        missing: Says what is absent and how to get it, or returns None; shipped extractors are never absent.
+        look: Looks for the weights and verifies them; if the second argument is true, absent ones are downloaded. Raises
+            InputError where they are absent or damaged; the message says how to get them.
     """
 
     make: Callable[[Store], nn.Module]
@@ -48,12 +50,20 @@ class ExtractorEntry:
     outputs: tuple[str, ...]
     batch: int
     heavy: bool = False
-    missing: Callable[[Store], str | None] = lambda store: None
+    look: Callable[[Store, bool], object] = lambda store, fetch: None
 
     @property
     def classifies(self) -> bool:
         """Whether there are logits."""
         return len(self.outputs) == 2
+
+    def missing(self, store: Store) -> str | None:
+        """Say that the weights are absent or damaged, and how to get them, or return None; nothing is downloaded."""
+        try:
+            self.look(store, False)
+        except InputError as error:
+            return str(error)
+        return None
 
 
 class Extracted(NamedTuple):
@@ -75,11 +85,12 @@ def _shipped(name: str, wants: str, batch: int) -> ExtractorEntry:
     extractor = SHIPPED[name]
     return ExtractorEntry(
         make=lambda store: extractor(name, list(classifier.OUTPUTS)),
-        identity=lambda store: extractor.identity(),
+        identity=lambda store: extractor.checksum.expected,
         takes=extractor.takes,
         wants=wants,
         outputs=classifier.OUTPUTS,
         batch=batch,
+        look=lambda store, fetch: extractor.checksum.check(extractor.weights),
     )
 
 
@@ -94,7 +105,7 @@ EXTRACTORS = {
         outputs=inception.OUTPUTS,
         batch=16,
         heavy=True,
-        missing=lambda store: inception.official().missing(store),
+        look=lambda store, fetch: inception.official().find(store, fetch=fetch),
     ),
     POINTS: ExtractorEntry(
         make=lambda store: Points(),

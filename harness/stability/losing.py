@@ -1,0 +1,187 @@
+"""Losing what was had: a series compared with its own past.
+
+Everything that decides a loss at some evaluation is taken from the evaluations before it, but for the mean, or the share,
+of what comes after: making those worse never takes a finding back.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ganbench.harness.stability.badness import WINDOW, Badness
+from ganbench.harness.stability.definition import Loss
+from ganbench.harness.stability.medians import median, window_medians
+from ganbench.harness.traces.trace import Column
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A loss that was found.
+
+    Attributes:
+        at: Index of the evaluation from which it lasts.
+        before: Badness before.
+        after: Badness after.
+    """
+
+    at: int
+    before: float
+    after: float
+
+
+def begins(values: Column, near_best: float) -> int:
+    """Return the index of the first evaluation that is after learning: within a factor of the best median of three.
+
+    Args:
+        values: Badness, [N].
+        near_best: The factor.
+    """
+    if len(values) < WINDOW:
+        return len(values)
+    best = float(window_medians(values, WINDOW).min())
+    return int(np.argmax(values <= best + math.log(near_best)))
+
+
+def lasting_loss(values: Column, limits: Loss, least: int, near_best: float, first: int, share: float) -> Lost | None:
+    """Find the last evaluations worse than those before them, by more than the noise of those before.
+
+    Args:
+        values: Badness, [N].
+        limits: The thresholds.
+        least: Fewest evaluations after learning.
+        near_best: See :func:`begins`; of the evaluations before the loss.
+        first: Index of the first evaluation that can be after learning: what it had must have been good enough.
+        share: Of the level of a test, where several series are tested.
+    """
+    count = len(values)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    for at in range(count - limits.tail_least, first + limits.prefix_least - 1, -1):
+        # No mean of what is before is below its least number.
+        after = (sums[-1] - sums[at]) / (count - at)
+        if after - float(values[first:at].min()) < math.log(limits.factor):
+            continue
+        start = max(first, begins(values[:at], near_best))
+        tail, whole = count - at, count - start
+        if at - start < limits.prefix_least or whole < least or tail < int(limits.tail_share * whole):
+            continue
+        before = values[start:at]
+        loss = after - float(before.mean())
+        level = share * _level(whole, limits) / (limits.long_tail if tail > whole // 2 else 1)
+        if loss >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
+            return Lost(at, after - loss, after)
+    return None
+
+
+def uncertainty(before: Column, tail: int, level: float, limits: Loss) -> float:
+    """Return by how much the mean of the next evaluations could differ by noise alone.
+
+    Args:
+        before: Badness of evaluations, [N], at least two.
+        tail: How many the next are.
+        level: How often it may differ by more, one-sided.
+        limits: The thresholds.
+    """
+    count = len(before)
+    apart = before - before.mean()
+    squares = float(apart @ apart)
+    if squares == 0:
+        return 0.0
+    noise = math.sqrt(squares / (count - 1))
+    # The estimate of short series is too low by about 1 / count.
+    together = min(0.8, max(0.0, float(apart[1:] @ apart[:-1]) / squares + 1 / count))
+    error = noise * math.sqrt(1 / tail + 1 / count) * math.sqrt((1 + together) / (1 - together))
+    return _student(1 - level, count - 1) * error * (1 + limits.noise_growth * max(0.0, noise - limits.noise))
+
+
+def least_loss(values: Column, limits: Loss) -> float:
+    """Return the smallest factor by which the last quarter of evaluations could be worse and be found.
+
+    Args:
+        values: Badness after learning, [N].
+        limits: The thresholds.
+    """
+    tail = tail_of(len(values), limits)
+    before = values[:-tail]
+    found = uncertainty(before, tail, _level(len(values), limits), limits)
+    return math.exp(min(700.0, max(_asked(before, limits), found)))
+
+
+def could_have_lost(values: Column, limits: Loss, bound: float) -> float | None:
+    """Return by what factor the last quarter of evaluations may be worse, where that is too much to call it stable.
+
+    Args:
+        values: Badness after learning, [N].
+        limits: The thresholds.
+        bound: How sure the upper bound is, one-sided.
+    """
+    tail = tail_of(len(values), limits)
+    before = values[:-tail]
+    loss = float(values[-tail:].mean() - before.mean())
+    upper = loss + uncertainty(before, tail, 1 - bound, limits)
+    return math.exp(min(700.0, upper)) if upper >= min(math.log(limits.counts), _asked(before, limits)) else None
+
+
+def tail_of(count: int, limits: Loss) -> int:
+    """Return how many evaluations the last quarter has."""
+    return max(limits.tail_least, int(limits.tail_share * count))
+
+
+def bad_ever_after(values: Column, limits: Loss, first: int) -> Lost | None:
+    """Find that after its best a series hardly ever came near it again: good and bad in turns, or bad throughout.
+
+    Args:
+        values: Badness, [N].
+        limits: The thresholds.
+        first: Index of the first evaluation that was good enough.
+    """
+    if len(values) < WINDOW + limits.turn_least:
+        return None
+    medians = window_medians(values, WINDOW)
+    best = int(np.argmin(medians))
+    at = best + WINDOW
+    later = values[at:]
+    if at <= first or len(later) < max(limits.turn_least, limits.tail_share * (len(values) - first)):
+        return None
+    had = float(medians[best])
+    # Successive differences, because before the best a training learns.
+    noise = median(np.abs(np.diff(values[max(0, at - 8) : at])))
+    worse, after = later > had + math.log(limits.turn_factor), median(later)
+    if worse.mean() < limits.turn_share or after - had < max(math.log(limits.turn_factor), limits.turn_noise * noise):
+        return None
+    return Lost(at, had, after)
+
+
+def modes_dropped(quality: Badness, limits: Loss, first: int) -> Lost | None:
+    """Find modes that were lost again and again: how many are captured has next to no noise.
+
+    Args:
+        quality: The share of captured modes.
+        limits: The thresholds.
+        first: Index of the first evaluation after which modes can be lost.
+    """
+    after = quality.values[first:]
+    dropped = np.flatnonzero(after >= -math.log(limits.modes_share) - 1e-9)
+    if len(dropped) < tail_of(len(after), limits):
+        return None
+    return Lost(first + int(dropped[0]), float(quality.medians().min()), float(median(after[dropped])))
+
+
+def _asked(before: Column, limits: Loss) -> float:
+    """Return what a loss must be at least, after evaluations [N]: more where they are noisy."""
+    return max(math.log(limits.factor), limits.of_noise * float(before.std(ddof=1)))
+
+
+def _level(count: int, limits: Loss) -> float:
+    return float(np.interp(count, list(limits.levels), list(limits.levels.values())))
+
+
+@lru_cache(maxsize=4096)
+def _student(probability: float, freedom: int) -> float:
+    """Return a quantile of Student's distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
