@@ -13,6 +13,7 @@ from ganbench.harness.commands.findings import findings
 from ganbench.harness.commands.ledger import ledger
 from ganbench.harness.commands.new import new
 from ganbench.harness.commands.profiling import profile
+from ganbench.harness.commands.sensitivity import sensitivity
 from ganbench.harness.commands.tryout import try_
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ for reading in (results.report, results.diff, results.badge, results.relabel, re
 app.command(name="list")(plugins.list_)
 app.command()(plugins.check)
 app.command()(findings)
+app.command()(sensitivity)
 app.command()(new)
 app.command(name="try")(try_)
 app.command()(profile)

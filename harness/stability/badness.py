@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,8 @@ class Badness:
     """One measure of quality over a training.
 
     Attributes:
-        words: The measure, for people.
+        name: The measure, without its protocol.
+        words: The same, for people.
         mode: The failure mode of losing it.
         steps: Steps of the trained generator's evaluations, [N].
         values: Logarithm of how bad it was, [N]: of a distance, or minus that of a share or score.
@@ -34,6 +36,7 @@ class Badness:
         sign: -1 where the measure itself is better when it is higher.
     """
 
+    name: str
     words: str
     mode: str
     steps: Column
@@ -79,12 +82,18 @@ def measured(trace: Trace, definition: Definition, references: Mapping[str, floa
         start = int(series.untrained)
         values = sign * np.log(np.maximum(series.values[start:], LEAST))
         bar = known.get(name, _bar(trace, name, sign, references, limits.of_reference))
-        found.append(
-            Badness(
-                words, mode, series.steps[start:], values, None if bar is None else sign * math.log(bar) + 1e-9, sign
-            )
-        )
-    return found
+        bad = None if bar is None else sign * math.log(bar) + 1e-9
+        found.append(Badness(name, words, mode, series.steps[start:], values, bad, sign))
+    return _together(found)
+
+
+def _together(found: list[Badness]) -> list[Badness]:
+    """Keep the evaluations at which each measure could be computed: they are compared one by one."""
+    if all(np.array_equal(quality.steps, found[0].steps) for quality in found):
+        return found
+    common = reduce(np.intersect1d, [quality.steps for quality in found])
+    kept = [(quality, np.isin(quality.steps, common)) for quality in found]
+    return [replace(quality, steps=common, values=quality.values[own]) for quality, own in kept]
 
 
 def _bar(trace: Trace, name: str, sign: int, references: Mapping[str, float], share: float) -> float | None:

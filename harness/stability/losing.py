@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from ganbench.harness.stability.badness import WINDOW, Badness
-from ganbench.harness.stability.definition import Loss
+from ganbench.harness.stability.definition import Learning, Loss
 from ganbench.harness.stability.medians import median, window_medians
 from ganbench.harness.traces.trace import Column
 
@@ -33,38 +33,40 @@ class Lost:
     after: float
 
 
-def begins(values: Column, near_best: float) -> int:
-    """Return the index of the first evaluation that is after learning: within a factor of the best median of three.
+def begins(values: Column, learning: Learning) -> int:
+    """Return the index of the first evaluation that is after learning: near the best median of three.
 
     Args:
         values: Badness, [N].
-        near_best: The factor.
+        learning: The thresholds.
     """
     if len(values) < WINDOW:
         return len(values)
     best = float(window_medians(values, WINDOW).min())
-    return int(np.argmax(values <= best + math.log(near_best)))
+    return int(np.argmax(values <= best + math.log(learning.near_best)))
 
 
-def lasting_loss(values: Column, limits: Loss, least: int, near_best: float, first: int, share: float) -> Lost | None:
+def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, first: int, share: float) -> Lost | None:
     """Find the last evaluations worse than those before them, by more than the noise of those before.
+
+    Of several places where that holds, the one that parts the series best is returned.
 
     Args:
         values: Badness, [N].
         limits: The thresholds.
+        learning: See :func:`begins`; of the evaluations before the loss.
         least: Fewest evaluations after learning.
-        near_best: See :func:`begins`; of the evaluations before the loss.
         first: Index of the first evaluation that can be after learning: what it had must have been good enough.
         share: Of the level of a test, where several series are tested.
     """
     count = len(values)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    for at in range(count - limits.tail_least, first + limits.prefix_least - 1, -1):
-        # No mean of what is before is below its least number.
-        after = (sums[-1] - sums[at]) / (count - at)
+    found: list[tuple[float, Lost]] = []
+    for at in range(first + limits.prefix_least, count - limits.tail_least + 1):
+        after = float(sums[-1] - sums[at]) / (count - at)
         if after - float(values[first:at].min()) < math.log(limits.factor):
-            continue
-        start = max(first, begins(values[:at], near_best))
+            continue  # no mean of what is before is below its least number
+        start = max(first, begins(values[:at], learning))
         tail, whole = count - at, count - start
         if at - start < limits.prefix_least or whole < least or tail < int(limits.tail_share * whole):
             continue
@@ -72,8 +74,8 @@ def lasting_loss(values: Column, limits: Loss, least: int, near_best: float, fir
         loss = after - float(before.mean())
         level = share * _level(whole, limits) / (limits.long_tail if tail > whole // 2 else 1)
         if loss >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
-            return Lost(at, after - loss, after)
-    return None
+            found.append((loss * math.sqrt(tail * len(before) / whole), Lost(at, after - loss, after)))
+    return max(found, key=lambda item: item[0])[1] if found else None
 
 
 def uncertainty(before: Column, tail: int, level: float, limits: Loss) -> float:

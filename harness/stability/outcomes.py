@@ -69,8 +69,8 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
         return Outcome(UNSTABLE, findings)
     if early is not None:
         return early
-    start = max(first, *(begins(quality.values, learning.near_best) for quality in barred))
-    count = len(barred[0].values) - start
+    count = after_learning(barred, learning)
+    start = len(barred[0].values) - count
     if count < evidence.after_learning:
         reason = f"{count} evaluations after it had learnt, and {evidence.after_learning} are needed"
         return Outcome(UNDECIDED, reason=reason, needs="evaluations")
@@ -86,6 +86,20 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
             reason = f"{quality.words} may have become {upper:.3g} times worse: its noise hides less"
             return Outcome(UNDECIDED, reason=reason, needs="evaluations", least_loss=seen)
     return Outcome(STABLE, least_loss=seen)
+
+
+def after_learning(barred: Sequence[Badness], learning: Learning) -> int:
+    """Return how many evaluations are after learning.
+
+    Args:
+        barred: The measures that have a bar.
+        learning: The thresholds.
+    """
+    reached = np.logical_and.reduce([quality.reached() for quality in barred])
+    if not reached.any():
+        return 0
+    first = int(np.argmax(reached))
+    return len(barred[0].values) - max(first, *(begins(quality.values, learning) for quality in barred))
 
 
 def _ends_early(trace: Trace, barred: Sequence[Badness], until: float) -> Outcome | None:
@@ -136,9 +150,7 @@ def _findings(qualities: Sequence[Badness], definition: Definition, first: int) 
     for quality in qualities:
         if len(quality.values) < WINDOW:
             continue
-        lost = lasting_loss(
-            quality.values, limits, evidence.after_learning, learning.near_best, first, 1 / len(qualities)
-        )
+        lost = lasting_loss(quality.values, limits, learning, evidence.after_learning, first, 1 / len(qualities))
         if lost is None and quality.bar is not None and len(quality.values) - first >= evidence.after_learning:
             lost = bad_ever_after(quality.values, limits, first + WINDOW - 1)
             if lost is None and quality.mode == "lost_modes":

@@ -25,7 +25,7 @@ from ganbench.harness.planning.suite import load_suite
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.stability import (
-    STABLE,
+    UNDECIDED,
     AddedDetector,
     AddedVerdict,
     Detector,
@@ -419,7 +419,7 @@ def test_another_definition_leaves_added_warnings_where_they_are_without_the_plu
     before = verdicts(tmp_path / "out")
     relabel(read_ledger(tmp_path / "out"), 1)
     after = verdicts(tmp_path / "out")
-    assert {verdict.definition for verdict in before} == {2} and {verdict.definition for verdict in after} == {1}
+    assert {verdict.definition for verdict in before} == {3} and {verdict.definition for verdict in after} == {1}
     assert [verdict.warnings for verdict in after] == [verdict.warnings for verdict in before]
     assert [len(verdict.warnings) for verdict in after] == [1, 1, 1, 1]
     assert leaderboard(tmp_path / "out").evidence.relabelled == 4
@@ -515,7 +515,7 @@ def test_label_runs_an_added_detector_over_anybodys_logs(tmp_path):
     rows = {
         row["run"]: row for row in map(json.loads, CliRunner().invoke(app, [*arguments, "--json"]).output.splitlines())
     }
-    assert {name: row["verdict"] for name, row in rows.items()} == dict.fromkeys(rows, STABLE)
+    assert {name: row["verdict"] for name, row in rows.items()} == dict.fromkeys(rows, UNDECIDED)
     (warning,) = rows["beaten"]["warnings"]
     assert (warning["mode"], warning["step"], warning["value"]) == ("discriminator_wins", 7, 0.4)
     assert rows["even"]["warnings"] == rows["silent"]["warnings"] == []
