@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ganbench.harness.errors import InputError, did_you_mean
+from ganbench.harness.errors import InputError, describe, did_you_mean
 
 FAILURE_MODES = (
     "diverged",
@@ -32,9 +33,21 @@ FOLDER = Path(__file__).parent / "definitions"
 
 Section = TypeVar("Section")
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Part = Annotated[float, Field(gt=0, lt=1)]
+Bar = Annotated[float, Field(gt=0, le=1)]
+Factor = Annotated[float, Field(gt=1)]
+Times = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Levels = Annotated[
+    dict[int, Annotated[float, Field(gt=0, le=0.5)]],
+    Field(min_length=1),
+    AfterValidator(lambda levels: dict(sorted(levels.items()))),
+]
+
 
 class _Thresholds(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Diverged(_Thresholds):
@@ -46,27 +59,27 @@ class Diverged(_Thresholds):
 class Reference(_Thresholds):
     """Where a gradient norm's reference is taken, and how it is smoothed; shares of the planned steps."""
 
-    reference_from: float
-    reference_to: float
-    window: float
+    reference_from: Share
+    reference_to: Share
+    window: Share
 
 
 class ExplodingGradient(Reference):
     """See the definition file."""
 
-    factor: float
-    absolute: float
-    consecutive: int
-    sigma_factor: float
+    factor: Factor
+    absolute: Times
+    consecutive: Count
+    sigma_factor: Factor
 
 
 class VanishingGradient(Reference):
     """See the definition file."""
 
-    factor: float
-    absolute: float
-    share: float
-    saturated_accuracy: float
+    factor: Part
+    absolute: Times
+    share: Share
+    saturated_accuracy: Share
     input_gradient: float | None = None
     reference_first: bool = False
 
@@ -74,16 +87,16 @@ class VanishingGradient(Reference):
 class Tail(_Thresholds):
     """How many of the last evaluations decide."""
 
-    tail: float
-    tail_least: int
+    tail: Share
+    tail_least: Count
 
 
 class ModeCollapse(Tail):
     """See the definition file."""
 
-    coverage: float
-    largest_ratio: float
-    diversity: float
+    coverage: Share
+    largest_ratio: Times
+    diversity: Times
     recall: float | None = None
     data_coverage: float | None = None
 
@@ -91,8 +104,8 @@ class ModeCollapse(Tail):
 class LateDeterioration(Tail):
     """See the definition file."""
 
-    ratio: float
-    score_drop: float
+    ratio: Factor
+    score_drop: Part
     share_ratio: float | None = None
     best_of: int = 1
     noise: float | None = None
@@ -101,57 +114,56 @@ class LateDeterioration(Tail):
 class NeverConverged(_Thresholds):
     """See the definition file."""
 
-    of_untrained: float
-    share: float
+    of_untrained: Times
+    share: Share
     ceiling: float | None = None
 
 
 class Oscillation(_Thresholds):
     """See the definition file."""
 
-    roughness: float
-    swing: float
-    turns: int
-    least: int
+    roughness: Times
+    swing: Times
+    turns: Count
+    least: Count
 
 
 class Learning(_Thresholds):
     """When a training has learnt, and when one that has not does not any more. See the definition file."""
 
-    of_reference: float
-    share: float
-    coverage: float
-    near_best: float
-    least_trained: int
-    ahead: float
+    of_reference: Bar
+    share: Bar
+    coverage: Bar
+    near_best: Factor
+    least_trained: Annotated[int, Field(ge=3)]
+    ahead: Times
 
 
 class Loss(_Thresholds):
     """What counts as losing what was had. See the definition file."""
 
-    factor: float
-    of_noise: float
-    counts: float
-    tail_share: float
-    tail_least: int
-    prefix_least: int
-    levels: dict[int, float]
-    long_tail: float
-    noise: float
-    noise_growth: float
-    turn_factor: float
-    turn_share: float
-    turn_least: int
-    turn_noise: float
-    modes_share: float
+    factor: Factor
+    of_noise: Times
+    of_changes: Times
+    changes: Times
+    changes_growth: Times
+    counts: Factor
+    tail_share: Part
+    tail_least: Count
+    prefix_least: Annotated[int, Field(ge=2)]
+    levels: Levels
+    long_tail: Annotated[float, Field(ge=1)]
+    noise: Times
+    noise_growth: Times
+    modes_share: Bar
 
 
 class Evidence(_Thresholds):
     """What must have been seen before a training is called stable. See the definition file."""
 
-    after_learning: int
-    until: float
-    bound: float
+    after_learning: Count
+    until: Share
+    bound: Annotated[float, Field(ge=0.5, lt=1)]
 
 
 class Definition(_Thresholds):
@@ -178,6 +190,18 @@ class Definition(_Thresholds):
     learning: Learning | None = None
     loss: Loss | None = None
     evidence: Evidence | None = None
+
+    @model_validator(mode="after")
+    def _enough_before_a_loss(self) -> Self:
+        if self.loss is not None and self.evidence is not None:
+            least = self.evidence.after_learning
+            before = least - max(self.loss.tail_least, int(self.loss.tail_share * least))
+            if before < self.loss.prefix_least:
+                raise ValueError(
+                    f"of the least evaluations after learning, evidence.after_learning, {before} are before the last ones"
+                    f" (loss.tail_share, loss.tail_least): expected loss.prefix_least, {self.loss.prefix_least}, or more"
+                )
+        return self
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -217,3 +241,51 @@ def load_definition(version: int) -> Definition:
     if str(version) not in known:
         raise InputError(f"no definition {version} of instability{did_you_mean(str(version), known)}")
     return Definition.model_validate(yaml.safe_load(known[str(version)].read_text(encoding="utf-8")))
+
+
+def changed(definition: Definition, settings: Iterable[str]) -> Definition:
+    """Return a definition with other thresholds; verdicts by it are not those of the published definition.
+
+    Args:
+        definition: The definition.
+        settings: ``RULE.PARAMETER=VALUE`` each.
+
+    Raises:
+        InputError: There is no such rule or parameter, or the value is none that it can have.
+    """
+    values = definition.model_dump()
+    said: dict[tuple[str, str], str] = {}
+    for setting in settings:
+        place, equals, text = setting.partition("=")
+        rule, dot, parameter = place.strip().partition(".")
+        if not (equals and dot):
+            raise InputError(f"--set {setting}: expected RULE.PARAMETER=VALUE, such as loss.factor=1.5")
+        rules = {name: value for name, value in values.items() if isinstance(value, dict)}
+        unknown = f"--set {setting}: definition {definition.version} has no"
+        if rule not in rules:
+            raise InputError(f"{unknown} rule {rule!r}{did_you_mean(rule, rules)}")
+        if parameter not in rules[rule]:
+            raise InputError(f"{unknown} parameter {parameter!r} of {rule!r}{did_you_mean(parameter, rules[rule])}")
+        try:
+            values[rule][parameter] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {setting}: expected a value, found {text!r}") from error
+        said[rule, parameter] = setting
+    try:
+        return Definition.model_validate(values)
+    except ValidationError as error:
+        every = " ".join(said.values())
+        problems = describe(error.errors(), lambda _: ())
+        raise InputError([f"--set {said.get(place[:2], every)}: {words}" for place, words in problems]) from error
+
+
+def changes_of(definition: Definition) -> dict[str, Any]:
+    """Return the thresholds in which a definition is not the published one of its version, as ``RULE.PARAMETER``."""
+    published, own = load_definition(definition.version).model_dump(), definition.model_dump()
+    return {
+        f"{name}.{key}": value
+        for name, rule in own.items()
+        if isinstance(rule, dict)
+        for key, value in rule.items()
+        if value != published[name][key]
+    }

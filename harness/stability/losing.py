@@ -49,7 +49,9 @@ def begins(values: Column, learning: Learning) -> int:
 def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, first: int, share: float) -> Lost | None:
     """Find the last evaluations worse than those before them, by more than the noise of those before.
 
-    Of several places where that holds, the one that parts the series best is returned.
+    They are held against the mean of those before, with their deviations as the noise; and against the best median of three
+    of them, with their changes from one to the next as the noise, which sees what gets worse slowly, and what is good and
+    bad in turns. Of several places where one of the two holds, the one that parts the series best is returned.
 
     Args:
         values: Badness, [N].
@@ -73,8 +75,15 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
         before = values[start:at]
         loss = after - float(before.mean())
         level = share * _level(whole, limits) / (limits.long_tail if tail > whole // 2 else 1)
+        weight = math.sqrt(tail * len(before) / whole)
         if loss >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
-            found.append((loss * math.sqrt(tail * len(before) / whole), Lost(at, after - loss, after)))
+            found.append((loss * weight, Lost(at, after - loss, after)))
+            continue
+        had = float(window_medians(before, WINDOW).min())
+        changes = median(np.abs(np.diff(before)))
+        asked = limits.of_changes * changes * (1 + limits.changes_growth * max(0.0, changes - limits.changes))
+        if after - had >= max(math.log(limits.factor), asked):
+            found.append((loss * weight, Lost(at, had, after)))
     return max(found, key=lambda item: item[0])[1] if found else None
 
 
@@ -130,31 +139,6 @@ def could_have_lost(values: Column, limits: Loss, bound: float) -> float | None:
 def tail_of(count: int, limits: Loss) -> int:
     """Return how many evaluations the last quarter has."""
     return max(limits.tail_least, int(limits.tail_share * count))
-
-
-def bad_ever_after(values: Column, limits: Loss, first: int) -> Lost | None:
-    """Find that after its best a series hardly ever came near it again: good and bad in turns, or bad throughout.
-
-    Args:
-        values: Badness, [N].
-        limits: The thresholds.
-        first: Index of the first evaluation that was good enough.
-    """
-    if len(values) < WINDOW + limits.turn_least:
-        return None
-    medians = window_medians(values, WINDOW)
-    best = int(np.argmin(medians))
-    at = best + WINDOW
-    later = values[at:]
-    if at <= first or len(later) < max(limits.turn_least, limits.tail_share * (len(values) - first)):
-        return None
-    had = float(medians[best])
-    # Successive differences, because before the best a training learns.
-    noise = median(np.abs(np.diff(values[max(0, at - 8) : at])))
-    worse, after = later > had + math.log(limits.turn_factor), median(later)
-    if worse.mean() < limits.turn_share or after - had < max(math.log(limits.turn_factor), limits.turn_noise * noise):
-        return None
-    return Lost(at, had, after)
 
 
 def modes_dropped(quality: Badness, limits: Loss, first: int) -> Lost | None:

@@ -12,7 +12,6 @@ from ganbench.harness.stability.badness import WINDOW, Badness, measured
 from ganbench.harness.stability.definition import Definition, Learning, given
 from ganbench.harness.stability.losing import (
     Lost,
-    bad_ever_after,
     begins,
     could_have_lost,
     lasting_loss,
@@ -57,6 +56,10 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
     if not qualities:
         return Outcome(UNDECIDED, reason="no measure of quality was logged", needs="measure")
     if not barred:
+        # What was lost is lost, whether or not it would have been enough.
+        findings = tuple(_findings(qualities, definition, 0))
+        if findings:
+            return Outcome(UNSTABLE, findings)
         reason = f"nothing says which value of {qualities[0].words} a training must reach"
         return Outcome(UNDECIDED, reason=reason, needs="measure")
     early = _ends_early(trace, barred, evidence.until)
@@ -151,10 +154,8 @@ def _findings(qualities: Sequence[Badness], definition: Definition, first: int) 
         if len(quality.values) < WINDOW:
             continue
         lost = lasting_loss(quality.values, limits, learning, evidence.after_learning, first, 1 / len(qualities))
-        if lost is None and quality.bar is not None and len(quality.values) - first >= evidence.after_learning:
-            lost = bad_ever_after(quality.values, limits, first + WINDOW - 1)
-            if lost is None and quality.mode == "lost_modes":
-                lost = modes_dropped(quality, limits, first)
+        if lost is None and quality.mode == "lost_modes":
+            lost = modes_dropped(quality, limits, first)
         if lost is not None and quality.mode not in found:
             found[quality.mode] = _finding(quality, lost, limits.factor)
     return list(found.values())
