@@ -28,12 +28,15 @@ def doctor(
         str | None, typer.Option("--results", help="With --cluster: is this folder the same on every node?")
     ] = None,
     suite: Annotated[
-        str | None, typer.Option("--suite", help="With --cluster: are this suite's data sets on every node?")
+        str | None,
+        typer.Option(
+            "--suite", help="With --cluster: are this suite's data sets, and its metrics' weights, on every node?"
+        ),
     ] = None,
     plugin: PluginOption = None,
     data_dir: DataOption = None,
 ) -> None:
-    """Look at versions, devices, Ray, MLflow, free disk and data sets; exit code 2 when something is bad."""
+    """Look at versions, devices, Ray, MLflow, free disk, data sets and metrics; exit code 2 when something is bad."""
     from ganbench.harness.errors import InputError
 
     console = terminal()

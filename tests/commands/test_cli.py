@@ -159,11 +159,14 @@ def test_bad_usage_is_one_message_and_exit_code_2(ganbench, arguments):
     assert "Traceback" not in done.stderr
 
 
-def test_doctor_says_what_this_machine_has(ganbench):
+def test_doctor_says_what_this_machine_has(ganbench, monkeypatch):
+    monkeypatch.setenv("GANBENCH_INCEPTION", "absent.pth")
     done = ganbench("doctor")
     assert done.returncode == 0, done.stdout
     for subject in ("torch", "ray", "mlflow", "free disk", "CPU cores", "dataset digits", "1,797 examples of 1x8x8"):
         assert subject in done.stdout
+    assert "metric mode_coverage: can be measured" in done.stdout
+    assert "metric fidelity: GANBENCH_INCEPTION names absent.pth, where there is no file" in done.stdout
 
 
 def test_power_says_how_many_seeds_and_what_it_takes_as_given():

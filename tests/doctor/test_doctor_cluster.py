@@ -64,6 +64,8 @@ class Cluster:
     def _unfit(self, folder: Path) -> dict[str, str]:
         (folder / "results").mkdir(parents=True)  # it has a results folder, but another one
         shutil.copytree(ROOT / "src" / "ganbench", folder / "ganbench")
+        weights = folder / "ganbench" / "harness" / "metrics" / "weights" / "cifar10-small.pt"
+        weights.write_bytes(weights.read_bytes()[:-1])
         # Its ganbench is so old that it does not know the question; it must answer nevertheless.
         (folder / "ganbench" / "harness" / "doctor" / "probe.py").write_text("raise ImportError\n")
         old = folder / "torch_fidelity-0.3.0.dist-info"
@@ -145,6 +147,7 @@ def test_of_a_fit_node_only_the_data_that_nobody_has_are_bad(report):
         "ok  results: /proc/self/cwd/results is the one that the driver sees, and can be written",
         "ok  plugin halving: can be imported",
         "ok  plugin my_norm.py: can be imported",
+        "ok  metric reconstruction(validation=32, test=64): here",
         "ok  token: asked for; only its owner can read",
     ):
         assert line in blocks[FIT]
@@ -161,13 +164,17 @@ def test_of_a_fit_node_only_the_data_that_nobody_has_are_bad(report):
         ("halving", r"not installed, the driver has 1\.0"),
         ("plugin halving", "No module named 'halving'"),
         ("dataset cifar10_jpeg", "cifar10_jpeg' is not in .*/elsewhere/cifar10_jpeg; put train.parquet"),
+        (
+            "metric fidelity(extractor=cifar10-small",
+            r"/cifar10-small\.pt: is damaged or another file: expected sha256 b14fa",
+        ),
         ("settings", r"RAY_health_check_period_ms is '60000' instead of 2000\. before `ray start`: eval"),
         ("token", r"others can read \S+/elsewhere/token \(0644\); chmod 600"),
         ("clock", r"\d+\.\d+ s behind the driver's, within \d\.\d+ s; let it be set by NTP"),
     ],
 )
 def test_what_is_unfit_is_named_with_its_remedy(report, subject, state):
-    told = [line for line in bad(report[1][UNFIT]) if line.startswith(f"{subject}:")]
+    told = [line for line in bad(report[1][UNFIT]) if line.startswith(subject)]
     assert told, report[1][UNFIT]
     assert re.search(state, told[0]), told[0]
 
@@ -217,7 +224,7 @@ def test_a_node_that_hangs_is_a_finding_and_not_a_hang(cluster, report):
         os.kill(raylet, signal.SIGCONT)
     blocks = {line.split()[1]: line for line in told.splitlines()}
     assert "3 alive, with 2 CPU, 1 GPU; 1 did not answer', good=False" in blocks[cluster.nodes.address]
-    assert "(Finding(subject='answer', state='no answer within 12 seconds', good=False),)" in blocks[UNFIT]
+    assert "(Examined(subject='answer', state='no answer within 12 seconds', good=False),)" in blocks[UNFIT]
     assert "good=False" not in blocks[FIT]
 
 
@@ -259,6 +266,14 @@ def test_what_a_container_often_lacks_is_told(facts, subject, state):
     told = judged(**facts)
     assert told.keys() == {subject}
     assert re.search(state, told[subject])
+
+
+def test_a_node_without_the_weights_of_a_suites_metric_is_told(tmp_path, monkeypatch):
+    question = Question((), (), needed=(("metric", {"name": "fidelity"}), ("metric", {"name": "mode_coverage"})))
+    monkeypatch.setenv("GANBENCH_INCEPTION", str(tmp_path / "absent.pth"))
+    found = gather(question)["facts"]["data"]
+    assert judged(data=found) == {"metric fidelity": found["metric fidelity"]}
+    assert "absent.pth, where there is no file" in found["metric fidelity"]
 
 
 def test_what_cannot_be_found_out_is_told_and_hides_nothing_else():

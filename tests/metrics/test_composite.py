@@ -1,4 +1,4 @@
-"""Several metrics of one cell: one identity, one trace, and what is not here does not stop the others."""
+"""Several metrics of one cell: one identity, one trace, and to each its own samples."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cells import CATALOG, IMAGES, STORE, a_cell
 
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.ring8 import Ring8
-from ganbench.harness.errors import InputError, NotHereError
-from ganbench.harness.metrics.composite import Together, combine, prepare_parts
+from ganbench.harness.errors import InputError
+from ganbench.harness.metrics.composite import Together, combine
 from ganbench.harness.metrics.metric import Generated, Measure, Metric
 from ganbench.harness.metrics.mode_coverage import ModeCoverage
 from ganbench.harness.stability import load_definition
@@ -21,19 +21,6 @@ from ganbench.harness.worker.trial import run_trial
 
 BOTH = [IMAGES["metric"], {"name": "reconstruction", "validation": 4, "test": 6, "steps": 2}]
 HELD_OUT = {**IMAGES, "dataset": {"name": "digits", "held_out": 20}, "metric": BOTH}
-
-
-class Absent(Metric):
-    name: ClassVar[str] = "absent"
-
-    def sample_count(self):
-        return 7
-
-    def measures(self):
-        return (Measure("gone", "lower"),)
-
-    def prepare(self, data, store):
-        raise NotHereError("its weights are not here; get them with: nothing")
 
 
 class Counting(Metric):
@@ -66,26 +53,8 @@ def test_a_trials_trace_holds_the_numbers_of_both_metrics():
     assert math.isfinite(measured["final_reconstruction_error"][-1])
 
 
-def test_what_is_not_on_this_machine_is_nan_and_the_others_run():
-    together = Together(metrics=(Absent(), Counting()))
-    evaluate, notes = prepare_parts(together, Ring8(size=100).load(STORE), STORE)
-    values = evaluate(Generated(torch.zeros(7, 2)))
-    assert values["count"] == 3
-    assert math.isnan(values["gone"])
-    assert notes == ("absent was not computed: its weights are not here; get them with: nothing",)
-
-
-def test_a_single_metric_that_is_not_here_is_nan_as_well_and_the_trial_says_why():
-    cell = a_cell(metric="mode_coverage", steps=2)
-    cell.__dict__["metric"] = Absent()
-    workshop = Workshop(CATALOG)
-    record = run_trial(workshop, Trial(cell, 0, 0), load_definition(2))
-    assert all(math.isnan(value) for value in record.trace.evaluations["gone"])
-    assert "its weights are not here" in record.provenance["notes"][0]
-
-
 def test_each_metric_is_given_as_many_samples_as_it_asked_for():
-    evaluate, _ = prepare_parts(Together(metrics=(ModeCoverage(), Counting())), Ring8(size=100).load(STORE), STORE)
+    evaluate = Together(metrics=(ModeCoverage(), Counting())).prepare(Ring8(size=100).load(STORE), STORE)
     assert evaluate(Generated(torch.zeros(2500, 2)))["count"] == 3
 
 

@@ -15,7 +15,7 @@ from ganbench.harness.data.dataset import Data
 from ganbench.harness.data.digits import Digits
 from ganbench.harness.data.store import Store
 from ganbench.harness.data.streamed import Streamed
-from ganbench.harness.errors import NotHereError
+from ganbench.harness.errors import InputError
 from ganbench.harness.metrics.extractors.inception import INCEPTION, InceptionWeights, official
 from ganbench.harness.metrics.extractors.registry import (
     EXTRACTORS,
@@ -185,7 +185,7 @@ def test_other_content_is_refused_before_it_is_read(weights, nowhere, monkeypatc
     other = tmp_path / weights.name
     other.write_bytes(weights.read_bytes()[:-1] + b"?")
     monkeypatch.setenv("GANBENCH_INCEPTION", str(other))
-    with pytest.raises(NotHereError) as refused:
+    with pytest.raises(InputError) as refused:
         unreachable(weights.name).make(nowhere)
     assert str(other) in str(refused.value) and weights.stem[-8:] in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -193,7 +193,7 @@ def test_other_content_is_refused_before_it_is_read(weights, nowhere, monkeypatc
 
 def test_absent_weights_are_one_sentence_soon(nowhere):
     started = time.monotonic()
-    with pytest.raises(NotHereError) as absent:
+    with pytest.raises(InputError) as absent:
         unreachable(official().file).make(nowhere)
     assert time.monotonic() - started < 2
     for part in (official().file, str(nowhere.extractors), "GANBENCH_INCEPTION", "Connection refused"):
@@ -204,7 +204,7 @@ def test_absent_weights_are_one_sentence_soon(nowhere):
 
 def test_a_variable_that_names_no_file_is_said(nowhere, monkeypatch, tmp_path):
     monkeypatch.setenv("GANBENCH_INCEPTION", str(tmp_path / "absent.pth"))
-    with pytest.raises(NotHereError, match=r"GANBENCH_INCEPTION names .*absent\.pth, where there is no file"):
+    with pytest.raises(InputError, match=r"GANBENCH_INCEPTION names .*absent\.pth, where there is no file"):
         official().make(nowhere)
 
 
@@ -218,7 +218,7 @@ def test_a_download_is_verified_and_kept(nowhere):
         assert right.find(nowhere) == nowhere.extractors / right.file
         assert right.find(nowhere).read_bytes() == content
         assert len(served.asked) == 1
-        with pytest.raises(NotHereError, match="sha256 00000000"):
+        with pytest.raises(InputError, match="sha256 00000000"):
             wrong.find(nowhere)
         assert not (nowhere.extractors / wrong.file).exists()
 

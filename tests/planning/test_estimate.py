@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 from cells import CATALOG, STORE, a_cell
+from file_server import serving
+from published import encoded, pictures, write
 
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.data.store import Store
+from ganbench.harness.metrics.extractors.inception import InceptionWeights
 from ganbench.harness.planning.estimate import Measured, cost_in_words, measured_by_cell, trial_seconds
 from ganbench.harness.planning.readiness import to_fetch
 
@@ -57,6 +60,26 @@ def test_device_hours_count_a_trials_share_and_what_is_unknown_is_counted_apart(
 
 def test_a_trial_takes_its_start_its_steps_and_an_evaluation_more_than_it_has():
     assert trial_seconds(a_cell(steps=1000, evaluations=9), 0.01, 0.1) == pytest.approx(0.5 + 10 + 1)
+
+
+def test_weights_of_other_content_have_to_be_fetched_too(tmp_path, monkeypatch):
+    (tmp_path / "other.pth").write_bytes(b"others")
+    monkeypatch.setenv("GANBENCH_INCEPTION", str(tmp_path / "other.pth"))
+    (line,) = (line for line in to_fetch([a_cell(PHOTOGRAPHS)], Store(tmp_path / "data")) if "dataset" not in line)
+    assert line.startswith(f"{tmp_path / 'other.pth'} is not Inception's official file")
+
+
+def test_a_plan_neither_times_a_cell_whose_weights_are_absent_nor_fetches_them(tmp_path, monkeypatch):
+    write(tmp_path / "images", {f"{n}.png": encoded(image) for n, image in enumerate(pictures(8, 32, 32, 3))})
+    folder = {"name": "image_folder", "path": str(tmp_path / "images"), "side": 32}
+    cell = a_cell({**PHOTOGRAPHS, "dataset": folder})
+    monkeypatch.delenv("GANBENCH_INCEPTION", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with serving(b"weights") as served:
+        weights = InceptionWeights(served.url)
+        monkeypatch.setattr("ganbench.harness.metrics.extractors.inception.official", lambda: weights)
+        assert measured_by_cell([cell], Committed(), CATALOG, Store(tmp_path / "data")) == {}
+    assert served.asked == []
 
 
 def test_what_has_to_be_fetched_is_told_once_with_the_extractor(tmp_path, monkeypatch):

@@ -1,17 +1,23 @@
-"""Data that are absent, damaged or too few stop a sweep before it starts."""
+"""Data and weights that are absent, damaged or too few stop a sweep before it starts."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 from cells import IMAGES, STORE, a_cell
+from file_server import serving
 
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.data.digits import Digits
+from ganbench.harness.data.store import Store
 from ganbench.harness.errors import InputError
+from ganbench.harness.metrics.extractors.inception import InceptionWeights
+from ganbench.harness.metrics.fidelity import Fidelity
+from ganbench.harness.metrics.mode_coverage import ModeCoverage
 from ganbench.harness.planning.readiness import check_data, check_machine
 
 
@@ -27,6 +33,13 @@ class Damaged(Digits):
 
     def load(self, store):
         raise InputError("digits.bin: ends within row 7")
+
+
+class Unmeasured(ModeCoverage):
+    name: ClassVar[str] = "unmeasured"
+
+    def missing(self, store):
+        return "its weights are not here; get them with: wget"
 
 
 def cell_on(dataset, **changes):
@@ -53,6 +66,58 @@ def test_too_few_images_for_a_metric_are_told_with_both_numbers():
 
 def test_what_is_ready_raises_nothing():
     check_data([a_cell(), a_cell(IMAGES)], STORE)
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """A machine without the weights of Inception."""
+    monkeypatch.delenv("GANBENCH_INCEPTION", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return Store(tmp_path / "store")
+
+
+def through_inception(monkeypatch, url, *datasets):
+    """Cells whose metric needs the weights that are published at an address."""
+    monkeypatch.setattr("ganbench.harness.metrics.extractors.inception.official", lambda: InceptionWeights(url))
+    cells = [cell_on(dataset, lr_g=rate) for dataset in datasets for rate in (0.1, 0.2)]
+    for cell in cells:
+        cell.__dict__["metric"] = Fidelity(samples=100)
+    return cells
+
+
+def test_weights_that_are_absent_are_fetched_once_before_anything_runs(nowhere, monkeypatch):
+    content = b"weights"
+    with serving(content) as served:
+        name = f"weights-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+        cells = through_inception(monkeypatch, served.url.replace("file.bin", name), Digits())
+        check_data(cells, nowhere)
+        check_data(cells, nowhere)
+    assert (nowhere.extractors / name).read_bytes() == content
+    assert len(served.asked) == 1
+
+
+def test_weights_that_cannot_be_fetched_are_told_with_the_data_that_are_absent(nowhere, monkeypatch):
+    url = "http://127.0.0.1:9/weights-6726825d.pth"
+    with pytest.raises(InputError) as caught:
+        check_data(through_inception(monkeypatch, url, Elsewhere()), nowhere)
+    data, weights = caught.value.problems
+    assert data.startswith("dataset 'elsewhere' is not in its folder")
+    for part in ("could not be downloaded", f"get {url} and put it at {nowhere.extractors / 'weights-6726825d.pth'}"):
+        assert part in weights
+
+
+def test_weights_of_other_content_are_refused(nowhere, monkeypatch, tmp_path):
+    (tmp_path / "other.pth").write_bytes(b"others")
+    monkeypatch.setenv("GANBENCH_INCEPTION", str(tmp_path / "other.pth"))
+    with pytest.raises(InputError, match=r"other\.pth is not Inception's official file"):
+        check_data(through_inception(monkeypatch, "http://127.0.0.1:9/weights-6726825d.pth", Digits()), nowhere)
+
+
+def test_a_metric_of_ones_own_that_lacks_something_is_refused_in_its_words():
+    cell = a_cell()
+    cell.__dict__["metric"] = Unmeasured()
+    with pytest.raises(InputError, match="its weights are not here; get them with: wget"):
+        check_data([cell], STORE)
 
 
 def test_a_sweep_on_too_few_images_writes_nothing_and_says_why(ganbench, tmp_path):

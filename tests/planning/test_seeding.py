@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +13,13 @@ import pytest
 from ganbench import load_suite, read_ledger, run
 from ganbench.harness.canonical import digest
 from ganbench.harness.errors import SuiteError
+from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
 from ganbench.harness.sweeps.sweep import wanted_trials
+from ganbench.harness.traces.trace import Trace
+from ganbench.harness.tracking import read_back, sync
+from ganbench.reports.evidence.from_mlflow import evidence_of
+from ganbench.reports.evidence.gathering import gather
 
 WIDTH = Sequential(least=4, most=20, step=4, half_width=0.25, test=None)
 SPENDING = Sequential(least=8, most=40, step=4, half_width=None, test="spending")
@@ -125,10 +132,7 @@ def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_me
 
 def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp_path):
     """A ledger made by hand: one normalizer always fails, the other never, in eight seeds."""
-    from ganbench.harness.ledger import Ledger, Record
-    from ganbench.harness.traces.trace import Trace
     from ganbench.reports.board import build
-    from ganbench.reports.evidence.gathering import gather
     from ganbench.reports.wording.headline import conclusion
 
     named = {"dataset": {"name": "d"}, "architecture": {"name": "a"}, "metric": {"name": "m"}}
@@ -154,6 +158,65 @@ def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp
     assert pair.holm_p < 0.05
     assert pair.significant == (pair.separated is not None)
     assert "spending test" in conclusion(pair)
+
+
+UNDECIDED_TEXT = """
+suite: open
+version: 1
+seed: 7
+seeds: {seeds}
+normalizers: [none, spectral_norm, weight_norm]
+grid:
+  - dataset: {{name: ring8, size: 1000}}
+    architecture: {{name: mlp, width: 16}}
+    metric: {{name: mode_coverage, samples: 200}}
+    common: {{steps: 40, evaluations: 20, log_points: 20}}
+    settings:
+      calm: {{lr_g: 1e-3, lr_d: 1e-3}}
+      five: {{lr_g: 1e-3, lr_d: 1e-3, n_dis: 5}}
+"""
+
+SHARES = {"none": (0.0, 0.3), "spectral_norm": (0.5, 0.3), "weight_norm": (0.95, 0.0)}
+"""Of failed trials, and of undecided ones."""
+
+
+def as_drawn(trial) -> Record:
+    """A trial that is stable, diverged, or undecided because it was still improving."""
+    random = np.random.default_rng(list(trial.id.encode()))
+    drawn, (failed, undecided) = random.random(), SHARES[trial.cell.normalizer.label()]
+    steps = np.arange(0.0, 41.0, 2.0)
+    logged = np.array([1.0, *steps[1:]])
+    losses = random.random(len(logged))
+    good = np.full(len(steps), 0.95)
+    if drawn < failed:
+        losses[-1] = math.nan
+    elif drawn < failed + undecided:
+        good = 0.1 * np.exp(1.4 * steps / 40)
+    shown = {"high_quality_share": np.where(steps > 0, good, 0.05), "mode_coverage": np.ones(len(steps))}
+    trace = Trace(40, 40, logged, {"d_loss": losses}, np.empty(0), {}, steps, shown)
+    return Record.of(trial.spec(), trace, {"definition": 3})
+
+
+@pytest.mark.parametrize("until", ["{separated: spending}", "{separated: betting, ci_halfwidth: 0.2}"])
+def test_a_sweep_and_a_page_of_it_want_the_same_seeds_where_trials_are_undecided(until, tmp_path, empty_store):
+    """Round by round, also read back from MLflow, and until nothing is missing."""
+    (tmp_path / "open.yaml").write_text(UNDECIDED_TEXT.format(seeds=f"{{min: 4, max: 16, step: 4, until: {until}}}"))
+    suite = load_suite(tmp_path / "open.yaml")
+    ledger = Ledger(tmp_path / "out")
+    ledger.write_plan(suite.plan())
+    uri = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'store.db')}"
+    rounds = 0
+    while missing := wanted_trials(suite, ledger)[1]:
+        rounds += 1
+        for trial in missing:
+            ledger.commit(as_drawn(trial))
+        wanted = Counter(trial.cell.id for trial in wanted_trials(suite, ledger)[0])
+        assert gather(ledger).wanted == wanted
+    outcomes = Counter(record.verdict.outcome for record in ledger.records())
+    assert outcomes["undecided"] > 5 < outcomes["stable"]
+    assert rounds > 1
+    sync(ledger, uri)
+    assert evidence_of(read_back(uri, "open v1")).wanted == wanted
 
 
 def test_the_rule_is_part_of_what_the_suite_asks_for(tiny, tmp_path):
