@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from ganbench.harness.commands.common import LedgerArgument, PluginOption, catalog, escaped, say, terminal
 
 if TYPE_CHECKING:
+    from ganbench.harness.ledger.relabelling import Changes
     from ganbench.harness.stability import Detector
 
 DetectorOption = Annotated[
@@ -19,6 +20,16 @@ DetectorOption = Annotated[
         metavar="NAME",
         help="A detector that looks beside the definition's, and warns; with parameters as '{name: NAME, KEY: VALUE}';"
         " repeatable.",
+    ),
+]
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="RULE.PARAMETER=VALUE",
+        help="Another threshold than the definition's (loss.factor=1.5); repeatable. Such verdicts are not those of the"
+        " published definition, and say so.",
     ),
 ]
 
@@ -137,19 +148,25 @@ def relabel(
     directory: LedgerArgument,
     definition: Annotated[int | None, typer.Option(help="Version of the definition of instability.")] = None,
     detector: DetectorOption = None,
+    settings: SetOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Judge a ledger's trials by another definition or more detectors; nothing is trained, and records stay as they are."""
-    from rich.table import Table
-
     from ganbench.harness.errors import InputError
     from ganbench.harness.ledger import read_ledger
     from ganbench.harness.ledger.relabelling import relabel as again
 
+    if settings:
+        if detector:
+            raise InputError("relabel: --set writes nothing, and --detector does; expected one of them, found both")
+        ledger = read_ledger(directory)
+        version = ledger.plan()["definition"] if definition is None else definition
+        _say_moved(again(ledger, definition, settings=settings), f"definition {version} with {', '.join(settings)}")
+        say("nothing was written: a ledger is judged by published definitions only")
+        return
     if definition is None and not detector:
         raise InputError("relabel: expected --definition VERSION, --detector NAME, or both; found neither")
     changes = again(read_ledger(directory), definition, _detectors(detector, plugin))
-    console = terminal()
     for label, looked in changes.looked.items():
         found = ", ".join(f"{words} in {trials}" for words, trials in sorted(looked.items())) or "no trial has a trace"
         say(f"{label}: {found}")
@@ -158,15 +175,27 @@ def relabel(
     if definition is None:
         say(f"{changes.trials} trials were looked at again, and no verdict changed; next: ganbench report {directory}")
         return
-    table = Table("before", "by definition " + str(definition), "trials", box=None)
+    _say_moved(changes, f"definition {definition}")
+    say(f"next: ganbench report {directory}")
+
+
+def _say_moved(changes: Changes, words: str) -> None:
+    """Say how many trials have each outcome, before and now, and which have another verdict than before."""
+    from rich.table import Table
+
+    from ganbench.harness.stability.verdict import OUTCOMES
+
+    outcomes = Table("outcome", "before", escaped(f"by {words}"), box=None)
+    for outcome in OUTCOMES:
+        if changes.before[outcome] or changes.after[outcome]:
+            outcomes.add_row(outcome.replace("_", " "), str(changes.before[outcome]), str(changes.after[outcome]))
+    terminal().print(outcomes)
+    table = Table("before", escaped(f"by {words}"), "trials", box=None)
     for (before, after), trials in sorted(changes.moved.items()):
         table.add_row(before, after, str(trials))
     if changes.moved:
-        console.print(table)
-    console.print(
-        f"{changes.trials} trials judged by definition {definition}, {sum(changes.moved.values())} of them differently;"
-        f" next: ganbench report {directory}"
-    )
+        terminal().print(table)
+    say(f"{changes.trials} trials judged by {words}, {sum(changes.moved.values())} of them differently")
 
 
 def label(
@@ -177,39 +206,79 @@ def label(
         int | None, typer.Option(help="Version of the definition of instability. [default: the newest]")
     ] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Planned steps. [default: each run's last]")] = None,
-    fid_ceiling: Annotated[
-        float | None, typer.Option(min=0, help="A Frechet distance that a training must get below.")
+    bar: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASURE=VALUE",
+            help="What a training must reach to have learnt: a distance to get below (fid=30), or a score to get above"
+            " (inception_score=6); repeatable. [default: half, or twice, what the untrained generator has at step 0]",
+        ),
     ] = None,
+    fine_tuned: Annotated[
+        bool, typer.Option("--fine-tuned", help="Step 0 is a trained generator: only --bar says when it has learnt.")
+    ] = False,
+    settings: SetOption = None,
     detector: DetectorOption = None,
     plugin: PluginOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object per run instead of a table.")] = False,
 ) -> None:
-    """Judge anybody's training logs: verdict, failure modes, the step of the first, and the figure that decided."""
+    """Judge anybody's training logs: outcome, failure modes, the step of the first, and what decided."""
     import json
 
     from rich.table import Table
 
     from ganbench.harness.stability.external_logs import label_file, rows
+    from ganbench.reports.formatting import plain
 
-    added = _detectors(detector, plugin)
-    labelled = label_file(traces, definition, budget=budget, fid_ceiling=fid_ceiling, detectors=added)
+    labelled = label_file(
+        traces,
+        definition,
+        budget=budget,
+        bars=_bars(bar),
+        fine_tuned=fine_tuned,
+        settings=settings or (),
+        detectors=_detectors(detector, plugin),
+    )
     if as_json:
         for row in rows(labelled):
             print(json.dumps(row))
         return
     console = terminal()
-    table = Table("run", "verdict", "first", "what decided", box=None)
+    table = Table("run", "verdict", "first", "evaluations", "what decided", box=None)
     for row in rows(labelled):
-        first = "" if row["failed_at"] is None else f"step {row['failed_at']}"
-        reasons = "; ".join(f"{item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["findings"])
-        reasons += "".join(
-            f" (warning, {item['mode'].replace('_', ' ')}: {item['reason']})" for item in row["warnings"]
-        )
-        table.add_row(escaped(row["run"]), row["verdict"], first, escaped(reasons.strip()))
+        first = "" if row["failed_at"] is None else f"step {row['failed_at']:,}"
+        seen = str(row["evaluations"]) + (f" ({row['after_learning']} after learning)" if row["after_learning"] else "")
+        why = escaped(plain(_why(row)))
+        table.add_row(escaped(plain(row["run"])), row["verdict"].replace("_", " "), first, seen, why)
     console.print(table)
     for note in labelled.notes:
         say(note, style="yellow")
     say(labelled.summary())
+
+
+def _why(row: dict[str, Any]) -> str:
+    """Return in words what decided a verdict, what would decide it, and what could have been seen."""
+    found = "; ".join(f"{item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["findings"])
+    parts = [found or row["reason"]]
+    parts += [f"needs {row['needs']}"] if row["needs"] else []
+    if row["least_loss"] is not None:
+        parts.append(f"a lasting loss from x{row['least_loss']:.2g} on would have been seen")
+    parts += [f"warning, {item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["warnings"]]
+    return "; ".join(part for part in parts if part)
+
+
+def _bars(given: list[str] | None) -> dict[str, float]:
+    """Return the bars that options give, by measure."""
+    from ganbench.harness.errors import InputError
+
+    found = {}
+    for bar in given or []:
+        name, _, value = bar.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError as error:
+            raise InputError(f"--bar {bar}: expected MEASURE=VALUE, such as fid=30") from error
+    return found
 
 
 def _detectors(specs: list[str] | None, plugin: list[str] | None) -> list[Detector]:

@@ -137,7 +137,8 @@ class Record:
             definition: The definition.
             added: What detectors found that were added later; in place of what the same ones found when the trial ran.
         """
-        verdict = self.verdict if definition.version == self.definition else self._derived(definition)
+        own = definition.version == self.definition and definition == load_definition(self.definition)
+        verdict = self.verdict if own else self._derived(definition)
         found = {item.by.label: item for item in (*self.added_verdicts, *added)}
         return verdict.with_added(tuple(found.values())) if found else verdict
 

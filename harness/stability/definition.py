@@ -145,6 +145,7 @@ class Loss(_Thresholds):
     factor: Factor
     of_noise: Times
     of_changes: Times
+    changes_least: Annotated[int, Field(ge=4)]
     changes: Times
     changes_growth: Times
     counts: Factor
@@ -155,6 +156,10 @@ class Loss(_Thresholds):
     long_tail: Annotated[float, Field(ge=1)]
     noise: Times
     noise_growth: Times
+    turn_factor: Factor
+    turn_share: Bar
+    turn_least: Count
+    turn_noise: Times
     modes_share: Bar
 
 

@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from ganbench.harness.errors import InputError, did_you_mean
-from ganbench.harness.stability import Detector, Verdict, judge, known_definitions, load_definition
-from ganbench.harness.stability.definition import FAILURE_MODES
-from ganbench.harness.traces.trace import Column, Trace
+from ganbench.harness.stability import (
+    NEEDS,
+    UNDECIDED,
+    UNSTABLE,
+    Definition,
+    Detector,
+    Finding,
+    Verdict,
+    judge,
+    known_definitions,
+    load_definition,
+    series_of,
+)
+from ganbench.harness.stability.badness import Badness, measured
+from ganbench.harness.stability.definition import FAILURE_MODES, changed, changes_of, given
+from ganbench.harness.stability.log_numbers import RANGES, checked
+from ganbench.harness.stability.log_table import MEASURES, SCALARS, read_table
+from ganbench.harness.stability.log_traces import LogTrace, trace_of
+from ganbench.harness.stability.outcomes import after_learning
+from ganbench.harness.stability.verdict import OUTCOMES
+from ganbench.harness.traces.trace import Trace
 
-if TYPE_CHECKING:
-    import pyarrow
+BARS = {"fid": +1, "inception_score": -1, "diversity": -1}
+"""Measures of which a bar can be given: +1 where a training must get below it, -1 where it must get above."""
 
-SCALARS = ("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy", "d_grad_norm", "g_grad_norm")
-"""Columns that are logged at training steps."""
+FROM_THE_LOG = ("fid", "inception_score")
+"""Measures of which the log's own first evaluation says what a poor generator has."""
 
-MEASURES = ("fid", "inception_score", "recall", "coverage", "diversity", "mode_coverage", "largest_mode_ratio",
-            "high_quality_share")  # fmt: skip
-"""Columns that are evaluations of sample quality."""
+NO_BARS: Mapping[str, float] = MappingProxyType({})
 
-ALL_IN_ONE = "the whole file"
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """What became of a run.
+
+    Attributes:
+        verdict: The verdict.
+        evaluations: How many evaluations of the trained generator the log has.
+        after_learning: How many of them are after learning; None where the definition has no such thing, or nothing says
+            when it had learnt.
+    """
+
+    verdict: Verdict
+    evaluations: int
+    after_learning: int | None = None
 
 
 @dataclass(frozen=True)
@@ -33,27 +65,50 @@ class Labelled:
     """The verdicts on a file of logs.
 
     Attributes:
-        verdicts: By run, in the order of the file.
+        runs: By name, in the order of the file.
+        definition: That they were judged by.
         notes: What a reader should know of how the file was read.
     """
 
-    verdicts: dict[str, Verdict]
+    runs: dict[str, LabelledRun]
+    definition: Definition
     notes: tuple[str, ...]
 
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdicts, by run."""
+        return {name: run.verdict for name, run in self.runs.items()}
+
+    def by(self) -> str:
+        """Return the definition in words, with the thresholds that are not the published ones."""
+        changes = ", ".join(f"{name}={value}" for name, value in changes_of(self.definition).items())
+        text = f"judged by definition {self.definition.version}"
+        return (
+            f"{text} with changed thresholds, {changes}; these are no verdicts of the published one"
+            if changes
+            else text
+        )
+
     def summary(self) -> str:
-        """Return in words how many runs failed, and which detectors had nothing to look at."""
-        failed = sum(verdict.failed for verdict in self.verdicts.values())
-        text = f"{failed} of {len(self.verdicts)} runs unstable"
-        modes = Counter(mode for verdict in self.verdicts.values() for mode in verdict.modes)
-        if modes:
-            text += " (" + ", ".join(f"{mode.replace('_', ' ')} {many}" for mode, many in modes.most_common()) + ")"
-        blind = Counter(name for verdict in self.verdicts.values() for name in verdict.blind)
+        """Return in words how many runs had which outcome, what is missing, and which detectors had nothing to look at."""
+        verdicts = list(self.verdicts.values())
+        outcomes = Counter(verdict.outcome for verdict in verdicts)
+        modes = Counter(mode for verdict in verdicts for mode in verdict.modes)
+        needs = Counter(NEEDS[verdict.needs] for verdict in verdicts if verdict.needs)
+        inside = {UNSTABLE: _listed(modes), UNDECIDED: _listed(needs, "needs ")}
+        counted = [
+            f"{outcomes[outcome]} {outcome.replace('_', ' ')}{inside.get(outcome, '')}"
+            for outcome in OUTCOMES
+            if outcomes[outcome]
+        ]
+        lines = [f"{'1 run' if len(verdicts) == 1 else f'{len(verdicts)} runs'}: {', '.join(counted)}", self.by()]
+        blind = Counter(name for verdict in verdicts for name in verdict.blind)
         for name in FAILURE_MODES:
             if blind[name]:
                 some = "1 run" if blind[name] == 1 else f"{blind[name]} runs"
-                where = "any run" if blind[name] == len(self.verdicts) else some
-                text += f"\n{name.replace('_', ' ')}: nothing to look at in {where}"
-        return "\n".join((text, *self._added()))
+                where = "any run" if blind[name] == len(verdicts) else some
+                lines.append(f"{name.replace('_', ' ')}: nothing to look at in {where}")
+        return "\n".join((*lines, *self._added()))
 
     def _added(self) -> list[str]:
         """Return a line for each detector that was added: in how many runs it warns, and where it saw nothing."""
@@ -70,140 +125,189 @@ class Labelled:
         return lines
 
 
+def _listed(counts: Counter[str], before: str = "") -> str:
+    """Return a clause of what was counted, the most frequent first."""
+    listed = ", ".join(f"{name.replace('_', ' ')} {many}" for name, many in counts.most_common())
+    return f" ({before}{listed})" if listed else ""
+
+
 def label_file(
     path: Path,
     definition: int | None = None,
     *,
     budget: int | None = None,
-    fid_ceiling: float | None = None,
+    bars: Mapping[str, float] = NO_BARS,
+    fine_tuned: bool = False,
+    settings: Sequence[str] = (),
     detectors: Sequence[Detector] = (),
 ) -> Labelled:
     """Judge every run of a file of logs.
 
     Args:
         path: A Parquet or CSV file: a row per logged step, columns ``run`` (absent where there is one), ``step`` and any
-            of :data:`SCALARS` and :data:`MEASURES`; an empty field was not logged there.
+            of ``log_table.SCALARS`` and ``MEASURES``. An empty field was not logged there, unless its column is empty to
+            the end for far longer than ever before: then it was not finite.
         definition: Version of the definition; the newest when absent.
         budget: Planned steps; each run's last step when absent.
-        fid_ceiling: A Frechet distance that a training must get below, in place of the definition's.
+        bars: By measure, a distance that a training must get below, or a score above.
+        fine_tuned: Whether step 0 is a trained generator; then only a bar can say that a training has learnt.
+        settings: Thresholds that are not the definition's, ``RULE.PARAMETER=VALUE`` each.
         detectors: Those that look beside the definition's; they warn.
 
     Raises:
-        InputError: The file cannot be read, or has no steps or nothing to look at.
+        InputError: The file cannot be read, has no steps or nothing to look at, or holds what cannot be; or a bar or a
+            setting is none.
     """
     chosen = load_definition(known_definitions()[-1] if definition is None else definition)
-    if fid_ceiling is not None and chosen.never_converged is not None:
-        limits = chosen.never_converged.model_copy(update={"ceiling": fid_ceiling})
-        chosen = chosen.model_copy(update={"never_converged": limits})
-    table = _read(path)
-    notes = _unknown(path, table)
-    return Labelled({run: judge(trace, chosen, detectors) for run, trace in _traces(path, table, budget)}, notes)
+    chosen = _with_ceiling(changed(chosen, settings), _checked_bars(bars))
+    table = read_table(path)
+    runs, scarce = {}, Counter[str]()
+    for log in checked(table):
+        own = trace_of(log, budget, fine_tuned=fine_tuned)
+        runs[log.run] = _judged(own, chosen, bars, detectors)
+        scarce.update(name for name in own.trace.evaluations if series_of(own.trace, name) is None)
+    known = ("run", "step", *SCALARS, *MEASURES)
+    notes = [
+        f"column {name!r} is not known and was not looked at{did_you_mean(name, known)}" for name in table.unknown
+    ] + [
+        f"column {name!r} was not looked at in {'1 run' if count == 1 else f'{count} runs'}: it is empty in more than half"
+        " of the rows that have an evaluation"
+        for name, count in scarce.items()
+    ]
+    return Labelled(runs, chosen, tuple(notes))
 
 
 def rows(labelled: Labelled) -> list[dict[str, Any]]:
     """Return each run's verdict as plain values, for tables and JSON; numbers that are not finite become None."""
+    changes = changes_of(labelled.definition)
     return [
         {
-            "run": run,
+            "run": name,
             "verdict": verdict.outcome,
             "modes": list(verdict.modes),
             "failed_at": verdict.failed_at,
+            "reason": verdict.reason or "; ".join(item.reason for item in verdict.findings),
+            "needs": NEEDS.get(verdict.needs, ""),
+            "least_loss": verdict.least_loss,
+            "evaluations": run.evaluations,
+            "after_learning": run.after_learning,
             "findings": [_plain(item) for item in verdict.findings],
             "warnings": [_plain(item) for item in verdict.warnings],
             "nothing_to_look_at": [*verdict.blind, *(by.label for by in verdict.added if not by.seen)],
             "definition": verdict.definition,
+            "changed_thresholds": changes,
         }
-        for run, verdict in labelled.verdicts.items()
+        for name, run in labelled.runs.items()
+        for verdict in (run.verdict,)
     ]
 
 
-def _plain(finding: Any) -> dict[str, Any]:
+def _plain(finding: Finding) -> dict[str, Any]:
     numbers = {key: getattr(finding, key) for key in ("value", "threshold")}
     finite = {key: value if np.isfinite(value) else None for key, value in numbers.items()}
     return {"mode": finding.mode, "step": finding.step, **finite, "reason": finding.reason}
 
 
-def _read(path: Path) -> pyarrow.Table:
-    import pyarrow
-    from pyarrow import csv, parquet
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    if path.suffix not in (".parquet", ".csv"):
-        raise InputError(f"{path}: expected a .parquet or a .csv file, found {path.suffix or 'no suffix'!r}")
-    try:
-        if path.suffix == ".parquet":
-            return parquet.read_table(path)
-        return csv.read_csv(path, convert_options=csv.ConvertOptions(null_values=[""], strings_can_be_null=True))
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+# --- judging ----------------------------------------------------------------------------------------------------------
 
 
-def _unknown(path: Path, table: pyarrow.Table) -> tuple[str, ...]:
-    known = ("run", "step", *SCALARS, *MEASURES)
-    if "step" not in table.column_names:
-        raise InputError(f"{path}: has no column 'step'{did_you_mean('step', table.column_names)}")
-    if not set(table.column_names) & {*SCALARS, *MEASURES}:
-        raise InputError(f"{path}: has nothing to look at; known columns: {', '.join(known[2:])}")
-    return tuple(
-        f"column {name!r} is not known and was not looked at{did_you_mean(name, known)}"
-        for name in table.column_names
-        if name not in known
-    )
+def _checked_bars(bars: Mapping[str, float]) -> Mapping[str, float]:
+    for name, value in bars.items():
+        if name not in BARS:
+            raise InputError(f"--bar {name}={value:g}: no such measure{did_you_mean(name, BARS)}")
+        least, most = RANGES[name].least, RANGES[name].most
+        if not (math.isfinite(value) and least < value <= most):
+            end = f" and at most {most:g}" if math.isfinite(most) else ""
+            raise InputError(f"--bar {name}={value:g}: expected a number above {least:g}{end}")
+    return bars
 
 
-def _traces(path: Path, table: pyarrow.Table, budget: int | None) -> Iterator[tuple[str, Trace]]:
-    count = len(table)
-    runs = table["run"].to_pylist() if "run" in table.column_names else [ALL_IN_ONE] * count
-    columns = {
-        name: _numbers(path, table, name) for name in ("step", *SCALARS, *MEASURES) if name in table.column_names
-    }
-    steps, logged = columns.pop("step")
-    if not logged.all() or not np.isfinite(steps).all():
-        raise InputError(f"{path}: column 'step': row {int(np.flatnonzero(~(logged & np.isfinite(steps)))[0]) + 1}"
-                         " has no number")  # fmt: skip
-    places: dict[str, list[int]] = {}
-    for place, run in enumerate(runs):
-        places.setdefault(str(run), []).append(place)
-    for run, own in places.items():
-        order = np.array(sorted(own, key=lambda place: steps[place]))
-        yield run, _trace({name: (values[order], known[order]) for name, (values, known) in columns.items()},
-                          steps[order], budget)  # fmt: skip
+def _with_ceiling(definition: Definition, bars: Mapping[str, float]) -> Definition:
+    """Return a definition that knows the bars; one without an undecided outcome has a rule of its own for a distance."""
+    if definition.evidence is not None or not bars:
+        return definition
+    if set(bars) != {"fid"}:
+        raise InputError(f"--bar: definition {definition.version} takes one of fid only, found {', '.join(bars)}")
+    return changed(definition, [f"never_converged.ceiling={bars['fid']!r}"])
 
 
-def _numbers(path: Path, table: pyarrow.Table, name: str) -> tuple[Column, np.ndarray]:
-    """Return a column's numbers, NaN where nothing was logged, and where something was."""
-    import pyarrow
+def _judged(
+    log: LogTrace, definition: Definition, bars: Mapping[str, float], detectors: Sequence[Detector]
+) -> LabelledRun:
+    """Judge a run."""
+    trace = replace(log.trace, fine_tuned=True) if _is_fine_tuned(log.trace, bars) else log.trace
+    found = (series for name in MEASURES if (series := series_of(trace, name)) is not None)
+    first = next(found, None)
+    count = 0 if first is None else len(first.trained)
+    if definition.evidence is None:
+        return LabelledRun(_told(judge(trace, definition, detectors), log.ended), count)
+    learning = given(definition.learning)
+    references = {name: bar / learning.of_reference ** BARS[name] for name, bar in bars.items()}
+    guessed = set()
+    for name in FROM_THE_LOG:
+        series = series_of(trace, name)
+        if name not in bars and series is not None and not trace.fine_tuned:
+            references[name] = float(series.values[0])
+            guessed |= set() if series.untrained else {name}
+    verdict = judge(trace, definition, detectors, references)
+    qualities = measured(trace, definition, references)
+    barred = [quality for quality in qualities if quality.bar is not None]
+    if not verdict.failed:
+        if any(quality.name in guessed and not quality.reached().any() for quality in barred):
+            # What was lost is lost, whether or not it had learnt.
+            known = {name: value for name, value in references.items() if name not in guessed}
+            lost = judge(trace, definition, detectors, known)
+            verdict = lost if lost.failed else verdict
+        if not verdict.failed and verdict.needs != "log":
+            verdict = _without_a_reference(verdict, qualities, guessed)
+    return LabelledRun(_told(verdict, log.ended), count, after_learning(barred, learning) if barred else None)
 
-    try:
-        column = table[name].cast(pyarrow.float64()).combine_chunks()
-    except pyarrow.ArrowException as error:
-        raise InputError(f"{path}: column {name!r}: expected numbers ({error})") from error
-    return column.to_numpy(zero_copy_only=False).astype(np.float64), np.asarray(column.is_valid())
+
+def _is_fine_tuned(trace: Trace, bars: Mapping[str, float]) -> bool:
+    """Say whether step 0 is no untrained generator: it was said, or it is better than a bar that was given."""
+    first = {name: series for name in bars if (series := series_of(trace, name)) is not None and series.untrained}
+    better = any(BARS[name] * (series.values[0] - bars[name]) <= 0 for name, series in first.items())
+    return trace.fine_tuned or better
 
 
-def _trace(columns: dict[str, tuple[Column, np.ndarray]], steps: Column, budget: int | None) -> Trace:
-    last = int(steps[-1])
-    groups = []
-    for names in (SCALARS, MEASURES):
-        own = {name: columns[name] for name in names if name in columns and columns[name][1].any()}
-        rows_ = np.any([known for _, known in own.values()], axis=0) if own else np.zeros(len(steps), dtype=bool)
-        groups.append((steps[rows_], {name: (values[rows_], known[rows_]) for name, (values, known) in own.items()}))
-    (scalar_steps, scalars), (evaluation_steps, measures) = groups
-    return Trace(
-        budget=max(last, 1) if budget is None else budget,
-        stopped=last,
-        steps=scalar_steps,
-        scalars={name: _held(values, known) for name, (values, known) in scalars.items()},
-        probe_steps=np.empty(0),
-        layers={},
-        evaluation_steps=evaluation_steps,
-        evaluations={name: values for name, (values, _) in measures.items()},
-    )
+def _told(verdict: Verdict, ended: Mapping[str, float]) -> Verdict:
+    """Return a verdict that says of columns which ended what was seen of them."""
+    return replace(verdict, findings=tuple(_with_what_ended(finding, ended) for finding in verdict.findings))
 
 
-def _held(values: Column, known: np.ndarray) -> Column:
-    """Fill what was not logged with the last value before, at the beginning with the first one after."""
-    places = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
-    places[places < 0] = int(np.flatnonzero(known)[0])
-    return values[places]
+def _with_what_ended(finding: Finding, ended: Mapping[str, float]) -> Finding:
+    names = [name for name, step in ended.items() if finding.mode == "diverged" and int(step) == finding.step]
+    if not names:
+        return finding
+    are = "is" if len(names) == 1 else "are"
+    reason = f"{', '.join(names)} {are} empty from step {finding.step:,} to the end, while the log goes on: not finite"
+    return replace(finding, reason=reason)
+
+
+def _without_a_reference(verdict: Verdict, qualities: Sequence[Badness], guessed: set[str]) -> Verdict:
+    """Return the verdict on a log that does not say what an untrained generator has, where it was not seen to learn.
+
+    Args:
+        verdict: That by the definition.
+        qualities: The measures of quality.
+        guessed: Those whose bar comes from the first evaluation of a log that does not begin at step 0.
+    """
+    for quality in qualities:
+        if quality.bar is None:
+            if verdict.needs == "measure" and quality.name in BARS:
+                return replace(verdict, reason=f"{verdict.reason}; --bar {quality.name}=VALUE says it")
+            continue
+        if quality.reached().any() or not len(quality.values):
+            continue
+        first, best = quality.measured(float(quality.values[0])), quality.measured(float(quality.values.min()))
+        if quality.name in guessed:
+            reason = f"the log has no step 0, and {quality.words} was {first:.3g} at first and {best:.3g} at its best"
+            reason += f": --bar {quality.name}=VALUE says whether that is learnt"
+            return replace(verdict, outcome=UNDECIDED, reason=reason, needs="measure")
+        if quality.values[0] <= quality.bar:
+            bar = quality.measured(quality.bar)
+            reason = (
+                f"{quality.words} was {first:.3g} at first, better than the bar of {bar:.3g}, which it did not hold"
+            )
+            return replace(verdict, outcome=UNDECIDED, reason=f"{reason} for three evaluations", needs="evaluations")
+    return verdict

@@ -133,12 +133,12 @@ def _series(trace: Trace, key: str) -> Series | None:
         return None
     steps = trace.evaluation_steps[: len(column)]
     if trace.finite:
-        return Series(steps, column, untrained=bool(steps[0] == 0))
+        return Series(steps, column, untrained=bool(steps[0] == 0 and not trace.fine_tuned))
     finite = np.isfinite(column)
     count = int(np.count_nonzero(finite))
     if not count or (len(column) - count) / len(column) > MOST_ABSENT:
         return None
-    return Series(steps[finite], column[finite], untrained=bool(steps[0] == 0 and finite[0]))
+    return Series(steps[finite], column[finite], untrained=bool(steps[0] == 0 and finite[0] and not trace.fine_tuned))
 
 
 def _is_literatures(key: str) -> bool:

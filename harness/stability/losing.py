@@ -70,7 +70,7 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
             continue  # no mean of what is before is below its least number
         start = max(first, begins(values[:at], learning))
         tail, whole = count - at, count - start
-        if at - start < limits.prefix_least or whole < least or tail < int(limits.tail_share * whole):
+        if at - start < limits.prefix_least or whole <= least or tail < int(limits.tail_share * whole):
             continue
         before = values[start:at]
         loss = after - float(before.mean())
@@ -79,8 +79,10 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
         if loss >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
             found.append((loss * weight, Lost(at, after - loss, after)))
             continue
+        if len(before) < limits.changes_least:
+            continue
         had = float(window_medians(before, WINDOW).min())
-        changes = median(np.abs(np.diff(before)))
+        changes = _changes(before)
         asked = limits.of_changes * changes * (1 + limits.changes_growth * max(0.0, changes - limits.changes))
         if after - had >= max(math.log(limits.factor), asked):
             found.append((loss * weight, Lost(at, had, after)))
@@ -141,6 +143,30 @@ def tail_of(count: int, limits: Loss) -> int:
     return max(limits.tail_least, int(limits.tail_share * count))
 
 
+def bad_ever_after(values: Column, limits: Loss, first: int) -> Lost | None:
+    """Find that from some time after its best a series hardly ever came near it again.
+
+    Args:
+        values: Badness, [N].
+        limits: The thresholds.
+        first: Index of the first evaluation that was good enough.
+    """
+    if len(values) < WINDOW + limits.turn_least:
+        return None
+    medians = window_medians(values, WINDOW)
+    best = int(np.argmin(medians))
+    had, end = float(medians[best]), best + WINDOW
+    noise = median(np.abs(np.diff(values[max(0, end - 8) : end])))
+    asked = max(math.log(limits.turn_factor), limits.turn_noise * noise)
+    least = max(limits.turn_least, int(limits.tail_share * (len(values) - first)))
+    for at in range(max(end, first + 1), len(values) - least + 1):
+        later = values[at:]
+        worse = later > had + math.log(limits.turn_factor)
+        if worse[0] and worse.mean() >= limits.turn_share and median(later) - had >= asked:
+            return Lost(at, had, median(later))
+    return None
+
+
 def modes_dropped(quality: Badness, limits: Loss, first: int) -> Lost | None:
     """Find modes that were lost again and again: how many are captured has next to no noise.
 
@@ -154,6 +180,13 @@ def modes_dropped(quality: Badness, limits: Loss, first: int) -> Lost | None:
     if len(dropped) < tail_of(len(after), limits):
         return None
     return Lost(first + int(dropped[0]), float(quality.medians().min()), float(median(after[dropped])))
+
+
+def _changes(values: Column) -> float:
+    """Return the median deviation of the changes from one evaluation to the next, so that a steady trend has none."""
+    changes = np.diff(values)
+    # Of few changes the estimate is too low.
+    return median(np.abs(changes - median(changes))) * (1 + 3 / len(changes))
 
 
 def _asked(before: Column, limits: Loss) -> float:

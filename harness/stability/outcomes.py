@@ -12,6 +12,7 @@ from ganbench.harness.stability.badness import WINDOW, Badness, measured
 from ganbench.harness.stability.definition import Definition, Learning, given
 from ganbench.harness.stability.losing import (
     Lost,
+    bad_ever_after,
     begins,
     could_have_lost,
     lasting_loss,
@@ -73,26 +74,27 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
     if early is not None:
         return early
     count = after_learning(barred, learning)
-    start = len(barred[0].values) - count
+    begin = barred[0].steps[-count - 1]
     if count < evidence.after_learning:
         reason = f"{count} evaluations after it had learnt, and {evidence.after_learning} are needed"
         return Outcome(UNDECIDED, reason=reason, needs="evaluations")
-    after = [quality.values[start:] for quality in qualities]
-    seen = max(least_loss(values, limits) for values in after)
+    after = [(quality.words, quality.values[quality.steps >= begin]) for quality in qualities]
+    after = [(words, values) for words, values in after if len(values) > evidence.after_learning]
+    seen = max(least_loss(values, limits) for _, values in after)
     below = [quality for quality in barred if median(quality.values[-WINDOW:]) > (quality.bar or 0.0)]
     if below:
         reason = f"at the end {below[0].words} is not above the bar that it reached before"
         return Outcome(UNDECIDED, reason=reason, needs="evaluations", least_loss=seen)
-    for values, quality in zip(after, qualities, strict=True):
+    for words, values in after:
         upper = could_have_lost(values, limits, evidence.bound)
         if upper is not None:
-            reason = f"{quality.words} may have become {upper:.3g} times worse: its noise hides less"
+            reason = f"{words} may have become {upper:.3g} times worse: its noise hides less"
             return Outcome(UNDECIDED, reason=reason, needs="evaluations", least_loss=seen)
     return Outcome(STABLE, least_loss=seen)
 
 
 def after_learning(barred: Sequence[Badness], learning: Learning) -> int:
-    """Return how many evaluations are after learning.
+    """Return how many evaluations there are after that with which learning was over.
 
     Args:
         barred: The measures that have a bar.
@@ -102,7 +104,7 @@ def after_learning(barred: Sequence[Badness], learning: Learning) -> int:
     if not reached.any():
         return 0
     first = int(np.argmax(reached))
-    return len(barred[0].values) - max(first, *(begins(quality.values, learning) for quality in barred))
+    return len(barred[0].values) - 1 - max(first, *(begins(quality.values, learning) for quality in barred))
 
 
 def _ends_early(trace: Trace, barred: Sequence[Badness], until: float) -> Outcome | None:
@@ -154,6 +156,8 @@ def _findings(qualities: Sequence[Badness], definition: Definition, first: int) 
         if len(quality.values) < WINDOW:
             continue
         lost = lasting_loss(quality.values, limits, learning, evidence.after_learning, first, 1 / len(qualities))
+        if lost is None and quality.mode != "lost_diversity" and len(quality.values) - first > evidence.after_learning:
+            lost = bad_ever_after(quality.values, limits, first + WINDOW - 1)
         if lost is None and quality.mode == "lost_modes":
             lost = modes_dropped(quality, limits, first)
         if lost is not None and quality.mode not in found:

@@ -13,6 +13,7 @@ NOT_LEARNT = "not_learnt"
 UNDECIDED = "undecided"
 METHOD_ERROR = "method_error"
 
+OUTCOMES = (STABLE, UNSTABLE, NOT_LEARNT, UNDECIDED, METHOD_ERROR)
 
 NEEDS = {
     "log": "the rest of the log",

@@ -85,6 +85,7 @@ class Trace:
         evaluations: Numbers by measure.
         better: For each measure ``"lower"`` or ``"higher"``; the first is the one that trials are ranked by.
         samples: Of the last evaluation.
+        fine_tuned: Whether an evaluation at step 0 is that of a trained generator; only logs from elsewhere can say so.
     """
 
     budget: int
@@ -98,6 +99,7 @@ class Trace:
     better: dict[str, str] = field(default_factory=dict)
     samples: Samples | None = None
     probes: dict[str, Probe] = field(default_factory=dict)
+    fine_tuned: bool = False
 
     @cached_property
     def finite(self) -> bool:

@@ -33,6 +33,7 @@ from ganbench.harness.stability import (
     Verdict,
     ask_added,
     judge,
+    known_definitions,
     load_definition,
 )
 from ganbench.harness.traces.columns import Columns
@@ -562,4 +563,7 @@ def test_list_shows_detectors_and_what_decides_instead(monkeypatch, tmp_path):
     assert done.exit_code == 0, done.output
     assert "oscillation" in done.output and "The Frechet distance swings" in done.output
     assert "discriminator_wins" in done.output and "nearly always right" in done.output
-    assert "diverged, exploding gradient" in done.output
+    decides = "decides, by failure modes of its own: diverged, exploding gradient, vanishing gradient, lost quality"
+    assert f"Definition {known_definitions()[-1]} of instability {decides}" in done.output
+    assert "mode collapse" not in done.output, "of an older definition"
+    assert "A trial is one of: stable, unstable, not learnt, undecided, method error." in done.output
