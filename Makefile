@@ -6,6 +6,7 @@
 #   make test-faults   10,000 random schedules of faults for a simulated cluster; SCHEDULES and SEED change and repeat it
 #   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
 #   make findings      docs/findings.md, from the ledgers of the papers' suites in docs/leaderboards (seconds)
+#   make sensitivity   how the published leaderboards depend on thresholds and budgets (a few minutes)
 #   make boards        the pages of all published leaderboards, from their ledgers, into results/boards (a minute); it says
 #                      whether what is committed is what the ledgers give
 #   make benchmark     what the harness costs against a hand-written loop, and docs/performance.md
@@ -22,7 +23,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test test-long test-faults lint evidence findings boards benchmark clean
+.PHONY: leaderboard test test-long test-faults lint evidence findings sensitivity boards benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -48,13 +49,17 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 evidence: $(VENV)/installed
-	$(BIN)/python tools/calibrate_detectors.py
+	$(BIN)/python tools/detection_power.py
+	$(BIN)/python tools/label_published.py
 	$(BIN)/python tools/plant_failures.py
 	$(BIN)/python tools/bssn_figures.py
 	$(BIN)/python tools/simulate_statistics.py
 
 findings: $(VENV)/installed
 	$(BIN)/ganbench findings docs/leaderboards/*-small/ledger --notes docs/findings-notes.md --out docs/findings.md
+
+sensitivity: $(VENV)/installed
+	$(BIN)/python tools/half_budget.py
 
 boards: $(VENV)/installed
 	$(BIN)/python tools/boards.py

@@ -28,6 +28,7 @@ from ganbench.harness.ledger.reading import parsed
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import SUMMARY, copies_in, summary_of
 from ganbench.harness.stability import load_definition
+from ganbench.harness.stability.references import equal_references, references_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class _Examined:
         streams: The random streams that it was made from.
         normalizer: Its normalizer's name.
         named: Its cell, suite seed and seed, which a plan may name.
+        measured: Its data and its metric.
+        references: What the data say of a generator that has learnt next to nothing, by measure.
     """
 
     trial: str
@@ -79,6 +82,8 @@ class _Examined:
     streams: str = ""
     normalizer: str = ""
     named: tuple[str, int, int] = ("", 0, 0)
+    measured: str = ""
+    references: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,6 +98,7 @@ class _Seen:
         normalizers: Of each trace, by whose it was first.
         outside: Trials that the plan does not name.
         alike: How many traces two normalizers share.
+        references: Of data and a metric, and the first trial that has them.
     """
 
     plan: tuple[frozenset[str], int, range] | None = None
@@ -102,6 +108,7 @@ class _Seen:
     normalizers: dict[str, str] = field(default_factory=dict)
     outside: list[str] = field(default_factory=list)
     alike: Counter[tuple[str, str]] = field(default_factory=Counter)
+    references: dict[str, tuple[Mapping[str, float], str]] = field(default_factory=dict)
 
     def add(self, one: _Examined) -> Iterator[str]:
         """Remember a record, and yield what is wrong with it, seen by itself and beside the others."""
@@ -113,6 +120,9 @@ class _Seen:
                 self.outside.append(one.trial)
         if not one.trace:
             return
+        references, other = self.references.setdefault(one.measured, (one.references, one.trial))
+        if not equal_references(one.references, references):
+            yield f"{_unproved(one.trial)}its bar is another one than that of trial {other}, of the same data and metric"
         streams, first = self.traces.setdefault(one.trace, (one.streams, one.trial))
         if streams != one.streams:
             yield f"{_unproved(one.trial)}its trace is that of trial {first}, bit for bit, which had other random numbers"
@@ -260,6 +270,8 @@ def examined(record: Record) -> _Examined:
         _streams(record),
         " + ".join(record.normalizers),
         (record.cell_id, record.spec["suite_seed"], record.seed),
+        digest([record.spec["cell"].get("dataset"), record.spec["cell"].get("metric"), record.provenance.get("data")]),
+        references_of(record.spec["cell"], record.provenance),
     )
 
 

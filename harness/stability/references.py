@@ -15,6 +15,9 @@ DIGITS = {0: 37.295512, 250: 37.236983}
 """Trace of the covariance of digits-cnn's features of the digits that are trained on, by how many are held out. Images of
 any side are seen as the 8x8 that they are."""
 
+TOLERANCE = 1e-5
+"""By which the same statistic may differ between machines, relative."""
+
 
 def references_of(cell: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, float]:
     """Return, by measure, what a generator has that gives one sample only.
@@ -24,13 +27,27 @@ def references_of(cell: Mapping[str, Any], provenance: Mapping[str, Any]) -> dic
         provenance: Its provenance.
     """
     recorded = provenance.get("references")
-    if isinstance(recorded, Mapping):
-        return {str(key): float(value) for key, value in recorded.items() if _is_number(value)}
+    if not isinstance(recorded, Mapping):
+        return known_references(cell)
+    return {str(key): float(value) for key, value in recorded.items() if _is_number(value)}
+
+
+def known_references(cell: Mapping[str, Any]) -> dict[str, float]:
+    """Return them for data that are known here; nothing for others.
+
+    Args:
+        cell: The specification of a trial's cell.
+    """
     dataset = cell.get("dataset")
     if not isinstance(dataset, Mapping) or dataset.get("name") != "digits":
         return {}
     known = DIGITS.get(dataset.get("held_out", 0))
     return {} if known is None else dict.fromkeys(_distances(cell.get("metric")), known)
+
+
+def equal_references(some: Mapping[str, float], others: Mapping[str, float]) -> bool:
+    """Say whether two are the same, but for the rounding of another machine, where both have a measure."""
+    return all(math.isclose(some[key], others[key], rel_tol=TOLERANCE) for key in some.keys() & others.keys())
 
 
 def _distances(metric: Any) -> Iterator[str]:

@@ -37,6 +37,7 @@ from ganbench.reports import leaderboard
 
 MINI = """\
 suite: mini
+definition: 2
 version: 1
 seed: 7
 seeds: 2

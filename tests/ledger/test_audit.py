@@ -10,6 +10,7 @@ from records import CELL, PLAN, record
 from ganbench.harness.errors import InputError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.repairing import repair
+from ganbench.harness.stability.references import DIGITS
 
 OTHER = {**CELL, "normalizer": {"name": "identity"}}
 
@@ -59,3 +60,27 @@ def test_a_verdict_is_no_part_of_what_is_compared(tmp_path):
     second = replace(first, provenance={**first.provenance, "definition": 1})
     assert first.sha256 == second.sha256
     assert first.checksum != second.checksum
+
+
+def referring(seed: int, cell: dict = CELL, **references: float):
+    """A record whose provenance says what its data say of a generator that has learnt next to nothing."""
+    made = record(seed, cell=cell)
+    return replace(made, provenance={**made.provenance, "references": references})
+
+
+def test_a_bar_that_is_another_one_than_that_of_the_same_data_is_a_problem(tmp_path):
+    good = ledger_of(tmp_path / "good", *(referring(seed, fid=37.0 + 1e-9 * seed) for seed in range(3)))
+    assert good.verify().problems == ()
+    found = ledger_of(tmp_path / "bad", referring(0, fid=37.0), referring(1, fid=370.0)).verify()
+    assert len(found.problems) == 1
+    assert "its bar is another one than that of trial" in found.problems[0]
+
+
+def test_a_bar_that_is_not_that_of_known_data_does_not_prove_itself(tmp_path):
+    metric = {"name": "fidelity", "extractor": "digits-cnn", "samples": 500, "real": None, "split": "train"}
+    cell = {**CELL, "dataset": {"name": "digits", "held_out": 0}, "metric": metric}
+    key = "fid[digits-cnn:500_full]"
+    for value, problems in ((DIGITS[0], 0), (2 * DIGITS[0], 1)):
+        found = ledger_of(tmp_path / str(problems), referring(0, cell, **{key: value})).verify()
+        assert len(found.problems) == problems
+        assert all("its bar is not that of its data" in problem for problem in found.problems)
