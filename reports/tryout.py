@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,16 @@ from ganbench.harness.statistics import ALPHA, seeds_needed
 from ganbench.harness.statistics.power import MOST, POWER
 from ganbench.reports.board import Board, Change, Row
 from ganbench.reports.board.comparisons import Pair
-from ganbench.reports.board.counting import MODES
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import (
+    bounds,
     change,
     count,
     factor,
     listing,
     mode,
     named,
+    needs,
     of,
     percent,
     quality,
@@ -34,7 +36,13 @@ if TYPE_CHECKING:
     from ganbench.reports.publish import Leaderboard
 
 MORE, LESS, OPEN = "more stable", "less stable", "not enough seeds"
-"""What a try can find. There is no fourth: seeds never show that two normalizers are equally stable."""
+"""What a try can find. Seeds never show that two normalizers are equally stable."""
+
+UNDECIDED = "not enough decided trials"
+"""What it finds where the two are not separated and trials are undecided: those may be all that is missing."""
+
+MIXED = "mixed"
+"""What it finds where the one that fails less often learns less often."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,13 @@ class TryoutFinding:
     Attributes:
         normalizer: Its label.
         baseline: The label of what it is compared with.
-        verdict: :data:`MORE`, :data:`LESS` or :data:`OPEN`.
+        verdict: :data:`MORE`, :data:`LESS`, :data:`OPEN`, :data:`UNDECIDED` or :data:`MIXED`.
         row: Its row of the leaderboard.
         base: The baseline's.
         change: Its difference to the baseline.
         pair: The comparison.
         seeds: About how many seeds in each setting would separate the two at the rates seen; None where they are separated,
-            or failed equally often.
+            or failed equally often, or more than seeds is missing.
         timed_apart: Whether times of steps are compared across times or places.
         text: The paragraph.
     """
@@ -78,6 +86,7 @@ class TryoutFinding:
             "interval": [_finite(self.change.low), _finite(self.change.high)],
             "pairs": {
                 "shared": pair.shared,
+                "undecided": pair.undecided,
                 "both_failed": pair.both,
                 "only_normalizer_failed": pair.only_first if first else pair.only_second,
                 "only_baseline_failed": pair.only_second if first else pair.only_first,
@@ -118,14 +127,21 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     pair = next(item for item in board.pairs if {item.first, item.second} == {name, baseline})
     against = row.change
     assert against is not None, "only the baseline has no change against itself"
-    verdict = OPEN if not against.significant else MORE if against.difference < 0 else LESS
+    verdict = _verdict(pair, against, name)
+    trials = "decided trials" if row.count.undecided or base.count.undecided else "trials"
     sentences = [
-        *([] if verdict == OPEN else [f"{named(name)} is {verdict} than {named(baseline)} on settings like these."]),
+        *(
+            [f"{named(name)} is {verdict} than {named(baseline)} on settings like these."]
+            if verdict in (MORE, LESS)
+            else []
+        ),
         conclusion(pair),
         *([_equal(base, pair, len(rows) - 1)] if verdict == OPEN and pair.only_first == pair.only_second else []),
-        f"{named(name)} failed in {of(row.count)} trials, {rate(row.count)}, {named(baseline)} in {of(base.count)},"
+        f"{named(name)} failed in {of(row.count)} {trials}, {rate(row.count)}, {named(baseline)} in {of(base.count)},"
         f" {rate(base.count)}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally"
         f" often in {against.ties}, more often in {against.losses}.",
+        *_not_learnt(row, base),
+        *_undecided(row, base),
         _modes(row, base),
         *_errors(evidence, name),
         *_quality(row, base),
@@ -134,6 +150,15 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     seeds = seeds_to_separate(pair) if verdict == OPEN else None
     text = unmarked(" ".join(sentences))
     return TryoutFinding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
+
+
+def _verdict(pair: Pair, against: Change, name: str) -> str:
+    """Return what was found of a normalizer. One that learns significantly less often is never more stable."""
+    if against.significant:
+        return MORE if pair.better == name else LESS
+    if pair.failing.significant or pair.failing.significant_to_baseline:
+        return MIXED
+    return UNDECIDED if pair.undecided else OPEN
 
 
 def notes(evidence: Evidence, board: Board) -> list[str]:
@@ -167,13 +192,35 @@ def _equal(base: Row, pair: Pair, comparisons: int) -> str:
     )
 
 
+def _not_learnt(row: Row, base: Row) -> list[str]:
+    """Say how many trials did not learn."""
+    if not row.count.not_learnt and not base.count.not_learnt:
+        return []
+    ours, theirs = (f"{item.count.not_learnt} of {count(item.count.decided, 'decided trial')}" for item in (row, base))
+    return [
+        f"{named(row.normalizer)} did not learn in {ours}, {named(base.normalizer)} in {theirs}: that is no failure."
+    ]
+
+
+def _undecided(row: Row, base: Row) -> list[str]:
+    """Say how many trials are undecided, how far that could move the rates, and what would decide them."""
+    told = [f"{named(item.normalizer)} {bounds(item.count)}" for item in (row, base) if item.count.undecided]
+    if not told:
+        return []
+    needed = Counter(row.count.needs) + Counter(base.count.needs)
+    return [
+        f"With all undecided trials stable, and with all failed: {'; '.join(told)}.",
+        f"What would decide them: {needs(needed)}.",
+    ]
+
+
 def _modes(row: Row, base: Row) -> str:
     """Say which failure modes differ."""
     own, other = row.count.modes, base.count.modes
-    differ = [f"{mode(name)} {own[name]} times to {other[name]}" for name in MODES if own[name] != other[name]]
+    differ = [f"{mode(name)} {own[name]} times to {other[name]}" for name in own if own[name] != other[name]]
     if differ:
         return f"Failure modes that differ, {named(row.normalizer)} to {named(base.normalizer)}: {listing(differ)}."
-    same = [f"{mode(name)} {own[name]}" for name in MODES if own[name]]
+    same = [f"{mode(name)} {own[name]}" for name in own if own[name]]
     return f"Both failed in the same ways as often: {listing(same)}." if same else "Neither failed in any way."
 
 
@@ -207,8 +254,13 @@ def _counts(row: Row) -> dict[str, Any]:
     return {
         "failed": counts.unstable,
         "trials": counts.trials,
+        "decided": counts.decided,
+        "not_learnt": counts.not_learnt,
+        "undecided": counts.undecided,
+        "needs": {name: many for name, many in counts.needs.items() if many},
         "rate": _finite(counts.rate),
         "interval": [_finite(counts.low), _finite(counts.high)],
+        "bounds": [_finite(counts.low_bound), _finite(counts.high_bound)],
         "modes": {name: many for name, many in counts.modes.items() if many},
     }
 

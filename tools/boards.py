@@ -42,7 +42,7 @@ FIRST = "quick"
 """The board whose first table and picture the README shows."""
 
 WITH_GROUNDS = ("rate", "change")
-SHOWN = ("rank", "name", "rate", "modes", "change", "lasted", "cost")
+SHOWN = ("rank", "name", "rate", "unlearnt", "undecided", "modes", "change", "lasted", "cost")
 
 
 def main() -> int:

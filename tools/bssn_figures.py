@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from drawings import save_svg
 from sections import write_section
 
 from ganbench import load_suite, read_ledger, run
@@ -125,7 +126,7 @@ def _save(figure: Any, normalizers: list[str], name: str) -> None:
     handles = [Line2D([], [], color=colour, label=label) for colour, label in zip(COLOURS, normalizers, strict=True)]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     FOLDER.mkdir(exist_ok=True)
-    figure.savefig(FOLDER / name, metadata={"Date": None, "Creator": None})
+    save_svg(figure, FOLDER / name)
 
 
 def table(found: Traces) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from drawings import save_svg
 from scipy.special import bdtr, ndtri
 from scipy.stats import binom
 
@@ -342,7 +343,7 @@ def figure() -> None:
         canvas.supxlabel("true instability rate (%)", fontsize=9)
         canvas.supylabel("coverage of the 95 % interval (%)", fontsize=9)
         FIGURE.parent.mkdir(exist_ok=True)
-        canvas.savefig(FIGURE, metadata={"Date": None, "Creator": None})
+        save_svg(canvas, FIGURE)
         plt.close(canvas)
     FIGURE.write_text("\n".join(line.rstrip() for line in FIGURE.read_text().splitlines()) + "\n")
 

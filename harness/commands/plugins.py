@@ -122,12 +122,13 @@ def check(
 
 
 def _say_failure_modes() -> None:
-    from ganbench.harness.stability import Definition, known_definitions
+    from ganbench.harness.stability import known_definitions, load_definition
+    from ganbench.harness.stability.verdict import OUTCOMES
 
-    modes = ", ".join(name.replace("_", " ") for name in Definition.failure_modes())
-    say(
-        f"These warn. Definition {known_definitions()[-1]} of instability decides, by failure modes of its own: {modes}."
-    )
+    newest = load_definition(known_definitions()[-1])
+    modes, outcomes = (", ".join(name.replace("_", " ") for name in names) for names in (newest.modes, OUTCOMES))
+    say(f"These warn. Definition {newest.version} of instability decides, by failure modes of its own: {modes}.")
+    say(f"A trial is one of: {outcomes}.")
 
 
 def _to_check(normalizer: str | None, suite: str | None, plugin: list[str] | None) -> tuple[Catalog, list[Normalizer]]:

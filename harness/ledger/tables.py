@@ -21,8 +21,10 @@ def trials_table(plan: Mapping[str, Any], records: Iterable[Record]) -> pd.DataF
     """Return a row for every trial of the plan's cells: labels, verdict, time and place, and last measures.
 
     Columns: suite, version, dataset, architecture, setting, normalizer; those of ``row.SUMMARY`` but ``modes``;
-    definition, failure_modes, first_failed (the step; empty for a stable trial), sha256; and a column for each measure (its
-    last evaluation; empty where it was not computed). The verdict is that of the sweep's definition.
+    definition, failure_modes, first_failed (the step; empty where nothing failed), reason (why a trial is not learnt, or
+    undecided), needs (what would decide an undecided one, a key of ``stability.NEEDS``), least_loss (the smallest loss that
+    would have been found, as a factor; empty where none could be), sha256; and a column for each measure (its last
+    evaluation; empty where it was not computed). The verdict is that of the sweep's definition.
 
     Args:
         plan: The ledger's.
@@ -43,15 +45,17 @@ def trials_table(plan: Mapping[str, Any], records: Iterable[Record]) -> pd.DataF
             | {key: value for key, value in summary_of(record).items() if key != "modes"}
             | {
                 "definition": verdict.definition,
-                "failure_modes": ", ".join(verdict.modes),
-            }  # a measure is named `modes`
-            | {"first_failed": verdict.failed_at, "sha256": record.sha256}
+                "failure_modes": ", ".join(verdict.modes),  # a measure is named `modes`
+                "first_failed": verdict.failed_at,
+                "reason": verdict.reason,
+                "needs": verdict.needs,
+                "least_loss": verdict.least_loss,
+                "sha256": record.sha256,
+            }
             | {key: float(column[-1]) for key, column in evaluations.items() if len(column)}
         )
     table = pd.DataFrame(rows)
-    if "first_failed" in table:
-        table["first_failed"] = table["first_failed"].astype("Int64")
-    return table
+    return table.astype({"first_failed": "Int64", "least_loss": "float64"}) if rows else table
 
 
 def traces_table(plan: Mapping[str, Any], records: Iterable[Record]) -> pd.DataFrame:

@@ -14,10 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ganbench.harness.statistics.sequential import Rule, open_cells
+from ganbench.harness.stability import Verdict
+from ganbench.harness.statistics.sequential import UNDECIDED, Rule, open_cells
 
-Failed = Mapping[str, Mapping[int, bool]]
-"""Whether each committed trial failed, by cell and seed."""
+Failed = Mapping[str, Mapping[int, bool | None]]
+"""Whether each committed trial failed, by cell and seed; None where that is undecided."""
+
+
+def whether_failed(verdict: Verdict) -> bool | None:
+    """Return what a trial counts as when seeds are added: failed, or not, or None where it is undecided."""
+    return verdict.failed if verdict.decided else None
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ class Place:
 def seeds_wanted(places: Sequence[Place], sequential: Sequential, failed: Failed) -> dict[str, int]:
     """Return how many seeds each cell should have by now.
 
+    A trial that is undecided can be either: a cell gets more seeds where it would with all such trials of all methods
+    counted as failed, or with all counted as stable. The interval whose width is wanted is that of decided trials.
+
     Args:
         places: All cells of the suite.
         sequential: The rule.
@@ -105,7 +114,8 @@ def seeds_wanted(places: Sequence[Place], sequential: Sequential, failed: Failed
     while all(seed in failed.get(cell, {}) for cell, count in wanted.items() for seed in range(count)):
         outcomes = np.full((len(normalizers), len(groups), sequential.most), np.nan)
         for place, cell in at.items():
-            outcomes[place][: wanted[cell]] = [failed[cell][seed] for seed in range(wanted[cell])]
+            found = [failed[cell][seed] for seed in range(wanted[cell])]
+            outcomes[place][: len(found)] = [UNDECIDED if item is None else item for item in found]
         more = [at[place] for place in open_cells(outcomes, rule) if place in at]
         if not more:
             break

@@ -13,6 +13,10 @@ Two answers end the need for more seeds, and neither is spoilt by looking after 
 A third answer only saves seeds: a pair is given up when even at the largest number of seeds it would probably stay
 open. To give up makes no claim, so it adds no false ones.
 
+An outcome that nobody can tell is either. Two normalizers are separated only where they are, the same way round, with all
+such outcomes taken as failures and with all taken as stable, and a pair goes on where either leaves it open. Precision
+is that of the outcomes that are known.
+
 Pure functions of the outcomes; nothing here is random, and nothing runs a trial.
 """
 
@@ -20,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +41,9 @@ SPENDING = 1.5
 
 NODES = 64
 """Stakes that the betting test is mixed over."""
+
+UNDECIDED = 0.5
+"""An outcome of which nobody can tell whether it is a failure."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +115,14 @@ class SequentialComparison:
 def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
     """Return the cells that should get more seeds.
 
-    A cell is open while its normalizer has an undecided comparison and, if a width is wanted, the interval of the
+    A cell is open while its normalizer has an open comparison and, if a width is wanted, the interval of the
     normalizer's rate is wider; where comparisons do not count, while the interval is wider. All cells of a normalizer go
     on together: its comparisons pool them, and to stop one cell by its own outcomes would tilt the mean over cells. A
     cell with fewer seeds than ``least`` is always open, one with ``most`` never.
 
     Args:
-        outcomes: [normalizers, groups, seeds]: 1 failed, 0 stable, nan not run yet, or no such cell. Seeds are in the order
-            in which they are run. A lost trial runs again; until it has, later seeds are not looked at.
+        outcomes: [normalizers, groups, seeds]: 1 failed, 0 stable, :data:`UNDECIDED`, nan not run yet, or no such cell.
+            Seeds are in the order in which they are run. A lost trial runs again; until it has, later ones do not count.
         rule: When a cell needs no more seeds.
 
     Returns:
@@ -123,17 +130,18 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
         so it is among them, and the caller leaves it out.
 
     Raises:
-        ValueError: The array has another number of dimensions, or values other than 0, 1 and nan, or lacks the baseline.
+        ValueError: The array has another number of dimensions, or other values, or lacks the baseline.
     """
     values = _checked(outcomes)
     run = np.isfinite(values).sum(axis=2)
-    undecided = set(range(len(values)))
+    in_question = set(range(len(values)))
     if rule.compare:
-        undecided = {item for pair in compare(values, rule) if not pair.decided for item in (pair.first, pair.second)}
+        in_question = {item for pair in compare(values, rule) if not pair.decided for item in (pair.first, pair.second)}
+    known = np.where(values == UNDECIDED, np.nan, values)
     wanting = {
         item
-        for item in undecided
-        if rule.half_width is None or ci_halfwidth(values[item], rule.alpha) > rule.half_width
+        for item in in_question
+        if rule.half_width is None or ci_halfwidth(known[item], rule.alpha) > rule.half_width
     }
     return {
         (item, group)
@@ -145,6 +153,9 @@ def open_cells(outcomes: ArrayLike, rule: Rule) -> set[tuple[int, int]]:
 def compare(outcomes: ArrayLike, rule: Rule) -> list[SequentialComparison]:
     """Compare normalizers in pairs, after any seed and as often as wanted.
 
+    Where outcomes are undecided, a pair is separated only if it is with all of them as failures and with all as stable, by
+    the same one being worse. It is given up where neither leaves it open: more seeds do not bring the two together.
+
     Args:
         outcomes: As in :func:`open_cells`. Groups in which one of a pair has no trial are left out of its comparison.
         rule: Which test, at what level, and when to give up.
@@ -153,9 +164,27 @@ def compare(outcomes: ArrayLike, rule: Rule) -> list[SequentialComparison]:
         One comparison for each pair, or for each with the baseline, in the order of ``itertools.combinations``.
 
     Raises:
-        ValueError: The array has another number of dimensions, or values other than 0, 1 and nan, or lacks the baseline.
+        ValueError: The array has another number of dimensions, or other values, or lacks the baseline.
     """
     values = _checked(outcomes)[..., : rule.most]
+    undecided = values == UNDECIDED
+    if not undecided.any():
+        return _compare(values, rule)
+    as_failed, as_stable = (_compare(np.where(undecided, code, values), rule) for code in (1.0, 0.0))
+    return [_either(one, other) for one, other in zip(as_failed, as_stable, strict=True)]
+
+
+def _either(one: SequentialComparison, other: SequentialComparison) -> SequentialComparison:
+    """Return what holds of a pair whichever of two ways its undecided outcomes are counted."""
+    worse = one.worse if one.worse == other.worse else None
+    since = None
+    if worse is not None and one.separated is not None and other.separated is not None:
+        since = max(one.separated, other.separated)
+    return replace(one, separated=since, worse=worse, hopeless=since is None and one.decided and other.decided)
+
+
+def _compare(values: NDArray[np.float64], rule: Rule) -> list[SequentialComparison]:
+    """Compare normalizers in pairs, by outcomes [normalizers, groups, seeds] of 0, 1 and nan."""
     if rule.baseline is not None and not 0 <= rule.baseline < len(values):
         raise ValueError(f"there is no normalizer {rule.baseline} among {len(values)}")
     names = [pair for pair in combinations(range(len(values)), 2) if rule.baseline is None or rule.baseline in pair]
@@ -387,6 +416,6 @@ def _chance(differences: NDArray[np.int64], seeds: int, rule: Rule, level: float
 
 def _checked(outcomes: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(outcomes, dtype=float)
-    if values.ndim != 3 or not np.isin(values[~np.isnan(values)], (0, 1)).all():
-        raise ValueError("outcomes are [normalizers, groups, seeds] of 0, 1 and nan")
+    if values.ndim != 3 or not np.isin(values[~np.isnan(values)], (0, UNDECIDED, 1)).all():
+        raise ValueError(f"outcomes are [normalizers, groups, seeds] of 0, 1, {UNDECIDED} (undecided) and nan")
     return values

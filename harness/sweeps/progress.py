@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ganbench.harness.durations import duration
 from ganbench.harness.scheduling.endings import Done, Event, Lost, Note, Retried
+from ganbench.harness.sweeps.outcomes import outcomes_in_words
 from ganbench.harness.sweeps.sweep import SweepReport
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -75,12 +76,11 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
 
 
 def status_line(report: SweepReport) -> str:
-    """Return a sweep's state in one line: done, failures by mode, rate, time left."""
+    """Return a sweep's state in one line: done, what became of those trials, rate, time left."""
     done = report.before + report.committed
     parts = [f"{done}/{report.planned} trials"]
     if report.committed:
-        modes = ", ".join(f"{mode.replace('_', ' ')} {count}" for mode, count in report.failures.most_common())
-        parts.append(f"{report.failed} of {report.committed} failed" + (f" ({modes})" if modes else ""))
+        parts.append(f"of {report.committed} new: {outcomes_in_words(report.outcomes, report.failures)}")
     if report.committed and report.seconds > 0:
         rate = report.committed / report.seconds
         parts.append(f"{60 * rate:.0f} a minute")

@@ -89,7 +89,8 @@ def _held(record: Record, again: Record) -> Reran:
     title = f"{names}, seed {record.seed}"
     if again.sha256 == record.sha256:
         return Reran(record.trial_id, title, EQUAL, "the same result, bit for bit")
-    outcomes = f"it was {record.verdict.outcome} and is {again.verdict.outcome}"
+    before, now = (item.verdict.outcome.replace("_", " ") for item in (record, again))
+    outcomes = f"it was {before} and is {now}"
     others = [key for key in SETTING if record.provenance.get(key) != again.provenance.get(key)]
     if not others:
         return Reran(record.trial_id, title, DIFFERENT, f"another result on the same machine and software; {outcomes}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import Running, running, storage_time
-from ganbench.harness.stability import STABLE
+from ganbench.harness.sweeps.outcomes import outcomes_in_words
 
 HOSTS = 8
 """Machines that are named."""
@@ -28,7 +28,7 @@ class Status:
         planned: Trials of the suite; at most so many where seeds are sequential.
         sequential: Whether they are.
         done: Committed trials of the plan's cells.
-        failed: Of these, how many were unstable or could not run.
+        outcomes: How many of these had each outcome.
         modes: How often each failure mode was found.
         running: Trials under way.
         silent: Trials that were under way, and of which nothing was heard for a while.
@@ -42,7 +42,7 @@ class Status:
     planned: int
     sequential: bool
     done: int
-    failed: int
+    outcomes: Counter[str]
     modes: Counter[str]
     running: tuple[Running, ...]
     silent: tuple[Running, ...]
@@ -78,7 +78,7 @@ def status(ledger: Ledger, clock: Callable[[], float] = time.time) -> Status:
         planned=planned,
         sequential=bool(plan.get("sequential")),
         done=len(rows),
-        failed=sum(row["outcome"] != STABLE for row in rows),
+        outcomes=Counter(row["outcome"] for row in rows),
         modes=Counter(mode for row in rows for mode in row["modes"]),
         running=tuple(item for item in found if not item.silent(now)),
         silent=tuple(item for item in found if item.silent(now)),
@@ -128,9 +128,8 @@ def in_words(found: Status) -> list[str]:
     from ganbench.harness.durations import duration
 
     at_most = "at most " if found.sequential else ""
-    lines = [f"suite {found.suite}: {found.done} of {at_most}{found.planned} trials committed, {found.failed} failed"]
-    if found.modes:
-        lines.append("  " + ", ".join(f"{mode.replace('_', ' ')} {count}" for mode, count in found.modes.most_common()))
+    became = outcomes_in_words(found.outcomes, found.modes)
+    lines = [f"suite {found.suite}: {found.done} of {at_most}{found.planned} trials committed, {became}"]
     if found.running:
         lines.append(f"{len(found.running)} running, on {_by_host(found.running)}")
     if found.silent:

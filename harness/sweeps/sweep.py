@@ -17,7 +17,7 @@ from ganbench.harness.data.store import Store
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.planning.readiness import check_data, check_machine
-from ganbench.harness.planning.seeding import Sequential, seeds_wanted
+from ganbench.harness.planning.seeding import Sequential, seeds_wanted, whether_failed
 from ganbench.harness.planning.suite import Suite, load_suite
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
@@ -45,8 +45,8 @@ class SweepReport:
         planned: Trials of the suite; where seeds are sequential, those wanted so far.
         before: Of these, committed before the sweep.
         committed: Committed by it.
-        failures: Of the committed trials, how often each failure mode was found.
-        failed: Of the committed trials, how many were unstable or could not run.
+        outcomes: Of the committed trials, how many had each outcome.
+        failures: How often each failure mode was found.
         retried: Attempts that infrastructure took away.
         lost: Trials that were not brought to a commit, with the reason.
         given_up: How many these are of each normalizer, by its label.
@@ -57,8 +57,8 @@ class SweepReport:
     planned: int
     before: int
     committed: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    failed: int = 0
     retried: int = 0
     lost: dict[str, str] = field(default_factory=dict)
     given_up: Counter[str] = field(default_factory=Counter)
@@ -74,8 +74,8 @@ class SweepReport:
         """Take account of an event."""
         if isinstance(event, Done):
             self.committed += 1
+            self.outcomes[event.outcome] += 1
             self.failures.update(event.modes)
-            self.failed += bool(event.modes)
         elif isinstance(event, Retried):
             self.retried += 1
         elif isinstance(event, Lost):
@@ -240,10 +240,10 @@ def _changed(ledger: Ledger, trial: Trial) -> Iterator[tuple[str, str, str]]:
 
 def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[str, int]:
     definition = load_definition(suite.definition)
-    failed: dict[str, dict[int, bool]] = {}
+    failed: dict[str, dict[int, bool | None]] = {}
     for record in ledger.records():
         if record.spec["suite_seed"] == suite.seed:
-            failed.setdefault(record.cell_id, {})[record.seed] = record.judged_by(definition).failed
+            failed.setdefault(record.cell_id, {})[record.seed] = whether_failed(record.judged_by(definition))
     return seeds_wanted(suite.places(), sequential, failed)
 
 

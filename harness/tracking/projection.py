@@ -2,13 +2,18 @@
 
 Names in MLflow:
 
-    unstable              0 or 1; a method error counts as 1, as everywhere in ganbench
+    unstable              0 or 1; a method error counts as 1, as everywhere in ganbench; absent where it is undecided
+    not_learnt, undecided 0 or 1, where the definition knows these outcomes
     failed_at             the step of the first failure, where there is one
     last/<measure>        the measure at the last evaluation
     best/<measure>        its best value over all evaluations but that of the untrained generator
     curve/<measure>       its curve
     train/<scalar>        the curves of the gradient norms
     trials, unstable, instability_rate, ci_low, ci_high     of a cell, at the step "number of trials"
+    decided, not_learnt, undecided, low_bound, high_bound   likewise, where the definition knows these outcomes
+
+The rate of a cell and its interval are those of its decided trials; its bounds are the rates that it would have if all
+undecided trials were stable, and if all of them had failed.
 
 Curves have at most :data:`CURVE_POINTS` points; the whole ones are in the ledger. Of a name that comes from a plugin
 ``[`` becomes ``.``, ``]`` disappears, and whatever else MLflow may refuse becomes ``_``: ``fid[digits-cnn]`` is
@@ -19,6 +24,7 @@ Curves have at most :data:`CURVE_POINTS` points; the whole ones are in the ledge
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
@@ -28,6 +34,7 @@ import numpy as np
 from ganbench.harness.canonical import canonical_json, digest
 from ganbench.harness.cells.points import even_points
 from ganbench.harness.ledger import Record
+from ganbench.harness.stability import METHOD_ERROR, NOT_LEARNT, UNDECIDED, UNSTABLE, Verdict, load_definition
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.harness.traces.trace import Column, Trace
 from ganbench.harness.tracking import transcript
@@ -129,6 +136,9 @@ def trial_tags(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any])
     }
     if verdict.modes:
         tags["ganbench.modes"] = ",".join(verdict.modes)
+    for key, text in (("reason", verdict.reason), ("needs", verdict.needs)):
+        if text:
+            tags[f"ganbench.{key}"] = _text(text, MESSAGE_LENGTH)
     if verdict.message:
         # A traceback of any length would be more than a tag is for.
         tags["ganbench.message"] = _text(verdict.message, MESSAGE_LENGTH)
@@ -150,9 +160,10 @@ def trial_points(record: Record) -> list[Point]:
     """Return a trial's metrics."""
     start, end = record_times(record)
     trace = record.trace
+    became = _outcome(record.verdict)
+    points = [Point(key, float(value), end, 0 if trace is None else trace.stopped) for key, value in became.items()]
     if trace is None:
-        return [Point("unstable", float(record.verdict.failed), end, 0)]
-    points = [Point("unstable", float(record.verdict.failed), end, trace.stopped)]
+        return points
     if record.verdict.failed_at is not None:
         points.append(Point("failed_at", float(record.verdict.failed_at), end, record.verdict.failed_at))
     pace = (end - start) / max(trace.stopped, 1)
@@ -164,6 +175,19 @@ def trial_points(record: Record) -> list[Point]:
     for key, name in clean_names(norms).items():
         points += _curve(f"train/{name}", trace.steps, trace.scalars[key], start, pace)
     return points
+
+
+def _outcome(verdict: Verdict) -> dict[str, bool]:
+    """Return what became of a trial, as metrics of 0 or 1."""
+    found = {"unstable": verdict.failed} if verdict.decided else {}
+    if can_be_undecided(verdict.definition):
+        found |= {outcome: verdict.outcome == outcome for outcome in (NOT_LEARNT, UNDECIDED)}
+    return found
+
+
+def can_be_undecided(definition: int) -> bool:
+    """Say whether a definition knows the outcomes not learnt and undecided."""
+    return load_definition(definition).evidence is not None
 
 
 def first_nonfinite_step(trace: Trace) -> int | None:
@@ -187,7 +211,7 @@ class Counted(Protocol):
     @property
     def sha256(self) -> str: ...  # noqa: D102
     @property
-    def failed(self) -> bool: ...  # noqa: D102
+    def outcome(self) -> str: ...  # noqa: D102
     @property
     def start(self) -> int: ...  # noqa: D102
     @property
@@ -204,32 +228,32 @@ class Tally:
     """What is counted of a cell while the ledger is read.
 
     Attributes:
-        unstable: Trials that failed.
+        outcomes: Trials of each outcome.
         start: When the first of them started, in milliseconds.
         end: When the last of them ended.
         content: Identity and :func:`content_of` of each trial.
     """
 
-    unstable: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
     start: int = 0
     end: int = 0
     content: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Count a trial."""
-        self._count(record.trial_id, content_of(record), record.verdict.failed, record_times(record))
+        self._count(record.trial_id, content_of(record), record.verdict.outcome, record_times(record))
 
     def plus(self, runs: Mapping[str, Counted]) -> Tally:
         """Return a tally that counts further trials, by identity, of which only their runs are known."""
         if not runs:
             return self
-        tally = replace(self, content=list(self.content))
+        tally = replace(self, outcomes=self.outcomes.copy(), content=list(self.content))
         for identity, run in runs.items():
-            tally._count(identity, run.sha256, run.failed, (run.start, run.end))
+            tally._count(identity, run.sha256, run.outcome, (run.start, run.end))
         return tally
 
-    def _count(self, identity: str, sha256: str, failed: bool, times: tuple[int, int]) -> None:
-        self.unstable += failed
+    def _count(self, identity: str, sha256: str, outcome: str, times: tuple[int, int]) -> None:
+        self.outcomes[outcome] += 1
         self.start = min(self.start, times[0]) if self.content else times[0]
         self.end = max(self.end, times[1])
         self.content.append((identity, sha256))
@@ -244,14 +268,15 @@ def project_cell(tally: Tally, plan: Mapping[str, Any], cell: Mapping[str, Any])
         cell: The plan's entry for the cell.
     """
     trials = len(tally.content)
-    low, high = rate_interval(tally.unstable, trials)
-    values = {
-        "trials": trials,
-        "unstable": tally.unstable,
-        "instability_rate": tally.unstable / trials,
-        "ci_low": low,
-        "ci_high": high,
-    }
+    unstable, undecided = tally.outcomes[UNSTABLE] + tally.outcomes[METHOD_ERROR], tally.outcomes[UNDECIDED]
+    decided = trials - undecided
+    values: dict[str, float] = {"trials": trials, "unstable": unstable}
+    if decided:
+        values["instability_rate"] = unstable / decided
+    values["ci_low"], values["ci_high"] = rate_interval(unstable, decided)
+    if can_be_undecided(plan["definition"]):
+        values |= {"decided": decided, NOT_LEARNT: tally.outcomes[NOT_LEARNT], UNDECIDED: undecided}
+        values |= {"low_bound": unstable / trials, "high_bound": (unstable + undecided) / trials}
     tags = _shared_tags(CELL, plan, cell) | {TRIALS: str(trials), SHA256: digest(sorted(tally.content), digits=64)}
     return Projection(
         kind=CELL,

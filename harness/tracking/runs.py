@@ -28,7 +28,7 @@ class Run(NamedTuple):
         checksum: Of a trial's record; empty where a run does not say.
         trials: How many a cell's run counts.
         cell: Identity of its cell.
-        failed: Of a trial.
+        outcome: Of a trial; empty of a cell.
         rules: By which definition and suite seed a trial was run and judged.
         format: Of what a trial's run carries for whoever reads it back; empty where it carries nothing.
     """
@@ -41,7 +41,7 @@ class Run(NamedTuple):
     checksum: str
     trials: int
     cell: str
-    failed: bool
+    outcome: str
     rules: tuple[str, str]
     format: str
 
@@ -150,7 +150,7 @@ def _slim(run: Any, same: _Same) -> Run:
         checksum=tags.get(CHECKSUM, ""),
         trials=int(tags.get(TRIALS, 0)),
         cell=same[tags.get("ganbench.cell", "")],
-        failed=tags.get("ganbench.outcome", "stable") != "stable",
+        outcome=same[tags.get("ganbench.outcome", "")],
         rules=same[tags.get("ganbench.definition", ""), run.data.params.get("suite_seed", "")],
         format=same[tags.get(FORMAT_TAG, "")],
     )

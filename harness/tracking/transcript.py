@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from ganbench.harness.ledger import Record
+from ganbench.harness.planning.seeding import whether_failed
 from ganbench.harness.stability import Verdict, load_definition
 from ganbench.harness.traces.trace import Column
 
-FORMAT = "3"
+FORMAT = "4"
 """Raise it when a run is to carry something else: runs that carry another get their tags anew by the next sync."""
 
 FORMAT_TAG = "ganbench.format"
@@ -57,9 +58,10 @@ class Transcript:
         seed: The seed's index.
         verdict: By the plan's definition. What a method error said is cut to :data:`MESSAGE_LENGTH` characters.
         relabelled: Whether the record's own verdict is by another definition.
-        deciding: Whether it failed, by the definition that decides on sequential seeds.
+        deciding: Whether it failed, by the definition that decides on sequential seeds; None where that is undecided.
         sha256: Of the record's result.
         budget: Planned steps; None for a method that could not run.
+        stopped: The last step; likewise.
         measured: The last evaluation of every measure, finite or not.
         quality: The curve of what trials are ranked by, at most :data:`CURVE_POINTS` points of six digits.
         scalars: Likewise, the curves that :data:`SCALARS` names.
@@ -72,9 +74,10 @@ class Transcript:
     seed: int
     verdict: Verdict
     relabelled: bool
-    deciding: bool
+    deciding: bool | None
     sha256: str
     budget: int | None
+    stopped: int | None
     measured: dict[str, float]
     quality: Curve
     scalars: dict[str, Curve]
@@ -106,6 +109,7 @@ def trial_tags(record: Record, plan: Mapping[str, Any], cell: Mapping[str, Any],
         "deciding": _deciding(record, plan, committed),
         "sha256": committed.sha256,
         "budget": None if trace is None else trace.budget,
+        "stopped": None if trace is None else trace.stopped,
         "measured": {key: float(column[-1]) for key, column in evaluations.items() if len(column)},
         "quality": [] if trace is None else _curve(trace.evaluation_steps, evaluations.get(measures[0])
                                                    if measures else None, trace.budget),
@@ -134,6 +138,7 @@ def read_trial(tags: Mapping[str, str]) -> Transcript | None:
         deciding=told["deciding"],
         sha256=told["sha256"],
         budget=told["budget"],
+        stopped=told["stopped"],
         measured={key: float(value) for key, value in told["measured"].items()},
         quality=_columns(told["quality"]),
         scalars={key: _columns(curve) for key, curve in told["scalars"].items()},
@@ -141,11 +146,11 @@ def read_trial(tags: Mapping[str, str]) -> Transcript | None:
     )
 
 
-def _deciding(record: Record, plan: Mapping[str, Any], committed: Record) -> bool:
+def _deciding(record: Record, plan: Mapping[str, Any], committed: Record) -> bool | None:
     said = plan.get("sequential")
     if not said or said["definition"] == plan["definition"]:
-        return record.verdict.failed
-    return committed.judged_by(load_definition(said["definition"])).failed
+        return whether_failed(record.verdict)
+    return whether_failed(committed.judged_by(load_definition(said["definition"])))
 
 
 def _curve(steps: Column, values: Column | None, budget: int) -> list[list[float]]:
@@ -181,7 +186,8 @@ def _verdict(told: Mapping[str, Any]) -> dict[str, Any]:
         key: [item | {name: float(item[name]) for name in ("value", "threshold")} for item in told[key]]
         for key in ("findings", "warnings")
     }
-    return {**told, **numbers}
+    least = {"least_loss": float(told["least_loss"])} if told.get("least_loss") is not None else {}
+    return {**told, **numbers, **least}
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------

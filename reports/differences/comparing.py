@@ -6,12 +6,13 @@ Plans, software and single trials are compared here; rates of failure in ``ganbe
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganbench.harness.canonical import canonical_json
-from ganbench.harness.stability import Verdict
+from ganbench.harness.stability import NOT_LEARNT, UNDECIDED, UNSTABLE, Verdict
 from ganbench.harness.statistics import ALPHA, median_failures_worst
 from ganbench.reports.differences.plan_changes import (
     CellChanges,
@@ -28,7 +29,7 @@ from ganbench.reports.evidence import Result
 
 @dataclass(frozen=True)
 class Flip:
-    """A trial of both ledgers that failed in one only.
+    """A trial of both ledgers with another outcome in each; to fail is one outcome, whatever the reason.
 
     Attributes:
         cell: Title of its cell.
@@ -51,7 +52,7 @@ class Shared:
         trials: How many.
         equal: With the same result, bit for bit.
         different: With another result.
-        flips: Those that failed in one only, both judged by one definition.
+        flips: Those with another outcome, both judged by one definition.
         otherwise: How many failed in both, in other ways or at other steps.
         only_first: How many trials only the first has.
         only_second: How many only the second has.
@@ -94,6 +95,8 @@ class Rejudged:
         normalizer: Its label.
         own: Failures by the ledger's own definition.
         used: By the other one.
+        not_learnt: How many did not learn, by the other one.
+        undecided: How many are undecided by it.
         trials: Out of how many trials.
     """
 
@@ -101,6 +104,8 @@ class Rejudged:
     normalizer: str
     own: int
     used: int
+    not_learnt: int
+    undecided: int
     trials: int
 
 
@@ -219,15 +224,22 @@ def _rejudged(side: Side, name: str) -> list[Rejudged]:
     found = []
     for normalizer in side.evidence.normalizers:
         results = [result for group in side.evidence.groups for result in side.evidence.of(group, normalizer)]
-        own = sum(side.training_of(result).own.failed for result in results)
-        used = sum(result.verdict.failed for result in results)
+        own = Counter(_outcome(side.training_of(result).own) for result in results)
+        used = Counter(_outcome(result.verdict) for result in results)
         if own != used:
-            found.append(Rejudged(name, normalizer, own, used, len(results)))
+            counts = own[UNSTABLE], used[UNSTABLE], used[NOT_LEARNT], used[UNDECIDED]
+            found.append(Rejudged(name, normalizer, *counts, len(results)))
     return found
 
 
 def _moved(training: Training, result: Result) -> bool:
-    return training.own.modes != result.verdict.modes
+    own, used = training.own, result.verdict
+    return (own.outcome, own.modes) != (used.outcome, used.modes)
+
+
+def _outcome(verdict: Verdict) -> str:
+    """Return the outcome; a method error is a failure."""
+    return UNSTABLE if verdict.failed else verdict.outcome
 
 
 def _trials(side: Side) -> dict[str, tuple[Training, Result]]:
@@ -286,7 +298,7 @@ def _shared(first: Side, second: Side) -> Shared:
     for trial in both:
         (training, result), (other, after) = ours[trial], theirs[trial]
         equal += training.training == other.training
-        if result.verdict.failed != after.verdict.failed:
+        if _outcome(result.verdict) != _outcome(after.verdict):
             flips.append(Flip(cells[trial], result.seed, result.verdict, after.verdict))
         elif how(result.verdict) != how(after.verdict):
             otherwise += 1

@@ -1,18 +1,24 @@
-"""How often a normalizer failed in one ledger and in another, and whether the change is more than noise.
+"""How often a normalizer failed, or did not learn, in one ledger and in another, and whether the change is more than noise.
 
 Rates are compared on cells that take each other's place. Trials that share their random streams (cells that differ in
 nothing but the normalizer's own specification, one suite's seed, one seed) are pairs, and McNemar's exact test is taken
 over them; those that share nothing are compared by Boschloo's, or by Fisher's where there are many. All tests together are
 corrected by Holm.
+
+Rates are those of decided trials. An undecided one may be either: a change is claimed only if it is there with the
+undecided of both ledgers counted as failed (not learnt), and with those of both counted as stable (learnt). How often a
+normalizer did not learn is tested where it happened.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ganbench.harness.canonical import digest
+from ganbench.harness.stability import NOT_LEARNT, UNSTABLE, Verdict
 from ganbench.harness.statistics import (
     ALPHA,
     RiskDifference,
@@ -22,9 +28,8 @@ from ganbench.harness.statistics import (
     risk_difference,
     seeds_needed,
 )
-from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.harness.statistics.unpaired import rate_difference, unpaired_p, unpaired_test
-from ganbench.reports.board.counting import Count
+from ganbench.reports.board.counting import Count, count_cell
 from ganbench.reports.differences.plan_changes import CellPair
 from ganbench.reports.differences.sides import Side, alike
 from ganbench.reports.evidence import Result
@@ -34,8 +39,11 @@ PAIRED = "McNemar"
 SUPPOSED = 0.2
 """The change that the seeds needed are said for where two rates are equal."""
 
-_Outcomes = tuple[tuple[bool, ...], tuple[bool, ...]]
-"""Who failed in one cell, in the first and in the second ledger, by seed."""
+_Results = tuple[tuple[Result, ...], tuple[Result, ...]]
+"""The trials of one cell, in the first and in the second ledger, by seed."""
+
+_Counted = tuple[tuple[bool | None, ...], tuple[bool | None, ...]]
+"""Whether they count; None is left out."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +52,35 @@ class RateComparison:
 
     Attributes:
         normalizer: Its label.
+        what: What is compared: how often they are ``"unstable"``, or ``"not_learnt"``.
         test: ``"McNemar"`` on pairs, ``"Boschloo"`` or ``"Fisher"`` on trials that share nothing.
         cells: On how many cells.
-        first: Failures of the first's trials that are compared.
-        second: Of the second's.
-        change: Second rate minus first, with its interval.
+        first: The first's trials that are compared.
+        second: The second's.
+        change: Second rate minus first, with its interval; of decided trials, and of pairs both of which are.
+        undecided: Pairs of which at least one trial is undecided; of trials that are no pairs, the undecided ones.
+        more: The side that has more, ``"A"`` or ``"B"``, whichever way undecided trials are counted; empty where none has.
         equal: Of pairs, how many are the same training, bit for bit, with the same verdict.
-        only_first: Of pairs, how many failed in the first only.
+        only_first: Of decided pairs, how many count (failed, or did not learn) in the first only.
         only_second: In the second only.
-        p: Two-sided p-value.
+        p: Two-sided p-value: the larger one of both ways to count undecided trials, 1 where they disagree on who has more.
         holm_p: Corrected for all comparisons.
         needed: Of pairs, the discordant ones, all one way, that could show a change.
-        supposed: Two rates: the observed ones, or where these are equal others that are as far apart as ``SUPPOSED``.
+        supposed: Two rates: the observed ones, or where these are equal others that are as far apart as ``SUPPOSED``; nan
+            where no trial is decided.
         seeds: Seeds per cell that would tell these rates apart with a power of 80 %: if failures are nested, and if they
             are independent; None for more than any sweep has.
     """
 
     normalizer: str
+    what: str
     test: str
     cells: int
     first: Count
     second: Count
     change: RiskDifference
+    undecided: int
+    more: str
     equal: int
     only_first: int
     only_second: int
@@ -109,7 +124,8 @@ class NormalizerChange:
         normalizer: Its label.
         before: Its place in the first leaderboard; None if it is new.
         after: In the second; None if it vanished.
-        comparisons: On the cells of both: none, one, or two where some trials share their streams and others do not.
+        comparisons: On the cells of both: none, one, or two where some trials share their streams and others do not; as
+            many again where some trials did not learn.
     """
 
     normalizer: str
@@ -120,35 +136,62 @@ class NormalizerChange:
 
 @dataclass(frozen=True)
 class _Raw:
-    """A comparison before it is corrected: for each cell the failures of both sides, by seed."""
+    """A comparison before it is corrected: of each cell the trials of both sides, by seed."""
 
     normalizer: str
-    cells: tuple[_Outcomes, ...]
+    what: str
+    cells: tuple[_Results, ...]
     equal: int = 0
     paired: bool = True
 
-    def table(self) -> tuple[int, int, int, int]:
-        """Return failures and trials of both sides."""
-        first = [failed for cell, _ in self.cells for failed in cell]
-        second = [failed for _, cell in self.cells for failed in cell]
-        return sum(first), len(first), sum(second), len(second)
+    def side(self, side: int) -> list[Result]:
+        """Return all trials of a side."""
+        return [result for cell in self.cells for result in cell[side]]
 
-    def discordant(self) -> tuple[int, int, int, int]:
-        """Return the pairs in which both failed, only the first, only the second, and neither."""
-        pairs = [pair for first, second in self.cells for pair in zip(first, second, strict=True)]
-        return (
-            pairs.count((True, True)),
-            pairs.count((True, False)),
-            pairs.count((False, True)),
-            pairs.count((False, False)),
-        )
+    def counted(self, undecided: bool | None) -> list[_Counted]:
+        """Return whether trials count, and undecided ones as is said."""
 
-    def p(self) -> float:
-        """Return the p-value of the claim that the rates differ."""
-        if not self.paired:
-            return unpaired_p(*self.table())
-        _, only_first, only_second, _ = self.discordant()
-        return mcnemar(only_first, only_second)
+        def of(results: Sequence[Result]) -> tuple[bool | None, ...]:
+            return tuple(_counts(self.what, item.verdict) if item.verdict.decided else undecided for item in results)
+
+        return [(of(first), of(second)) for first, second in self.cells]
+
+    def tested(self) -> tuple[float, str]:
+        """Return the p-value of the claim that the rates differ, and which side has more."""
+        undecided = any(not item.verdict.decided for side in (0, 1) for item in self.side(side))
+        found = [self._test(self.counted(way)) for way in ((True, False) if undecided else (False,))]
+        if len({more for _, more in found}) > 1:
+            return 1.0, ""
+        return max(p for p, _ in found), found[0][1]
+
+    def _test(self, counted: Sequence[_Counted]) -> tuple[float, str]:
+        if self.paired:
+            _, first, second, _ = _discordant(counted)
+            return mcnemar(first, second), "A" if first > second else "B" if second > first else ""
+        first, trials, second, others = _table(counted)
+        more = "A" if first * others > second * trials else "B" if second * trials > first * others else ""
+        return unpaired_p(first, trials, second, others), more
+
+
+def _counts(what: str, verdict: Verdict) -> bool:
+    return verdict.failed if what == UNSTABLE else verdict.outcome == what
+
+
+def _table(counted: Sequence[_Counted]) -> tuple[int, int, int, int]:
+    """Return how many count, and of how many trials, on both sides."""
+    first, second = ([item for cell in counted for item in cell[side] if item is not None] for side in (0, 1))
+    return sum(first), len(first), sum(second), len(second)
+
+
+def _discordant(counted: Sequence[_Counted]) -> tuple[int, int, int, int]:
+    """Return the pairs in which both count, only the first, only the second, and neither."""
+    pairs = [pair for first, second in counted for pair in zip(first, second, strict=True)]
+    return (
+        pairs.count((True, True)),
+        pairs.count((True, False)),
+        pairs.count((False, True)),
+        pairs.count((False, False)),
+    )
 
 
 def normalizer_changes(first: Side, second: Side, pairs: Sequence[CellPair]) -> tuple[NormalizerChange, ...]:
@@ -165,10 +208,11 @@ def normalizer_changes(first: Side, second: Side, pairs: Sequence[CellPair]) -> 
     before, after = _standings(first), _standings(second)
     order = [*after, *(name for name in before if name not in after)]
     raw = [item for name in order for item in _raw(first, second, name, pairs)]
-    p_values = [item.p() for item in raw]
+    tested = [item.tested() for item in raw]
+    p_values = [p for p, _ in tested]
     compared: dict[str, list[RateComparison]] = {}
     for index, (item, holm_p) in enumerate(zip(raw, holm(p_values), strict=True)):
-        found = _comparison(item, p_values, index, holm_p)
+        found = _comparison(item, p_values, index, holm_p, tested[index][1])
         compared.setdefault(item.normalizer, []).append(found)
     return tuple(
         NormalizerChange(name, before.get(name), after.get(name), tuple(compared.get(name, []))) for name in order
@@ -182,8 +226,8 @@ def _standings(side: Side) -> dict[str, Standing]:
 
 def _raw(first: Side, second: Side, normalizer: str, pairs: Sequence[CellPair]) -> list[_Raw]:
     """Return a normalizer's pairs of trials, and its trials that share nothing; what is empty is left out."""
-    paired: list[_Outcomes] = []
-    unpaired: list[_Outcomes] = []
+    paired: list[_Results] = []
+    unpaired: list[_Results] = []
     equal = 0
     for pair in pairs:
         if pair.first["normalizer"] != normalizer:
@@ -191,16 +235,25 @@ def _raw(first: Side, second: Side, normalizer: str, pairs: Sequence[CellPair]) 
         ours, theirs = first.results_of(pair.first), second.results_of(pair.second)
         seeds = sorted(ours.keys() & theirs.keys())
         if seeds and _streams(first, pair.first) == _streams(second, pair.second):
-            paired.append((_failed(ours, seeds), _failed(theirs, seeds)))
+            paired.append((_chosen(ours, seeds), _chosen(theirs, seeds)))
             equal += sum(alike((first, ours[seed]), (second, theirs[seed])) for seed in seeds)
         elif ours and theirs:
-            unpaired.append((_failed(ours, sorted(ours)), _failed(theirs, sorted(theirs))))
-    found = [_Raw(normalizer, tuple(paired), equal)] if paired else []
-    return [*found, *([_Raw(normalizer, _balanced(unpaired), paired=False)] if unpaired else [])]
+            unpaired.append((_chosen(ours, sorted(ours)), _chosen(theirs, sorted(theirs))))
+    kinds = [(tuple(paired), equal, True), (_balanced(unpaired) if unpaired else (), 0, False)]
+    return [
+        _Raw(normalizer, what, cells, same, pairs)
+        for what in (UNSTABLE, NOT_LEARNT)
+        for cells, same, pairs in kinds
+        if cells and (what == UNSTABLE or _happened(what, cells))
+    ]
 
 
-def _failed(results: Mapping[int, Result], seeds: Sequence[int]) -> tuple[bool, ...]:
-    return tuple(results[seed].verdict.failed for seed in seeds)
+def _happened(what: str, cells: Sequence[_Results]) -> bool:
+    return any(_counts(what, item.verdict) for cell in cells for side in cell for item in side)
+
+
+def _chosen(results: Mapping[int, Result], seeds: Sequence[int]) -> tuple[Result, ...]:
+    return tuple(results[seed] for seed in seeds)
 
 
 def _streams(side: Side, cell: Any) -> tuple[str, Any]:
@@ -208,7 +261,7 @@ def _streams(side: Side, cell: Any) -> tuple[str, Any]:
     return digest({key: value for key, value in cell["spec"].items() if key != "normalizer"}), side.plan.get("seed")
 
 
-def _balanced(cells: Sequence[_Outcomes]) -> tuple[_Outcomes, ...]:
+def _balanced(cells: Sequence[_Results]) -> tuple[_Results, ...]:
     """Return the trials of cells that weigh the same on both sides, so that pooling them compares like with like."""
     sizes = [(len(first), len(second)) for first, second in cells]
     a, b = sizes[0]
@@ -217,25 +270,33 @@ def _balanced(cells: Sequence[_Outcomes]) -> tuple[_Outcomes, ...]:
     return tuple((first[: min(size)], second[: min(size)]) for (first, second), size in zip(cells, sizes, strict=True))
 
 
-def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float) -> RateComparison:
-    failed, trials, later, others = raw.table()
-    both, only_first, only_second, neither = raw.discordant() if raw.paired else (0, 0, 0, 0)
+def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float, more: str) -> RateComparison:
+    decided = raw.counted(None)
+    some, trials, later, others = _table(decided)
+    both, only_first, only_second, neither = _discordant(decided) if raw.paired else (0, 0, 0, 0)
+    first, second = (count_cell(raw.side(side), len(raw.side(side)), ()) for side in (0, 1))
     if raw.paired:
         change = risk_difference(both, only_second, only_first, neither)
+        undecided = first.trials - both - only_first - only_second - neither
     else:
-        change = rate_difference(later, others, failed, trials)
-    supposed = _supposed(failed / trials, later / others)
+        change = rate_difference(later, others, some, trials)
+        undecided = first.undecided + second.undecided
+    supposed = _supposed(some / trials, later / others) if trials and others else (math.nan, math.nan)
     level = ALPHA / len(p_values)
     seeds = [
-        seeds_needed(*supposed, nested=nested, cells=len(raw.cells), alpha=level) for nested in (raw.paired, False)
+        seeds_needed(*supposed, nested=nested, cells=len(raw.cells), alpha=level) if trials and others else None
+        for nested in (raw.paired, False)
     ]
     return RateComparison(
         normalizer=raw.normalizer,
-        test=PAIRED if raw.paired else unpaired_test(trials, others),
+        what=raw.what,
+        test=PAIRED if raw.paired else unpaired_test(first.trials, second.trials),
         cells=len(raw.cells),
-        first=_count(failed, trials),
-        second=_count(later, others),
+        first=first,
+        second=second,
         change=change,
+        undecided=undecided,
+        more=more,
         equal=raw.equal,
         only_first=only_first,
         only_second=only_second,
@@ -251,8 +312,3 @@ def _supposed(first: float, second: float) -> tuple[float, float]:
     if first != second:
         return first, second
     return first, first + SUPPOSED if first + SUPPOSED <= 1 else first - SUPPOSED
-
-
-def _count(failed: int, trials: int) -> Count:
-    low, high = rate_interval(failed, trials)
-    return Count(failed, trials, trials, failed / trials, low, high, {})

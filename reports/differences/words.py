@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ganbench.harness.stability import METHOD_ERROR, Verdict
-from ganbench.reports.differences.comparing import Difference, Flip
+from ganbench.harness.stability import METHOD_ERROR, NEEDS, NOT_LEARNT, UNSTABLE, Verdict
+from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.reports.board.counting import Count
+from ganbench.reports.differences.comparing import Difference, Flip, Rejudged
 from ganbench.reports.differences.plan_changes import Change
 from ganbench.reports.differences.rate_changes import PAIRED, NormalizerChange, RateComparison, Standing
 from ganbench.reports.formatting import (
@@ -13,7 +18,9 @@ from ganbench.reports.formatting import (
     count,
     listing,
     mode,
+    needs,
     of,
+    others,
     p_value,
     percent,
     plain,
@@ -64,12 +71,29 @@ def _changed(difference: Difference) -> str:
             parts.append(f"For {_names(open_)} there are not enough seeds to say that anything changed.")
     else:
         parts.append(f"Nothing here is more than noise: there are not enough seeds to see a change in {_names(open_)}.")
+    parts += _undecided(compared)
     if shared.trials:
         parts.append(
             f"Of {count(shared.trials, 'trial')} that both have, {_equal(difference)},"
             f" and {count(len(shared.flips), 'verdict')} flipped."
         )
     return " ".join(parts)
+
+
+def _undecided(compared: Sequence[RateComparison]) -> list[str]:
+    """Say how many of the trials that are compared are undecided, and what would decide them."""
+    needed: Counter[str] = Counter()
+    for item in compared:
+        if item.what == UNSTABLE:
+            needed.update(item.first.needs)
+            needed.update(item.second.needs)
+    if not needed:
+        return []
+    trials = needed.total()
+    return [
+        f"{count(trials, 'trial')} of those that are compared {'is' if trials == 1 else 'are'} undecided, and counted as"
+        f" failed and as stable: nothing is said that holds in one way only. What would decide them: {needs(needed)}."
+    ]
 
 
 def _same(difference: Difference) -> str:
@@ -88,14 +112,28 @@ def _equal(difference: Difference) -> str:
 
 def _moved(item: RateComparison, difference: Difference) -> str:
     several = sum(other.normalizer == item.normalizer for other in difference.comparisons) > 1
-    return (
-        f"{name(item.normalizer)} fails {_direction(item)} often in B than in A, {percent(item.second.rate)} instead of"
-        f" {percent(item.first.rate)}{f' in {_cells_of(item)}' if several else ''} (Holm {p_value(item.holm_p)})"
+    first, second = _share(item, item.first), _share(item, item.second)
+    rates = (
+        f"{percent(second.rate)} instead of {percent(first.rate)}{f' in {_cells_of(item)}' if several else ''}"
+        f" (Holm {p_value(item.holm_p)})"
     )
+    if item.what == NOT_LEARNT:
+        unlearnt = f"trainings of {name(item.normalizer)} that do not learn"
+        return f"{unlearnt} are {_direction(item)} frequent in B than in A, {rates}"
+    told = [f"in {side} {words}" for side, found in (("A", item.first), ("B", item.second)) if (words := others(found))]
+    return f"{name(item.normalizer)} fails {_direction(item)} often in B than in A, {rates}{', '.join(['', *told])}"
 
 
 def _direction(item: RateComparison) -> str:
-    return "more" if item.change.value > 0 else "less"
+    return "more" if item.more == "B" else "less"
+
+
+def _share(item: RateComparison, counted: Count) -> Count:
+    """Return a side's trials with those in the rate's numerator that a comparison counts."""
+    if item.what == UNSTABLE:
+        return counted
+    low, high = rate_interval(counted.not_learnt, counted.decided)
+    return replace(counted, unstable=counted.not_learnt, rate=counted.not_learnt_rate, low=low, high=high)
 
 
 def _cells_of(item: RateComparison) -> str:
@@ -117,7 +155,7 @@ COLUMNS = ("normalizer", "rank A → B", "unstable in A", "in B", "change", "mor
 
 
 def rows(difference: Difference) -> list[tuple[str, ...]]:
-    """Return the table's rows, a text for each of :data:`COLUMNS`; a normalizer has two where two tests apply."""
+    """Return the table's rows, a text for each of :data:`COLUMNS`; a normalizer has one for each comparison."""
     return [row for change in difference.normalizers for row in _rows(change)]
 
 
@@ -131,13 +169,21 @@ def _rows(change: NormalizerChange) -> list[tuple[str, ...]]:
         (
             label if not index else f"  {'pairs' if item.test == PAIRED else 'unpaired'}",
             ranks if not index else "",
-            rate(item.first),
-            rate(item.second),
+            _rate(item, item.first),
+            _rate(item, item.second),
             _points(item),
             meaning(item),
         )
         for index, item in enumerate(change.comparisons)
     ]
+
+
+def _rate(item: RateComparison, counted: Count) -> str:
+    """Return ``12 % (5–25 %); 3 not learnt, 2 undecided``, or ``not learnt 12 % (5–25 %)``."""
+    if item.what == NOT_LEARNT:
+        return f"not learnt {rate(_share(item, counted))}"
+    more = others(counted)
+    return f"{rate(counted)}; {more}" if more else rate(counted)
 
 
 def _rank(standing: Standing | None) -> str:
@@ -153,6 +199,8 @@ def _alone(change: NormalizerChange) -> str:
 def _points(item: RateComparison) -> str:
     if item.identical:
         return points(0)
+    if math.isnan(item.change.value):
+        return NOTHING
     low, high = points(item.change.low), points(item.change.high)
     return f"{points(item.change.value)} pp ({low} to {high})"
 
@@ -161,7 +209,9 @@ def meaning(item: RateComparison) -> str:
     """Say in a few words what a comparison supports; never that there is no difference."""
     if item.identical:
         return "equal bit for bit"
-    return f"yes: {_direction(item)} often in B" if item.significant else "not enough seeds"
+    if item.significant:
+        return f"yes: {_direction(item)} often in B"
+    return f"not enough seeds, {item.undecided} undecided" if item.undecided else "not enough seeds"
 
 
 def grounds(item: RateComparison) -> str:
@@ -170,13 +220,16 @@ def grounds(item: RateComparison) -> str:
     text = f"{plain(item.normalizer)}, {_cells_of(item)}: "
     if item.identical:
         return text + f"{count(item.first.trials, 'pair')}, all equal bit for bit"
+    happened = "failed" if item.what == UNSTABLE else "did not learn"
     if pairs:
         text += (
-            f"of {count(item.first.trials, 'pair')}, {item.equal} equal bit for bit, {item.only_first} failed in A only and"
-            f" {item.only_second} in B only"
+            f"of {count(item.first.trials, 'pair')}, {item.equal} equal bit for bit, {item.only_first} {happened} in A only"
+            f" and {item.only_second} in B only"
         )
     else:
-        text += f"{of(item.first)} failed in A and {of(item.second)} in B"
+        text += f"{of(_share(item, item.first))} {happened} in A and {of(_share(item, item.second))} in B"
+    if item.undecided:
+        text += f", {count(item.undecided, 'pair' if pairs else 'trial')} undecided"
     text += f" (Holm {p_value(item.holm_p)}, {item.test})"
     if item.significant:
         return text
@@ -187,11 +240,13 @@ def grounds(item: RateComparison) -> str:
 def _needed(item: RateComparison) -> str:
     low, high = item.seeds
     first, second = item.supposed
+    if math.isnan(first):
+        return "no trial is decided on one of the sides"
     rates = f"{percent(first)} from {percent(second)}"
     if low is None or high is None:
         return f"to tell {rates} takes more seeds than any sweep has"
     many = f"{low} to {high}" if low < high else f"about {high}"
-    return f"{many} seeds per cell would tell {rates}"
+    return f"{many} seeds per cell would tell {rates}{', if all their trials were decided' if item.undecided else ''}"
 
 
 # --- the details ------------------------------------------------------------------------------------------------------
@@ -220,8 +275,7 @@ def details(difference: Difference) -> list[tuple[str, list[str]]]:
 def _whole(difference: Difference) -> list[str]:
     """Return the leaderboards' own rates of the normalizers of which the table compares a part."""
     return [
-        f"{plain(change.normalizer)}: {rate(change.before.count)} of {count(change.before.count.trials, 'trial')} in A,"
-        f" {rate(change.after.count)} of {count(change.after.count.trials, 'trial')} in B"
+        f"{plain(change.normalizer)}: {_whole_rate(change.before.count)} in A, {_whole_rate(change.after.count)} in B"
         for change in difference.normalizers
         if change.before and change.after and change.comparisons
         if [change.before.count.trials, change.after.count.trials] != _compared(change)
@@ -230,9 +284,15 @@ def _whole(difference: Difference) -> list[str]:
 
 def _compared(change: NormalizerChange) -> list[int]:
     """Return how many trials of A and of B are in the row of the table, or 0 where there are two rows."""
-    if len(change.comparisons) != 1:
+    failing = [item for item in change.comparisons if item.what == UNSTABLE]
+    if len(failing) != 1:
         return [0, 0]
-    return [change.comparisons[0].first.trials, change.comparisons[0].second.trials]
+    return [failing[0].first.trials, failing[0].second.trials]
+
+
+def _whole_rate(counted: Count) -> str:
+    more = others(counted)
+    return f"{rate(counted)} of {count(counted.trials, 'trial')}{f' ({more})' if more else ''}"
 
 
 def _judged(difference: Difference) -> list[str]:
@@ -246,12 +306,18 @@ def _judged(difference: Difference) -> list[str]:
     ]
     lines += [
         f"  {item.side}, {plain(item.normalizer)}: {item.own} of {count(item.trials, 'trial')} failed by its own"
-        f" definition, {item.used} by definition {judging.used}"
+        f" definition, {item.used} by definition {judging.used}{_others(item)}"
         for item in judging.rates
     ]
     if judging.kept:
         lines.append(f"{count(judging.kept, 'method error')} without a trace could not be judged anew.")
     return lines
+
+
+def _others(item: Rejudged) -> str:
+    found = [(item.not_learnt, "not learnt"), (item.undecided, "undecided")]
+    told = ", ".join(f"{number} {words}" for number, words in found if number)
+    return f", by which {told}" if told else ""
 
 
 def _change(item: Change) -> str:
@@ -296,11 +362,12 @@ def _flip(item: Flip) -> str:
 
 
 def verdict_words(verdict: Verdict) -> str:
-    """Return ``stable``, or the failure modes with their steps."""
+    """Return the outcome: the failure modes with their steps, or what would decide it."""
     if verdict.outcome == METHOD_ERROR:
         return mode(METHOD_ERROR)
     found = [f"{mode(item.mode)} ({first_failure(item.step)})" for item in verdict.findings]
-    return ", ".join(found) or verdict.outcome
+    needed = f" ({NEEDS[verdict.needs]} would tell)" if verdict.needs else ""
+    return ", ".join(found) or f"{mode(verdict.outcome)}{needed}"
 
 
 def _software(difference: Difference) -> list[str]:
@@ -330,6 +397,12 @@ def _method(difference: Difference) -> list[str]:
     if not tests:
         return []
     lines = [f"Two-sided exact tests, corrected by Holm over {count(len(difference.comparisons), 'comparison')}."]
+    if any(item.undecided for item in difference.comparisons):
+        lines.append(
+            "Each test is taken with all undecided trials counted as failed (not learnt) and with all counted as stable"
+            " (learnt), and the larger p-value counts, or 1 where the two disagree on the direction. Rates, and intervals"
+            " of changes, are those of decided trials."
+        )
     if PAIRED in tests:
         lines.append(
             "McNemar's on pairs that share the suite's seed, the seed and all but the normalizer's own specification:"

@@ -20,6 +20,7 @@ from ganbench.reports.evidence.evidence import (
     QualityProtocol,
     Result,
     Series,
+    lasted,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "QualityProtocol",
     "Result",
     "Series",
+    "lasted",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench.harness.planning.seeding import Sequential
-from ganbench.harness.stability import Definition, Verdict
+from ganbench.harness.stability import METHOD_ERROR, Definition, Verdict
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ class Result:
         trial_id: Identity of the trial.
         seed: The seed's index.
         verdict: By the plan's definition.
-        lasted: The share of its budget that it was stable for: 1 if it never failed, 0 if its method could not run.
+        lasted: The share of its budget before it first failed: 1 if it did not, 0 if its method could not run, and of one
+            that is undecided the share that its trace covers.
         quality: The last evaluation of what trials are ranked by; nan where there is none.
         measured: The last evaluation of every measure.
         step_seconds: Wall-clock seconds of a training step; nan where nobody measured it.
@@ -137,6 +138,22 @@ class Result:
     step_seconds: float
     curves: Curves | None
     sha256: str
+
+
+def lasted(verdict: Verdict, budget: int | None, stopped: int | None) -> float:
+    """Return the share of its budget before a trial first failed.
+
+    Args:
+        verdict: Of the trial.
+        budget: Planned steps; None without a trace.
+        stopped: The last step of its trace; likewise.
+    """
+    if not verdict.failed and verdict.decided:
+        return 1.0
+    end = verdict.failed_at if verdict.failed else stopped
+    if budget is None or end is None:
+        return 0.0
+    return min(1.0, float(end / budget))
 
 
 @dataclass(frozen=True)
@@ -178,6 +195,21 @@ class Evidence:
     def seeds(self) -> int:
         """Planned trials per cell; at most so many where seeds are sequential."""
         return int(self.plan["seeds"])
+
+    @property
+    def decides_all(self) -> bool:
+        """Whether the definition calls every trial stable or failed; others know undecided ones and some not learnt."""
+        return self.definition.evidence is None
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Every way to fail that the definition knows, in the order of the tables."""
+        return (*self.definition.modes, METHOD_ERROR)
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """For how many steps trials are trained, as far as the cells say it; rising."""
+        return tuple(sorted({cell["spec"]["steps"] for cell in self.plan["cells"] if "steps" in cell["spec"]}))
 
     @property
     def sequential(self) -> Sequential | None:

@@ -12,7 +12,7 @@ import numpy as np
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.stability import load_definition
 from ganbench.harness.traces.trace import Trace
-from ganbench.reports.evidence import Evidence, Result
+from ganbench.reports.evidence import Evidence, Result, lasted
 from ganbench.reports.evidence.combining import changed_sources
 from ganbench.reports.evidence.gathering import detector_sources, software_words, wanted_seeds
 from ganbench.reports.evidence.grouping import group_cells
@@ -34,7 +34,7 @@ def evidence_of(read: ReadBack) -> Evidence:
     specs = {cell["id"]: cell["spec"] for cell in plan["cells"]}
     measures = {cell: group.protocol.measure for group in groups for cell in group.cells.values()}
     results: dict[str, dict[int, Result]] = {cell: {} for cell in measures}
-    failed: dict[str, dict[int, bool]] = {}
+    failed: dict[str, dict[int, bool | None]] = {}
     thinning = Thinning()
     for trial in read.trials:
         results[trial.cell_id][trial.seed] = _result(trial, measures[trial.cell_id], thinning)
@@ -82,21 +82,13 @@ def _result(trial: Transcript, measure: str, thinning: Thinning) -> Result:
         trial_id=trial.trial_id,
         seed=trial.seed,
         verdict=trial.verdict,
-        lasted=_lasted(trial),
+        lasted=lasted(trial.verdict, trial.budget, trial.stopped),
         quality=trial.measured.get(measure, math.nan),
         measured=trial.measured,
         step_seconds=float(trial.provenance.get("step_seconds") or math.nan),
         curves=None if trial.budget is None else thinning.curves(_trace(trial, trial.budget, measure), measure),
         sha256=trial.sha256,
     )
-
-
-def _lasted(trial: Transcript) -> float:
-    if not trial.verdict.failed:
-        return 1.0
-    if trial.budget is None or trial.verdict.failed_at is None:
-        return 0.0
-    return min(1.0, trial.verdict.failed_at / trial.budget)
 
 
 def _plugins(trial: Transcript, spec: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:

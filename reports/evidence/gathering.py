@@ -17,9 +17,9 @@ from ganbench.harness.ledger import AddedVerdicts, Ledger, Record, read_added_ve
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.processes import Lasting, each_part, uncollected
 from ganbench.harness.ledger.proof import contradictions
-from ganbench.harness.planning.seeding import Place, Sequential, seeds_wanted
+from ganbench.harness.planning.seeding import Failed, Place, Sequential, seeds_wanted, whether_failed
 from ganbench.harness.stability import Definition, Verdict, load_definition
-from ganbench.reports.evidence import Evidence, Group, Result
+from ganbench.reports.evidence import Evidence, Group, Result, lasted
 from ganbench.reports.evidence.combining import changed_sources
 from ganbench.reports.evidence.grouping import group_cells
 from ganbench.reports.evidence.packing import Packed, pack, unpack
@@ -54,7 +54,7 @@ def gather(ledger: Ledger, definition: int | None = None) -> Evidence:
     sieve = Sieve(plan["seeds"], plan["seed"], measures, judges, decides, read_added_verdicts(ledger))
 
     results: dict[str, dict[int, Result]] = {identity: {} for identity in measures}
-    failed: dict[str, dict[int, bool]] = {}
+    failed: dict[str, dict[int, bool | None]] = {}
     software: Counter[str] = Counter()
     sources: set[Source] = set()
     relabelled = 0
@@ -139,10 +139,10 @@ class Chosen:
         return [item for _, record in ledger.parts.chosen(part, self.wanted) for item in _samples(record)]
 
 
-Rest = tuple[str, bool, bool, str, tuple[Source, ...], tuple[str, str] | None, str]
+Rest = tuple[str, bool | None, bool, str, tuple[Source, ...], tuple[str, str] | None, str]
 """What a trial adds to the evidence beside its result: the identity of its cell; whether it failed, by the definition that
-decides who gets more seeds; whether its verdict was reached anew; with what software and with which plugins it was made;
-its data's specification and content; and the beginning of its trace's checksum."""
+decides who gets more seeds, None where that is undecided; whether its verdict was reached anew; with what software and with
+which plugins it was made; its data's specification and content; and the beginning of its trace's checksum."""
 
 
 Outside = dict[str, tuple[str, str]]
@@ -214,7 +214,7 @@ class Sieve(Lasting):
                 result,
                 (
                     same.setdefault(record.cell_id, record.cell_id),
-                    deciding.failed,
+                    whether_failed(deciding),
                     verdict.definition != record.verdict.definition,
                     same.setdefault(software, software),
                     same.setdefault(sources, sources),
@@ -241,9 +241,7 @@ def _all(ledger: Ledger, sieve: Sieve, outside: Outside) -> Iterator[tuple[Resul
             yield result, rest
 
 
-def wanted_seeds(
-    plan: Mapping[str, Any], groups: Iterable[Group], failed: Mapping[str, Mapping[int, bool]]
-) -> dict[str, int]:
+def wanted_seeds(plan: Mapping[str, Any], groups: Iterable[Group], failed: Failed) -> dict[str, int]:
     """Return how many trials each cell should have, as the sweep decided it."""
     places = [
         Place(cell, normalizer, str(index))
@@ -264,21 +262,13 @@ def _result(record: Record, verdict: Verdict, measure: str, thinning: Thinning) 
         trial_id=record.trial_id,
         seed=record.seed,
         verdict=verdict,
-        lasted=_lasted(record, verdict),
+        lasted=lasted(verdict, *((None, None) if trace is None else (trace.budget, trace.stopped))),
         quality=measured.get(measure, math.nan),
         measured=measured,
         step_seconds=_step_seconds(record.provenance),
         curves=None if trace is None else thinning.curves(trace, measure),
         sha256=record.sha256,
     )
-
-
-def _lasted(record: Record, verdict: Verdict) -> float:
-    if not verdict.failed:
-        return 1.0
-    if record.trace is None or verdict.failed_at is None:
-        return 0.0
-    return min(1.0, float(verdict.failed_at / record.trace.budget))
 
 
 def _step_seconds(provenance: Mapping[str, Any]) -> float:

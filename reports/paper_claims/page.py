@@ -15,7 +15,7 @@ from ganbench.reports import formatting as f
 from ganbench.reports.paper_claims.claims import CLAIMS
 from ganbench.reports.paper_claims.costs import cost_of, cost_of_suite
 from ganbench.reports.paper_claims.judging import words
-from ganbench.reports.paper_claims.judging.cases import Cases
+from ganbench.reports.paper_claims.judging.cases import DEFINITION, Cases
 from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table
 from ganbench.reports.paper_claims.judging.reading import Answer, Part, Reading, times_the_seeds
 from ganbench.reports.paper_claims.rules import Notes, Rule, departures, read_rules
@@ -33,7 +33,7 @@ history of [rules.md]({rules}) can be compared with the times at the end of this
 
 A claim is read from two suites: one with the paper's protocol, as far as it is known, and a small form on toys and digits
 of 8x8. **A small form says whether an effect is there on digits; it never says whether a paper is right.** Failures are
-those of definition 2 ([stability.md]({stability})).
+those of {judged}.
 
 * *Reproduced*: the effect reaches the threshold, and the interval excludes no effect.
 * *Not reproduced*: the interval excludes the threshold.
@@ -107,9 +107,18 @@ def render(found: Found, *, folder: str, docs: str, out: str) -> str:
         normpath(f"{docs}/{file}")
         for file in ("../reports/paper_claims/rules.md", "stability.md", "leaderboards/README.md", "costs.md")
     )
-    top = _TOP.format(command=command, rules=rules, stability=stability)
+    top = _TOP.format(command=command, rules=rules, judged=_judged(found, stability))
     sections = [_section(found, claim, folder) for claim in CLAIMS]
     return "\n\n".join([top, _summary(found), *sections, _costs(found, boards, sizes)]) + "\n"
+
+
+def _judged(found: Found, stability: str) -> str:
+    """Say by which definition the claims are judged, and by which the leaderboards are, where that is another one."""
+    own = f"definition {DEFINITION} ([stability.md]({stability})), as the rules were declared"
+    boards = sorted({int(cases.plan["definition"]) for cases in found.cases.values()})
+    if boards == [DEFINITION]:
+        return own
+    return f"{own}; the leaderboards of these ledgers are judged by definition {f.listing([*map(str, boards)])}"
 
 
 def _summary(found: Found) -> str:

@@ -42,18 +42,25 @@ class Claims:
     new: int
 
 
-def claims_of(board: Board) -> set[tuple[str, str]]:
-    """Return who failed significantly less often than whom."""
-    return {(pair.better, pair.worse) for pair in board.pairs if pair.significant}
+Claim = tuple[str, str, str]
+"""What one does more often or less often than another: "fails less", or "learns more"; the better one; the other."""
+
+
+def claims_of(board: Board) -> set[Claim]:
+    """Return who failed significantly less often than whom, and who learnt significantly more often."""
+    found = {("fails less", pair.better, pair.worse) for pair in board.pairs if pair.significant}
+    for pair in board.pairs:
+        if pair.learns_less:
+            more = pair.second if pair.learns_less == pair.first else pair.first
+            found.add(("learns more", more, pair.learns_less))
+    return found
 
 
 def compared(own: Board, other: Board) -> Claims:
     """Compare the claims of two boards of the same trials."""
     first, second = claims_of(own), claims_of(other)
-    turned = {(worse, better) for better, worse in second}
-    return Claims(
-        len(first), len(first & second), len(first & turned), len(second - first - {pair[::-1] for pair in first})
-    )
+    opposite = {(what, worse, better) for what, better, worse in first}
+    return Claims(len(first), len(first & second), len(opposite & second), len(second - first - opposite))
 
 
 def rank_correlation(own: Board, other: Board) -> float:

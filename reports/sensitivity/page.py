@@ -93,8 +93,8 @@ def _half(found: Counter[tuple[str, str]]) -> Iterator[str]:
 
 def _claims(found: Counter[str]) -> str:
     return (
-        f"Claims between two methods: {found['half']} at half of the budget, of which {found['kept']} are made at the end"
-        f" too and {found['reversed']} are reversed; {found['full']} at the end."
+        f"Claims that one of two methods fails less often or learns more often: {found['half']} at half of the budget, of"
+        f" which {found['kept']} are made at the end too and {found['reversed']} are reversed; {found['full']} at the end."
     )
 
 

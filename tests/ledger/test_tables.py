@@ -78,7 +78,7 @@ def test_the_table_of_trials_has_a_row_for_every_trial_of_the_plan_and_its_colum
     assert sorted(table["trial"]) == sorted(records) and len(records) == 7
     labels = ["suite", "version", "dataset", "architecture", "setting", "normalizer"]
     summary = [name for name in SUMMARY if name != "modes"]
-    told = ["definition", "failure_modes", "first_failed", "sha256"]
+    told = ["definition", "failure_modes", "first_failed", "reason", "needs", "least_loss", "sha256"]
     assert list(table.columns) == [*labels, *summary, *told, "fid[x]", "modes"]
 
 
@@ -154,6 +154,26 @@ def test_the_table_of_a_relabelled_ledger_says_what_its_sweep_found(ledger):
     ledger.relabel(1)
     assert set(ledger.trials()["definition"]) == {2}
     pd.testing.assert_frame_equal(ledger.trials(), before)
+
+
+def test_an_undecided_trial_has_its_reason_and_what_it_needs_and_a_stable_one_the_least_loss(tmp_path):
+    made = Ledger(tmp_path)
+    (about,) = PLAN["cells"]
+    spec = {**CELL, "dataset": {"name": "ring8"}}
+    made.write_plan({**PLAN, "definition": 3, "cells": [{**about, "id": digest(spec), "spec": spec}]})
+    for seed, budget in enumerate((20, 40)):  # the second log ends at half of its budget
+        steps = np.arange(0.0, 21.0)
+        quality = {
+            name: np.where(steps > 2, 0.95 + 0.001 * seed, 0.1) for name in ("mode_coverage", "high_quality_share")
+        }
+        trace = Trace(budget, 20, steps[1:], {}, np.empty(0), {}, steps, quality)
+        made.commit(Record.of({"cell": spec, "suite_seed": 1, "seed": seed}, trace, {"definition": 3}))
+    stable, undecided = made.trials().sort_values("seed").to_dict("records")
+    assert (stable["outcome"], stable["reason"], stable["needs"]) == ("stable", "", "")
+    assert stable["least_loss"] >= 1
+    assert (undecided["outcome"], undecided["needs"]) == ("undecided", "log")
+    assert undecided["reason"] == "the log ends at step 20 of 40"
+    assert np.isnan(undecided["least_loss"]) and pd.isna(undecided["first_failed"])
 
 
 @pytest.mark.parametrize("which", ["trials", "traces"])

@@ -11,6 +11,7 @@ import pytest
 from scipy.special import betaln
 
 from ganbench.harness.statistics.sequential import (
+    UNDECIDED,
     Rule,
     ci_halfwidth,
     compare,
@@ -273,5 +274,67 @@ def test_a_rule_without_sense_is_refused(wrong):
 def test_outcomes_of_another_kind_are_refused():
     with pytest.raises(ValueError, match="normalizers, groups, seeds"):
         open_cells([[0, 1]], Rule())
-    with pytest.raises(ValueError, match="0, 1 and nan"):
+    with pytest.raises(ValueError, match="0, 1, 0.5 .undecided. and nan"):
         open_cells([[[0, 2]]], Rule())
+
+
+# --- outcomes that nobody can tell
+
+
+def either_way(values: np.ndarray) -> list[np.ndarray]:
+    return [np.where(values == UNDECIDED, code, values) for code in (0.0, 1.0)]
+
+
+def with_undecided(values: np.ndarray, share: float, seed: int = 9) -> np.ndarray:
+    drawn = np.random.default_rng(seed).random(values.shape) < share
+    return np.where(drawn & np.isfinite(values), UNDECIDED, values)
+
+
+@pytest.mark.parametrize("test", ["spending", "betting"])
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_two_are_separated_only_if_they_are_whichever_way_the_undecided_of_both_are_counted(test, share):
+    rule = Rule(test=test)
+    values = with_undecided(outcomes(0.02, 0.2, 0.5, 0.9, seeds=24), share)
+    as_stable, as_failed = (compare(way, rule) for way in either_way(values))
+    separated = 0
+    for found, one, other in zip(compare(values, rule), as_stable, as_failed, strict=True):
+        both = one.separated and other.separated and one.worse == other.worse
+        assert found.separated == (max(one.separated, other.separated) if both else None)
+        assert found.decided == (one.decided and other.decided)
+        separated += found.separated is not None
+    assert 0 < separated < 6
+
+
+@pytest.mark.parametrize("test", ["spending", "betting"])
+def test_the_cells_that_get_more_seeds_are_those_that_either_way_of_counting_would_give_more(test):
+    values = outcomes(0.1, 0.15, 0.5, 0.95, seeds=64)
+    values[:, :, 16:] = np.nan
+    values[1] = with_undecided(values[1], 0.6)
+    rule = Rule(test=test)
+    ways = [open_cells(way, rule) for way in either_way(values)]
+    assert open_cells(values, rule) == set.union(*ways)
+    assert ways[0] != ways[1]
+
+
+def test_two_that_the_ways_of_counting_separate_in_opposite_directions_are_given_up_and_nothing_is_claimed():
+    """One half of the time failed, the other never decided: more seeds leave it so."""
+    values = np.stack([np.tile([0.0, 1.0], (5, 16)), np.full((5, 32), UNDECIDED)])
+    rule = Rule(most=64)
+    one, other = (compare(way, rule)[0] for way in either_way(values))
+    assert one.separated and other.separated and one.worse != other.worse
+    found = compare(values, rule)[0]
+    assert (found.separated, found.worse, found.hopeless) == (None, None, True)
+    more = np.concatenate([values, np.full((2, 5, 32), np.nan)], axis=2)
+    assert open_cells(more, rule) == set()
+
+
+def test_the_width_that_is_wanted_is_that_of_the_decided_trials_and_undecided_ones_end_at_the_largest_number():
+    rule = Rule(compare=False, half_width=0.2)
+    values = np.full((1, 1, 64), np.nan)
+    values[0, 0, :30] = 0
+    assert open_cells(values, rule) == set()
+    values[0, 0, 3:30] = UNDECIDED
+    assert ci_halfwidth([0, 0, 0]) > 0.2
+    assert open_cells(values, rule) == {(0, 0)}
+    values[0, 0] = UNDECIDED
+    assert open_cells(values, rule) == set()

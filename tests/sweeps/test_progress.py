@@ -24,8 +24,22 @@ def report() -> SweepReport:
 
 
 def test_the_line_has_done_failures_by_mode_rate_and_time_left():
-    expected = "10/20 trials · 3 of 6 failed (mode collapse 3) · 30 a minute · 20 s left"
+    expected = "10/20 trials · of 6 new: 3 unstable (mode collapse 3) · 30 a minute · 20 s left"
     assert status_line(report()) == expected
+
+
+def test_the_line_counts_every_outcome_apart():
+    made = SweepReport(planned=20, before=0)
+    ends = [
+        ("unstable", ("diverged", "lost_quality")),
+        ("unstable", ("diverged",)),
+        ("method_error", ("method_error",)),
+    ]
+    ends += [("not_learnt", ())] * 2 + [("undecided", ())] * 4 + [("stable", ())]
+    for index, (outcome, modes) in enumerate(ends):
+        made.add(Done(str(index), outcome, modes, 1.0, True))
+    told = "of 10 new: 2 unstable (diverged 2, lost quality 1), 1 method error, 2 not learnt, 4 undecided"
+    assert status_line(made) == f"10/20 trials · {told}"
 
 
 def test_a_sweep_that_has_nothing_to_do_has_a_line_too():
@@ -67,4 +81,4 @@ def test_progress_losses_and_retries_are_shown_on_a_terminal_and_in_a_log(termin
 def test_a_lost_trial_is_missing_and_no_failure():
     made = report()
     made.add(Lost("9", "a bug"))
-    assert (made.committed, made.failed, made.missing) == (6, 3, 10)
+    assert (made.committed, made.outcomes, made.missing) == (6, {"stable": 3, "unstable": 3}, 10)

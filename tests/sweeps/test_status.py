@@ -52,13 +52,27 @@ def test_counts_rate_and_time_left_are_those_of_the_plans_trials(ledger, compact
     if compacted:
         ledger.compact()
     found = status(ledger, clock=lambda: NOW)
-    assert (found.planned, found.done, found.failed) == (10, 6, 2)
+    assert (found.planned, found.done) == (10, 6)
+    assert found.outcomes == Counter(unstable=2, stable=4)
     assert found.modes == Counter(diverged=2)
     assert found.per_hour == pytest.approx(6 / 0.5)  # six since half an hour ago
     assert found.seconds_left == pytest.approx(4 / 6 * 1800)
     assert found.hours == pytest.approx({"cpu": 6 * 120 / 3600})
     assert found.hosts == Counter(node0=2, node1=2, node2=2)
-    assert in_words(found)[0] == "suite s version 3: 6 of 10 trials committed, 2 failed"
+    assert in_words(found)[0] == "suite s version 3: 6 of 10 trials committed, 2 unstable (diverged 2)"
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_what_is_not_learnt_or_undecided_is_told_apart_from_what_is_unstable(ledger, compacted):
+    """By definition 3 a trial without a measure of quality is undecided."""
+    for number in (6, 7):
+        made = record(number, "a")
+        ledger.commit(replace(made, provenance={**made.provenance, "definition": 3}))
+    if compacted:
+        ledger.compact()
+    found = status(ledger, clock=lambda: NOW)
+    assert found.outcomes == Counter(unstable=2, stable=4, undecided=2)
+    assert in_words(found)[0].endswith("8 of 10 trials committed, 2 unstable (diverged 2), 2 undecided")
 
 
 def test_an_hour_without_commits_is_no_rate(ledger):

@@ -43,6 +43,7 @@ version: 1
 seed: 3
 seeds: 5
 baseline: none
+definition: 2
 normalizers: [none, spectral_norm]
 grid:
   - dataset: one_mode
@@ -121,7 +122,8 @@ def test_one_that_breaks_every_training_is_less_stable_and_the_committed_baselin
     assert found["verdict"] == "less stable"
     assert found["failed"]["mine"]["rate"] == 1
     assert found["failed"]["none"]["rate"] == 0
-    assert found["pairs"] == {"shared": 10, "both_failed": 0, "only_normalizer_failed": 10, "only_baseline_failed": 0}
+    pairs = {"shared": 10, "undecided": 0, "both_failed": 0, "only_normalizer_failed": 10, "only_baseline_failed": 0}
+    assert found["pairs"] == pairs
     assert found["p"] == pytest.approx(2 * 0.5**10)
     assert found["failed"]["mine"]["modes"]
     assert (told["trained"], told["committed_before"]) == (10, 10)

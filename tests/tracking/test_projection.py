@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tracked import CELLS, contents, four_trials, make_error, make_ledger, make_plan, make_record, make_trace
 
+from ganbench.harness.ledger import Record
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.harness.tracking import SyncReport, default_uri, sync
 from ganbench.harness.tracking.connection import connected
@@ -45,6 +46,61 @@ def test_every_trial_and_every_cell_has_one_run_with_what_the_ledger_says(root: 
         "instability_rate": [(2, 0.5)],
         "ci_low": [(2, low)],
         "ci_high": [(2, high)],
+    }
+
+
+def by_definition_3(record: Record) -> Record:
+    return replace(record, provenance={**record.provenance, "definition": 3})
+
+
+def learning(reached: float, seed: int) -> Record:
+    """A trial whose generator ends at a share of good samples, on its way up."""
+    trace = make_trace()
+    share = np.where(trace.evaluation_steps > 0, reached * (0.2 + 0.8 * trace.evaluation_steps / 100), 0.01)
+    shown = {"high_quality_share": share, "mode_coverage": np.ones(len(share))}
+    return by_definition_3(make_record(0, seed, trace=replace(trace, evaluations=shown)))
+
+
+def test_an_undecided_trial_is_neither_stable_nor_unstable_and_says_what_would_decide_it(root: Path) -> None:
+    error, open_ = by_definition_3(make_error("it raised", 0, 1)), learning(0.4, 0)
+    ledger = make_ledger(root, open_, error, definition=3, seeds=3)
+    sync(ledger)
+    held = contents(default_uri(ledger))
+    run = held["ring8 · mlp · none · fast · seed 0"]
+    assert "unstable" not in run["metrics"]
+    assert {key: run["metrics"][key][0][2] for key in ("undecided", "not_learnt")} == {"undecided": 1, "not_learnt": 0}
+    tags = {key.removeprefix("ganbench."): value for key, value in run["tags"].items()}
+    assert (tags["outcome"], tags["needs"]) == ("undecided", "steps")
+    assert tags["reason"] == "it was still improving when its budget ended"
+    failed = held["ring8 · mlp · none · fast · seed 1"]
+    assert {"ganbench.reason", "ganbench.needs"}.isdisjoint(failed["tags"])
+    assert [failed["metrics"][key][0][2] for key in ("unstable", "undecided", "not_learnt")] == [1, 0, 0]
+    low, high = rate_interval(1, 1)
+    counts = {"trials": 2, "decided": 1, "unstable": 1, "undecided": 1, "not_learnt": 0}
+    rates = {"instability_rate": 1, "ci_low": low, "ci_high": high, "low_bound": 0.5, "high_bound": 1}
+    cell = held["cell: ring8 · mlp · none · fast"]
+    assert {key: points[0][2] for key, points in cell["metrics"].items()} == counts | rates
+
+
+def test_a_cell_of_which_no_trial_is_decided_has_no_rate(root: Path) -> None:
+    ledger = make_ledger(root, learning(0.4, 0), definition=3)
+    sync(ledger)
+    cell = contents(default_uri(ledger))["cell: ring8 · mlp · none · fast"]["metrics"]
+    assert "instability_rate" not in cell
+    assert [cell[key][0][2] for key in ("ci_low", "ci_high", "low_bound", "high_bound")] == [0, 1, 0, 1]
+
+
+def test_cells_count_the_undecided_trials_that_only_another_ledger_holds(root: Path) -> None:
+    error = by_definition_3(make_error("it raised", 0, 1))
+    uri = f"sqlite:///{root.parent / 'both.db'}"
+    sync(make_ledger(root / "one", learning(0.4, 0), definition=3), uri)
+    assert sync(make_ledger(root / "two", error, definition=3), uri).trials_elsewhere == 1
+    cell = contents(uri)["cell: ring8 · mlp · none · fast"]["metrics"]
+    assert {key: cell[key][-1][2] for key in ("trials", "decided", "undecided", "unstable")} == {
+        "trials": 2,
+        "decided": 1,
+        "undecided": 1,
+        "unstable": 1,
     }
 
 
@@ -129,6 +185,7 @@ def test_every_search_that_the_document_names_finds_something(root: Path) -> Non
     searches = document.split("```text\n")[1].split("```")[0].splitlines()
     assert len(searches) >= 5
     ledger = make_ledger(root, *four_trials())
+    sync(make_ledger(root.parent / "undecided", learning(0.4, 2), definition=3, seeds=3), default_uri(ledger))
     sync(ledger)
     with connected(default_uri(ledger)) as client:
         experiment = client.get_experiment_by_name("toy v1").experiment_id
