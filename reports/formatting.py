@@ -9,6 +9,7 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
+from ganbench.harness.stability.verdict import NEEDS
 from ganbench.reports.board.counting import Count
 
 if TYPE_CHECKING:
@@ -109,18 +110,48 @@ def span(low: float, high: float) -> str:
 
 def rate(count: Count) -> str:
     """Return a rate with its interval: ``12 % (5–25 %)``; ``0 % (at most 19 %)``, for none of a few is not never."""
-    if not count.trials:
-        return NOTHING
+    if not count.decided:
+        return "undecided" if count.trials else NOTHING
     if count.unstable == 0:
         return f"{percent(count.rate)} (at most {percent(count.high)})"
-    if count.unstable == count.trials:
+    if count.unstable == count.decided:
         return f"{percent(count.rate)} (at least {percent(count.low)})"
     return f"{percent(count.rate)} ({span(count.low, count.high)})"
 
 
 def of(count: Count) -> str:
-    """Return ``3/16``."""
-    return f"{count.unstable}/{count.trials}"
+    """Return ``3/16``: the failed ones of those that are decided."""
+    return f"{count.unstable}/{count.decided}"
+
+
+def bounds(count: Count) -> str:
+    """Return ``12 % to 48 % with 9 undecided``; empty where none is."""
+    if not count.undecided:
+        return ""
+    return f"{percent(count.low_bound)} to {percent(count.high_bound)} with {count.undecided} undecided"
+
+
+def unlearnt(count: Count) -> str:
+    """Return the share of decided trials that did not learn: ``12 %``."""
+    return percent(count.not_learnt_rate) if count.decided else NOTHING
+
+
+def others(counts: Count) -> str:
+    """Return how many trials are neither stable nor failed: ``3 not learnt, 9 undecided``; empty where none is."""
+    found = [(counts.not_learnt, "not learnt"), (counts.undecided, "undecided")]
+    return ", ".join(f"{number} {words}" for number, words in found if number)
+
+
+def needs(found: Mapping[str, int]) -> str:
+    """Return what would decide trials, most of them first: ``more steps (12 trials), the rest of the log (1 trial)``."""
+    by_number = sorted(NEEDS, key=lambda name: -found.get(name, 0))
+    return ", ".join(f"{NEEDS[name]} ({count(found[name], 'trial')})" for name in by_number if found.get(name))
+
+
+def most_needed(found: Mapping[str, int]) -> str:
+    """Return what would decide most of some undecided trials: ``more steps``, ``mostly more steps``; empty without any."""
+    by_number = [name for name in sorted(NEEDS, key=lambda name: -found.get(name, 0)) if found.get(name)]
+    return f"{'mostly ' * (len(by_number) > 1)}{NEEDS[by_number[0]]}" if by_number else ""
 
 
 def rank(ranks: tuple[int, int]) -> str:
@@ -265,6 +296,12 @@ def listing(names: Sequence[str], last: str = "and") -> str:
 def thousands(amount: int) -> str:
     """Return ``50,000``."""
     return f"{amount:,}"
+
+
+def budgets(steps: Sequence[int]) -> str:
+    """Return ``400 to 1,000 steps`` for rising numbers of them; ``their steps`` for none."""
+    said = " to ".join(thousands(budget) for budget in dict.fromkeys((*steps[:1], *steps[-1:])))
+    return f"{said or 'their'} steps"
 
 
 def as_published(value: Decimal, std: Decimal | None = None) -> str:

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganbench.harness.stability.verdict import STABLE
 from ganbench.harness.statistics import (
     ALPHA,
+    kaplan_meier,
     macro_bootstrap,
     median_failures_worst,
     rank_intervals,
     suite_generator,
     tiers,
 )
-from ganbench.reports.board.comparisons import Pair, compare_all, outcomes
+from ganbench.reports.board.comparisons import Pair, compare_all, compare_learning, outcomes
 from ganbench.reports.board.conformance import Conformance
 from ganbench.reports.board.cost import step_costs
 from ganbench.reports.board.counting import Count, count_all, count_cell
+from ganbench.reports.board.order import ordered
 from ganbench.reports.evidence import Evidence, Group, QualityProtocol, Result
 
 RESAMPLES = 4000
@@ -31,16 +34,17 @@ class Quality:
     """What a normalizer reached in one protocol.
 
     Attributes:
-        all: Median over all trials, where a failed one is worse than any number.
-        stable: Median over those that did not fail: what to expect where it works, and no ground for a ranking.
-        trials: How many did not fail and have a number.
-        failed: Share of the protocol's trials that failed; nan without trials.
+        all: Median over all trials, where a failed one is worse than any number. One that did not learn, or is undecided,
+            has the number that it has.
+        stable: Median over those that are stable: what to expect where it works, and no ground for a ranking.
+        trials: How many are stable and have a number.
+        others: Share of the protocol's trials that are not stable; nan without trials.
     """
 
     all: float
     stable: float
     trials: int
-    failed: float
+    others: float
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,15 @@ class Row:
     Attributes:
         normalizer: Its label.
         count: Over all cells; the rate is the mean of the cells' rates.
-        rank: The ranks that it may have, 1 being the most stable.
+        rank: The ranks that it may have, 1 being the most stable; one that learns significantly more often is not below.
         tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated.
         best: Chance of the lowest rate when seeds are drawn anew, in [0, 1]; ties share it.
         change: Against the baseline; None for the baseline itself, and where there is none.
         quality: By protocol.
-        lasted: Share of the budget for which its trainings were stable, the mean of the cells' means; nan without trials.
+        lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
         cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
         settings: In how many groups the plan has it.
-        datasets: Failed and committed trials by data set, in the plan's order.
+        datasets: Failed and decided trials by data set, in the plan's order.
         conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
     """
 
@@ -125,7 +129,8 @@ class Board:
     """All numbers of a page.
 
     Attributes:
-        rows: Sorted by instability rate, then by name; those without trials last.
+        rows: Sorted by instability rate, then by how often they do not learn, then by name, those without decided trials
+            last; but none stands above one that learns significantly more often.
         pairs: All pairs of normalizers, the surest first.
         cells: All cells, in the plan's order.
         reference: The normalizer whose steps the others' times are compared with; None where nobody measured any.
@@ -148,11 +153,14 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     by_name: dict[str, list[CellRow]] = {name: [] for name in evidence.normalizers}
     for cell in cells:
         by_name[cell.normalizer].append(cell)
-    counts = {name: count_all([cell.count for cell in own]) for name, own in by_name.items()}
-    order = sorted(counts, key=lambda name: _place(counts[name].rate, name))
-    pairs = compare_all(evidence, order)
+    counts = {name: count_all([cell.count for cell in own], evidence.modes) for name, own in by_name.items()}
+    by_rate = sorted(counts, key=lambda name: _place(counts[name], name))
+    learning = compare_learning(evidence, by_rate)
+    slower = [(found.more, names - {found.more}) for names, found in learning.items() if found.significant]
+    order = ordered(by_rate, [(next(iter(quicker)), name) for name, quicker in slower])
+    pairs = compare_all(evidence, order, learning)
     places = {name: place for place, name in enumerate(order)}
-    apart = [(places[pair.better], places[pair.worse]) for pair in pairs if pair.significant]
+    apart = [(places[pair.apart[0]], places[pair.apart[1]]) for pair in pairs if pair.apart is not None]
     ranks, groups = rank_intervals(len(order), apart), tiers(len(order), apart)
     best, changes, (reference, costs) = _best(evidence, order), _changes(evidence, pairs), step_costs(evidence)
     rows = tuple(
@@ -196,17 +204,19 @@ def _datasets(cells: Sequence[CellRow]) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for cell in cells:
         failed, trials = found.get(cell.group.dataset, (0, 0))
-        found[cell.group.dataset] = failed + cell.count.unstable, trials + cell.count.trials
+        found[cell.group.dataset] = failed + cell.count.unstable, trials + cell.count.decided
     return found
 
 
-def _place(rate: float, name: str) -> tuple[bool, float, str]:
-    return math.isnan(rate), 0.0 if math.isnan(rate) else rate, name  # nan does not sort
+def _place(count: Count, name: str) -> tuple[bool, float, float, str]:
+    if not count.decided:
+        return True, 0.0, 0.0, name  # nan does not sort
+    return False, count.rate, count.not_learnt_rate, name
 
 
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
     results = evidence.of(group, normalizer)
-    count = count_cell(results, evidence.wanted[group.cells[normalizer]])
+    count = count_cell(results, evidence.wanted[group.cells[normalizer]], evidence.modes)
     since = sorted(step for result in results if (step := result.verdict.failed_at) is not None)
     return CellRow(group, normalizer, count, _median(results, group.protocol), tuple(since))
 
@@ -246,9 +256,10 @@ def _change(pair: Pair, family: int, *, first: bool) -> Change:
 def _quality(evidence: Evidence, protocol: QualityProtocol, normalizer: str) -> Quality:
     groups = [group for group in evidence.groups if group.protocol == protocol]
     results = [result for group in groups for result in evidence.of(group, normalizer)]
-    stable = [item.quality for item in results if not item.verdict.failed and math.isfinite(item.quality)]
-    failed = sum(item.verdict.failed for item in results) / len(results) if results else math.nan
-    return Quality(_median(results, protocol), median_failures_worst(stable, 0, protocol.better), len(stable), failed)
+    stable = [item for item in results if item.verdict.outcome == STABLE]
+    values = [item.quality for item in stable if math.isfinite(item.quality)]
+    others = (len(results) - len(stable)) / len(results) if results else math.nan
+    return Quality(_median(results, protocol), median_failures_worst(values, 0, protocol.better), len(values), others)
 
 
 def _median(results: Sequence[Result], protocol: QualityProtocol) -> float:
@@ -257,6 +268,13 @@ def _median(results: Sequence[Result], protocol: QualityProtocol) -> float:
 
 
 def _lasted(evidence: Evidence, cells: Sequence[CellRow]) -> float:
-    """Return the mean over cells of the restricted mean share: no trial is censored before its budget, so it is a mean."""
-    shares = [[result.lasted for result in evidence.of(cell.group, cell.normalizer)] for cell in cells]
-    return float(np.mean([np.mean(share) for share in shares if share])) if any(shares) else math.nan
+    """Return the mean over cells of the restricted mean share of the budget before a failure."""
+    means = [_restricted_mean(results) for cell in cells if (results := evidence.of(cell.group, cell.normalizer))]
+    return float(np.mean(means)) if means else math.nan
+
+
+def _restricted_mean(results: Sequence[Result]) -> float:
+    shares = [result.lasted for result in results]
+    if any(result.lasted < 1 and not result.verdict.failed for result in results):
+        return kaplan_meier(shares, [result.verdict.failed for result in results], 1.0).restricted_mean
+    return float(np.mean(shares))  # no log ends before its budget, or before a failure

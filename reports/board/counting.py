@@ -1,23 +1,19 @@
-"""How many of some trials failed, and how."""
+"""How many of some trials failed, and how; how many did not learn, and how many are undecided."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ganbench.harness.stability import METHOD_ERROR
-from ganbench.harness.stability.definition import FAILURE_MODES
+from ganbench.harness.stability.verdict import NOT_LEARNT
 from ganbench.harness.statistics import mean_rate
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.reports.evidence import Result
 
-MODES = (*FAILURE_MODES, METHOD_ERROR)
-"""Every way to fail, in the order of the tables."""
-
-
 SLOW = "never_converged"
+"""What definitions 1 and 2 call a failure in a training that may only need more steps."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +24,17 @@ class Count:
         unstable: Failed trials; a method that cannot run is not stable.
         trials: Committed trials.
         planned: Planned trials.
-        rate: The instability rate; nan without trials.
+        rate: The instability rate, over decided trials; nan without any.
         low: Lower end of its interval.
         high: Upper end.
-        modes: How often each failure mode was found; one trial can have several.
+        modes: How often each failure mode was found, of those of the definition; one trial can have several.
         only_slow: Failed trials of which nothing but "never converged" was found: more steps might have mended them.
+        not_learnt: Trials that did not learn within their budget; they are decided, and did not fail.
+        undecided: Trials of which too little was seen; they are in neither number of the rate.
+        low_bound: The rate if all undecided trials were stable; nan without trials.
+        high_bound: The rate if all of them had failed.
+        not_learnt_rate: Share of decided trials that did not learn; nan without any.
+        needs: What would decide the undecided ones (``harness.stability.verdict.NEEDS``), and how many of them.
     """
 
     unstable: int
@@ -43,30 +45,68 @@ class Count:
     high: float
     modes: dict[str, int]
     only_slow: int = 0
+    not_learnt: int = 0
+    undecided: int = 0
+    low_bound: float = math.nan
+    high_bound: float = math.nan
+    not_learnt_rate: float = math.nan
+    needs: dict[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
         """Planned trials that are not committed. They are in neither number of the rate."""
         return self.planned - self.trials
 
+    @property
+    def decided(self) -> int:
+        """Committed trials of which is known what became of them."""
+        return self.trials - self.undecided
 
-def count_cell(results: Sequence[Result], planned: int) -> Count:
+
+def count_cell(results: Sequence[Result], planned: int, modes: Sequence[str]) -> Count:
     """Count a cell's trials.
 
     Args:
         results: The committed ones.
         planned: How many there are to be.
+        modes: Every way to fail, in the order of the tables.
     """
-    failed = sum(result.verdict.failed for result in results)
-    low, high = rate_interval(failed, len(results))
-    rate = failed / len(results) if results else math.nan
-    only_slow = sum(result.verdict.modes == (SLOW,) for result in results)
-    return Count(failed, len(results), planned, rate, low, high, _modes(results), only_slow)
+    verdicts = [result.verdict for result in results]
+    failed = sum(verdict.failed for verdict in verdicts)
+    not_learnt = sum(verdict.outcome == NOT_LEARNT for verdict in verdicts)
+    needs = Counter(verdict.needs for verdict in verdicts if not verdict.decided)
+    undecided, trials = needs.total(), len(verdicts)
+    low, high = rate_interval(failed, trials - undecided)
+    found = Counter(mode for verdict in verdicts for mode in set(verdict.modes))
+    return Count(
+        unstable=failed,
+        trials=trials,
+        planned=planned,
+        rate=_share(failed, trials - undecided),
+        low=low,
+        high=high,
+        modes={mode: found[mode] for mode in modes},
+        only_slow=sum(verdict.modes == (SLOW,) for verdict in verdicts),
+        not_learnt=not_learnt,
+        undecided=undecided,
+        low_bound=_share(failed, trials),
+        high_bound=_share(failed + undecided, trials),
+        not_learnt_rate=_share(not_learnt, trials - undecided),
+        needs=dict(needs),
+    )
 
 
-def count_all(counts: Sequence[Count]) -> Count:
-    """Count all cells of a normalizer; the rate is the mean of theirs."""
-    rate, low, high = mean_rate([(count.unstable, count.trials) for count in counts])
+def count_all(counts: Sequence[Count], modes: Sequence[str]) -> Count:
+    """Count all cells of a normalizer; rates and bounds are the means of theirs.
+
+    Args:
+        counts: Of the cells.
+        modes: Every way to fail, in the order of the tables.
+    """
+    rate, low, high = mean_rate([(count.unstable, count.decided) for count in counts])
+    needs: Counter[str] = Counter()
+    for count in counts:
+        needs.update(count.needs)
     return Count(
         unstable=sum(count.unstable for count in counts),
         trials=sum(count.trials for count in counts),
@@ -74,11 +114,16 @@ def count_all(counts: Sequence[Count]) -> Count:
         rate=rate,
         low=low,
         high=high,
-        modes={mode: sum(count.modes[mode] for count in counts) for mode in MODES},
+        modes={mode: sum(count.modes[mode] for count in counts) for mode in modes},
         only_slow=sum(count.only_slow for count in counts),
+        not_learnt=sum(count.not_learnt for count in counts),
+        undecided=needs.total(),
+        low_bound=mean_rate([(count.unstable, count.trials) for count in counts])[0],
+        high_bound=mean_rate([(count.unstable + count.undecided, count.trials) for count in counts])[0],
+        not_learnt_rate=mean_rate([(count.not_learnt, count.decided) for count in counts])[0],
+        needs=dict(needs),
     )
 
 
-def _modes(results: Sequence[Result]) -> dict[str, int]:
-    found = Counter(mode for result in results for mode in set(result.verdict.modes))
-    return {mode: found[mode] for mode in MODES}
+def _share(some: int, trials: int) -> float:
+    return some / trials if trials else math.nan

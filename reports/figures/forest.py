@@ -65,7 +65,8 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     return Drawing(
         name="forest",
         title=title,
-        caption=f"Instability rate less that of {plain(str(baseline))} on the trials that they share: left of the line, a"
+        caption=f"Instability rate less that of {plain(str(baseline))} on the"
+        f" {'' if evidence.decides_all else 'decided '}trials that they share: left of the line, a"
         f" normalizer fails less often. The diamond is all settings together with its {percent(1 - ALPHA)} interval; these"
         f" intervals hold together. It is filled and bold where {test} separates the two."
         " The thin marks below are single settings, taller where several have the same"

@@ -62,10 +62,14 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     return Drawing(
         name="heat",
         title=title,
-        caption=("Failed trials out of those committed, for" if counts else "The darker, the more trials failed, for")
+        caption=(
+            f"Failed trials out of those {'committed' if evidence.decides_all else 'decided'}, for"
+            if counts
+            else "The darker, the more trials failed, for"
+        )
         + " every setting (rows) and normalizer (columns, the most stable on the left). Read a row to see how hard a"
         " setting is; read a column to see what a normalizer does not tolerate."
-        + " A cell with a dot has no trial yet." * (not counts)
+        + f" A cell with a dot has no {'trial yet' if evidence.decides_all else 'decided trial'}." * (not counts)
         + _cut(evidence, len(columns), len(rows)),
         parts=(Picture("heat", "", title, (1.35 * wide, 1.35 * tall), (wide, tall), paint),) * bool(evidence.committed),
         on_page=False,
@@ -98,14 +102,14 @@ def _cells(axes: Axes, cells: list[CellRow], columns: list[str], rows: list[str]
     boxes: dict[int, list[Box]] = {}
     for cell in cells:
         x, y = across[cell.normalizer], down[cell.group.title]
-        if cell.count.trials:
+        if cell.count.decided:
             boxes.setdefault(round(STEPS * cell.count.rate), []).append((x + 0.03, y + 0.04, 0.94, 0.92))
         if counts:
-            words = of(cell.count) if cell.count.trials else "missing"
-            dark = bool(cell.count.trials) and cell.count.rate > 0.8
-            shade = PAPER if dark else INK if cell.count.trials else SOFT
+            words = of(cell.count) if cell.count.decided else "undecided" if cell.count.trials else "missing"
+            dark = bool(cell.count.decided) and cell.count.rate > 0.8
+            shade = PAPER if dark else INK if cell.count.decided else SOFT
             axes.text(x + 0.5, y + 0.5, words, ha="center", va="center", color=shade, fontsize="small")
-        elif not cell.count.trials:
+        elif not cell.count.decided:
             axes.plot([x + 0.5], [y + 0.5], ".", color=SOFT, ms=2)
     for step, same in sorted(boxes.items()):
         _fill(axes, same, step / STEPS)

@@ -32,7 +32,7 @@ class Reached:
     """What trials of one normalizer reached in one protocol.
 
     Attributes:
-        values: Quality of those that did not fail and have a number.
+        values: Quality of those that did not fail and have a number; also of those that did not learn, or are undecided.
         never: How many failed, or have no number: they are as good as no threshold.
         unknown: How many of them did not fail.
     """
@@ -79,6 +79,8 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         caption="The share of all trials whose last evaluation is at least as good as a threshold, from strict thresholds"
         " on the left to lenient ones on the right; a failed trial is as good as none. A line further up is better, and"
         " where it ends at the right is the share of trials that did not fail."
+        + " Trials that did not learn, and undecided ones, count with the number that they have."
+        * (not evidence.decides_all)
         + f" Trials that did not fail and yet have no finite number ({unknown} in all) are as good as none, too."
         * bool(unknown)
         + f" Bands are pointwise {percent(1 - ALPHA)} intervals of the share." * lines.band

@@ -39,7 +39,8 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
             axes.plot(*staircase(*_line(found)), color=shade, linestyle=dash, solid_joinstyle="miter")
         axes.set_xlim(0, 1.01)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], [percent(share) for share in (0, 0.25, 0.5, 0.75, 1)])
-        label(axes, xlabel="share of the step budget", ylabel="share still stable")
+        said = "share still stable" if evidence.decides_all else "share without a failure"
+        label(axes, xlabel="share of the step budget", ylabel=said)
         name_ends(figure, axes, lines, {name: float(curves[name].stable[-1]) for name in lines.styles})
 
     title = "When they fail"
@@ -105,6 +106,8 @@ def _caption(evidence: Evidence, lines: Lines, numbers: Mapping[str, int]) -> st
         "The share of trainings that no failure had been found in yet, over the share of their step budget"
         f" (Kaplan–Meier), pooled over {count(len(evidence.groups), 'setting')}: {each} trials of each normalizer."
         " A line that falls early fails early; the height at the right is the share that never failed."
+        + " A trial that did not learn has not failed; one that is undecided counts as far as its log goes."
+        * (not evidence.decides_all)
         + f" Bands are pointwise {percent(1 - ALPHA)} intervals." * lines.band
         + " Not all normalizers were trained in the same settings, so their lines do not compare them on equal terms."
         * (len(cells) > 1)

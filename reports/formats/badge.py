@@ -11,7 +11,7 @@ from ganbench.harness.errors import UnknownNameError
 from ganbench.reports.board import Board, Row
 from ganbench.reports.board.comparisons import Pair
 from ganbench.reports.evidence import Evidence
-from ganbench.reports.formatting import count, plain, rank, rate, short
+from ganbench.reports.formatting import count, others, plain, rank, rate, short
 
 HEIGHT = 20
 PADDING = 6
@@ -70,6 +70,8 @@ def suite_badge(evidence: Evidence) -> Badge:
     label = f"stability on {evidence.plan['suite']}"
     done, planned = evidence.committed, evidence.planned
     trials = count(done, "trial") if done == planned else f"{done} of {count(planned, 'trial')}, provisional"
+    undecided = sum(not result.verdict.decided for results in evidence.results.values() for result in results.values())
+    trials += f", {undecided} undecided" if undecided else ""
     value = f"{count(len(evidence.normalizers), 'normalizer')} · {trials}"
     return Badge(label, value, "neutral" if done == planned else "provisional", f"{label}: {value}")
 
@@ -86,10 +88,15 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
     row, label = rows[normalizer], f"{normalizer} on {evidence.plan['suite']}"
     if not row.count.trials:
         return Badge(label, "no trial yet", "provisional", f"{label}: no trial has been committed yet")
+    if not row.count.decided:
+        undecided = f"all {count(row.count.trials, 'trial')} undecided"
+        return Badge(label, undecided, "provisional", f"{label}: {undecided}; too little was seen of them")
     standing = f"rank {rank(row.rank)} of {len(rows)}"
     colour, words, sentence = _standing(board, row, rows.get(evidence.plan.get("baseline") or ""))
-    value = " · ".join(part for part in (f"unstable {rate(row.count)}", standing, words) if part)
-    title = f"{label}: {rate(row.count)} of {count(row.count.trials, 'training')} failed, {standing}{sentence}"
+    value = " · ".join(part for part in (f"unstable {rate(row.count)}", others(row.count), standing, words) if part)
+    of_these = count(row.count.decided, "decided training" if row.count.undecided else "training")
+    besides = f" ({found})" if (found := others(row.count)) else ""
+    title = f"{label}: {rate(row.count)} of {of_these} failed{besides}, {standing}{sentence}"
     return Badge(label, value, colour, title)
 
 
@@ -104,11 +111,27 @@ def _standing(board: Board, row: Row, baseline: Row | None) -> tuple[str, str, s
     if baseline == row:
         return "neutral", "baseline", "; the others are compared with it"
     pair = next(pair for pair in board.pairs if {pair.first, pair.second} == {row.normalizer, baseline.normalizer})
+    if not _separated(pair) and pair.learns_less:
+        return _learning(pair, row.normalizer, baseline.normalizer)
     if not _separated(pair):
-        return "open", "not separated from baseline", f"; not enough seeds to separate it from {baseline.normalizer}"
+        lacking = (
+            f"; not enough {'decided trials' if pair.undecided else 'seeds'} to separate it from {baseline.normalizer}"
+        )
+        return "open", "not separated from baseline", lacking
     if pair.better == row.normalizer:
         return "better", "better than baseline", f"; fails significantly less often than {baseline.normalizer}"
     return "worse", "worse than baseline", f"; fails significantly more often than {baseline.normalizer}"
+
+
+def _learning(pair: Pair, normalizer: str, baseline: str) -> tuple[str, str, str]:
+    """Return the same where two normalizers are separated in how often they learn, and not in how stable they are."""
+    less = pair.learns_less == normalizer
+    if pair.failing.significant:  # by the one that learns less often, or they would be separated
+        fails, learns = ("less", "less") if less else ("more", "more")
+        words = f"fails and learns {fails} often than baseline"
+        return "open", words, f"; fails significantly {fails} often than {baseline}, and learns {learns} often"
+    how = "less" if less else "more"
+    return "open", f"learns {how} often than baseline", f"; learns significantly {how} often than {baseline}"
 
 
 def _separated(pair: Pair) -> bool:

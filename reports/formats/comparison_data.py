@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ganbench.harness.stability.verdict import METHOD_ERROR, NOT_LEARNT, STABLE, UNDECIDED, UNSTABLE
 from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
 from ganbench.reports.board.comparisons import Pair
@@ -14,15 +15,16 @@ from ganbench.reports.wording.headline import conclusion
 SENTENCES = 1000
 """Pairs that are spoken of in full, the surest first. Of more, the page says the counts and whether they are separated."""
 
-FAILED, STABLE, MISSING, ABSENT = "x", ".", " ", ""
+LETTERS = {UNSTABLE: "x", METHOD_ERROR: "x", STABLE: ".", NOT_LEARNT: "n", UNDECIDED: "u"}
+MISSING, ABSENT = " ", ""
 
 
 def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
     """Return JSON values: names in the order of the table, settings, and by setting and normalizer what became of seeds.
 
-    ``outcomes[setting][normalizer]`` has a letter for each seed: ``x`` failed, ``.`` stable, a blank missing; it is empty
-    where the plan has no such cell. ``rates[setting][normalizer]`` and ``quality[protocol][normalizer]`` hold the words
-    that stand everywhere else.
+    ``outcomes[setting][normalizer]`` has a letter for each seed: ``x`` failed, ``.`` stable, ``n`` not learnt, ``u``
+    undecided, a blank missing; it is empty where the plan has no such cell. ``rates[setting][normalizer]`` and
+    ``quality[protocol][normalizer]`` hold the words that stand everywhere else.
     """
     names = [row.normalizer for row in board.rows]
     place = {name: index for index, name in enumerate(names)}
@@ -52,7 +54,5 @@ def _key(pair: Pair, place: dict[str, int]) -> str:
 def _letters(evidence: Evidence, group: Group, normalizer: str) -> str:
     if normalizer not in group.cells:
         return ABSENT
-    outcomes = {result.seed: result.verdict.failed for result in evidence.of(group, normalizer)}
-    return "".join(
-        MISSING if seed not in outcomes else FAILED if outcomes[seed] else STABLE for seed in range(evidence.seeds)
-    )
+    letters = {result.seed: LETTERS[result.verdict.outcome] for result in evidence.of(group, normalizer)}
+    return "".join(letters.get(seed, MISSING) for seed in range(evidence.seeds))

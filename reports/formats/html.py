@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganbench.reports.board.counting import MODES
 from ganbench.reports.figures.canvas import PALETTE
 from ganbench.reports.figures.drawing import Drawing
 from ganbench.reports.formats.comparison_data import comparison_data
@@ -15,6 +14,7 @@ from ganbench.reports.pages.names import cell_href, normalizer_href, setting_hre
 from ganbench.reports.published.words import APART, MATCHED
 from ganbench.reports.templating import environment, script_hash, template_text
 from ganbench.reports.wording.contents import Contents
+from ganbench.reports.wording.rules import MEANINGS
 
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
 FAILING = 200
@@ -55,7 +55,10 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
             heat=heat(evidence, board),
             headline=contents.headline,
             intro=contents.intro,
-            modes=[mode for mode in MODES if any(cell.count.modes[mode] for cell in board.cells)],
+            modes=[mode for mode in evidence.modes if any(cell.count.modes[mode] for cell in board.cells)],
+            meanings=[(item.outcome, item.means, item.evidence) for item in contents.meanings],
+            meanings_heads=MEANINGS,
+            seen=contents.seen,
             measures=contents.measures,
             cell_href=cell_href,
             normalizer_href=normalizer_href,

@@ -12,6 +12,7 @@ from ganbench.reports.wording.contents import Contents
 from ganbench.reports.wording.failures import Failure
 from ganbench.reports.wording.headline import Claims
 from ganbench.reports.wording.measures import MeasureTable
+from ganbench.reports.wording.rules import MEANINGS, Meaning
 
 FAILURES = 200
 """A longer list is cut; the pages of the cells have the rest."""
@@ -27,15 +28,17 @@ def render(contents: Contents) -> str:
         f"# {f.markdown(plan['suite'])}: stability leaderboard",
         f"> {f.markdown(contents.headline)}",
         f.markdown(contents.caution),
+        f.markdown(contents.seen),
         f.markdown(contents.intro),
         _leaderboard(contents),
         "## What the data support",
         _claims(contents.claims),
-        *_measures(contents.measures),
+        *_measures(contents.measures, "failed" if contents.evidence.decides_all else "failed of all"),
         "## Cell by cell",
         *_cells(contents.evidence, contents.board),
         "## What happened, trial by trial",
         _failures(contents.failures),
+        *_meanings(contents.meanings),
         *_published(contents.published),
         "## How this was measured",
         *(_fact(fact.term, fact.lines, code=fact.code) for fact in contents.facts),
@@ -58,10 +61,15 @@ def _claims(found: Claims) -> str:
     return "\n".join(lines) or "There is nothing to compare."
 
 
-def _measures(tables: Sequence[MeasureTable]) -> list[str]:
+def _meanings(found: Sequence[Meaning]) -> list[str]:
+    rows = ([item.outcome, item.means, item.evidence] for item in found)
+    return ["## What the outcomes mean", _table(MEANINGS, rows)] if found else []
+
+
+def _measures(tables: Sequence[MeasureTable], failed: str) -> list[str]:
     parts = ["## Every measure of quality", f.EVERY_MEASURE] if tables else []
     for table in tables:
-        head = ["normalizer", "failed", *(f.quality_title(*measure) for measure in table.measures)]
+        head = ["normalizer", failed, *(f.quality_title(*measure) for measure in table.measures)]
         rows = ([row.normalizer, f"{row.failed}/{row.trials}", *map(f.quality, row.medians)] for row in table.rows)
         parts += [f"**{f.markdown(table.title)}**", _table(head, rows)]
     return parts
@@ -71,8 +79,9 @@ def _cells(evidence: Evidence, board: Board) -> Iterator[str]:
     head = [
         "setting",
         "normalizer",
-        "unstable / trials",
+        "unstable / trials" if evidence.decides_all else "unstable / decided",
         "instability rate (95 %)",
+        *(() if evidence.decides_all else ("not learnt, undecided",)),
         "what failed",
         "first failed at step",
     ]
@@ -81,7 +90,8 @@ def _cells(evidence: Evidence, board: Board) -> Iterator[str]:
         yield _table(
             [*head, f.quality_title(protocol.title, protocol.better)],
             (
-                [cell.group.title, cell.normalizer, f.of(cell.count), f.rate(cell.count), f.modes(cell.count.modes),
+                [cell.group.title, cell.normalizer, f.of(cell.count), f.rate(cell.count),
+                 *([] if evidence.decides_all else [f.others(cell.count) or f.NOTHING]), f.modes(cell.count.modes),
                  f.steps(cell.since), f.quality(cell.quality)]
                 for cell in cells[:CELLS]
             ),

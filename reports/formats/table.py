@@ -5,25 +5,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ganbench.harness.stability.verdict import NEEDS
 from ganbench.reports.board import Board, Row
-from ganbench.reports.board.counting import MODES, Count
+from ganbench.reports.board.counting import Count
 from ganbench.reports.evidence import Evidence, QualityProtocol
 from ganbench.reports.formatting import tier
 
 if TYPE_CHECKING:
     import pandas as pd
 
+GRADED = ("not_learnt", "not_learnt_rate", "undecided", "rate_low_bound", "rate_high_bound", "undecided_needs")
+"""Beside them, where the definition knows such trials."""
+
+COUNTS = ("trials", "unstable", "instability_rate", "ci_low", "ci_high")
+"""Of both tables, and ``missing`` and the failure modes of the definition."""
+
 COLUMNS = (
-    "normalizer",
-    "trials",
-    "unstable",
-    "instability_rate",
-    "ci_low",
-    "ci_high",
-    "rank_low",
-    "rank_high",
-    "missing",
-    *MODES,
     "tier",
     "chance_of_lowest_rate",
     "settings",
@@ -38,13 +35,7 @@ COLUMNS = (
     "stable_share_of_steps",
     "step_time_factor",
 )
-"""Of ``leaderboard.csv``; then follow three columns of quality for each protocol."""
-
-CELL_COLUMNS = (
-    *("cell", "dataset", "architecture", "setting", "normalizer"),
-    *("trials", "unstable", "instability_rate", "ci_low", "ci_high", "missing", *MODES),
-)
-"""Of ``cells.csv``; then follows a column of quality for each protocol."""
+"""Of ``leaderboard.csv``, after the counts; then follow three columns of quality for each protocol."""
 
 
 def table(evidence: Evidence, board: Board) -> pd.DataFrame:
@@ -52,7 +43,8 @@ def table(evidence: Evidence, board: Board) -> pd.DataFrame:
     import pandas as pd
 
     quality = [name for protocol in evidence.protocols for name in _names(protocol)]
-    frame = pd.DataFrame([_row(row) for row in board.rows], columns=[*COLUMNS, *quality])
+    columns = ["normalizer", *COUNTS, "rank_low", "rank_high", *_counted(evidence), *COLUMNS, *quality]
+    frame = pd.DataFrame([_row(row) for row in board.rows], columns=columns)
     return frame.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
 
 
@@ -72,7 +64,9 @@ def cell_table(evidence: Evidence, board: Board) -> pd.DataFrame:
         }
         for cell in board.cells
     ]
-    return pd.DataFrame(rows, columns=[*CELL_COLUMNS, *(protocol.title for protocol in evidence.protocols)])
+    own = ("cell", "dataset", "architecture", "setting", "normalizer")
+    quality = (protocol.title for protocol in evidence.protocols)
+    return pd.DataFrame(rows, columns=[*own, *COUNTS, *_counted(evidence), *quality])
 
 
 def as_parquet(frame: pd.DataFrame, ledger: str) -> bytes:
@@ -87,6 +81,11 @@ def as_parquet(frame: pd.DataFrame, ledger: str) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
+def _counted(evidence: Evidence) -> tuple[str, ...]:
+    """Return the columns of what else was counted."""
+    return ("missing", *(() if evidence.decides_all else GRADED), *evidence.modes)
+
+
 def _counts(count: Count) -> dict[str, Any]:
     return {
         "trials": count.trials,
@@ -95,6 +94,12 @@ def _counts(count: Count) -> dict[str, Any]:
         "ci_low": count.low,
         "ci_high": count.high,
         "missing": count.missing,
+        "not_learnt": count.not_learnt,
+        "not_learnt_rate": count.not_learnt_rate,
+        "undecided": count.undecided,
+        "rate_low_bound": count.low_bound,
+        "rate_high_bound": count.high_bound,
+        "undecided_needs": "; ".join(f"{name} {count.needs[name]}" for name in NEEDS if count.needs.get(name)),
         **count.modes,
     }
 
@@ -107,7 +112,7 @@ def _row(row: Row) -> dict[str, Any]:
         "rank_low": row.rank[0],
         "rank_high": row.rank[1],
         "tier": tier(row.tiers),
-        "chance_of_lowest_rate": row.best if row.count.trials else math.nan,
+        "chance_of_lowest_rate": row.best if row.count.decided else math.nan,
         "settings": row.settings,
         "conformance": row.conformance or None,
         "change": math.nan if change is None else change.difference,

@@ -13,7 +13,7 @@ from ganbench.reports.formatting import mode, number, quality_title
 from ganbench.reports.pages import panels
 from ganbench.reports.pages.names import STYLESHEET, cell_href, normalizer_href, seed_href, setting_href
 from ganbench.reports.pages.panels import Drawn
-from ganbench.reports.pages.view import Cell, Item, outcome, specification
+from ganbench.reports.pages.view import Cell, Item, marks, outcome, specification
 from ganbench.reports.templating import environment
 from ganbench.reports.wording.failures import how, warned
 from ganbench.reports.wording.headline import first_failure
@@ -113,7 +113,9 @@ class Renderer:
             sparks: Small charts of all cells, by identity.
         """
         cells = [self.cells[group.cells[name]] for group in self.evidence.groups if name in group.cells]
-        failed = [(cell, result) for cell in cells for result in cell.trials if result.verdict.failed]
+        trials = [(cell, result) for cell in cells for result in cell.trials]
+        failed = [item for item in trials if item[1].verdict.failed]
+        neither = [item for item in trials if marks(item[1])]
         return self._render(
             "normalizer",
             about={"summary": "", "paper": ""} | self.evidence.plan.get("normalizers", {}).get(name, {}),
@@ -121,16 +123,12 @@ class Renderer:
             count=len(cells),
             protocols=self._by_protocol(cells, sparks),
             failed=[
-                {
-                    "setting": cell.group.title,
-                    "seed": result.seed,
-                    "href": seed_href(cell.identity, result.seed),
-                    "since": first_failure(result.verdict.failed_at),
-                    "how": how(result),
-                }
+                {**_told(cell, result), "since": first_failure(result.verdict.failed_at)}
                 for cell, result in failed[:FAILURES]
             ],
             more=max(0, len(failed) - FAILURES),
+            neither=[{**_told(cell, result), "outcome": outcome(result)} for cell, result in neither[:FAILURES]],
+            more_neither=max(0, len(neither) - FAILURES),
             place=self.evidence.normalizers.index(name),
             ranks=len(self.rows),
             row=self.rows[name],
@@ -189,6 +187,7 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
     """
     engine = environment("page.css")
     engine.globals |= {
+        "decides_all": evidence.decides_all,
         "definition": evidence.definition.version,
         "shade": panels.shade,
         "stylesheet": STYLESHEET,
@@ -197,24 +196,31 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
     return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, engine)
 
 
-def _pins(marks: Sequence[str]) -> str:
+def _told(cell: Cell, result: Result) -> dict[str, Any]:
+    """Return what a list of trials says of one."""
+    href = seed_href(cell.identity, result.seed)
+    return {"setting": cell.group.title, "seed": result.seed, "href": href, "how": how(result)}
+
+
+def _pins(names: Sequence[str]) -> str:
     """Return the style that lets a seed, or a normalizer, stand out everywhere while it is pointed at in one place."""
-    marks = marks[:PINNED]
-    if not marks:
+    names = names[:PINNED]
+    if not names:
         return ""
-    lines = ", ".join(f"body:has(.{mark}:hover, #{mark}:target) .{mark} path" for mark in marks)
-    rows = ", ".join(f"body:has(.{mark}:hover) tr.{mark}" for mark in marks)
+    lines = ", ".join(f"body:has(.{name}:hover, #{name}:target) .{name} path" for name in names)
+    rows = ", ".join(f"body:has(.{name}:hover) tr.{name}" for name in names)
     return f"{lines} {{ --width: 2.75; --seen: 1; --still: var(--link); }}\n{rows} {{ background: var(--tint); }}\n"
 
 
 def _row(result: Result) -> str:
     """Return a trial's row of the table; written here because there are a hundred thousand of them."""
     failed, seed = result.verdict.failed, result.seed
-    told = "; ".join(filter(None, (how(result) if failed else "", warned(result))))
-    words = ", ".join(mode(name) for name in result.verdict.modes) if failed else "stable"
+    told = "; ".join(filter(None, (how(result), warned(result))))
+    words = ", ".join(mode(name) for name in result.verdict.modes) if failed else mode(result.verdict.outcome)
     since = first_failure(result.verdict.failed_at) if failed else ""
+    classes = " ".join(filter(None, (f"s{seed}", "f" * failed, marks(result))))
     return (
-        f'<tr id="s{seed}" class="s{seed}{" f" if failed else ""}"><td><a href="#s{seed}">{seed}</a></td>'
+        f'<tr id="s{seed}" class="{classes}"><td><a href="#s{seed}">{seed}</a></td>'
         f'<td class="outcome">{escape(words)}</td><td class="number">{since}</td>'
         f'<td class="words">{escape(told)}</td><td class="number">{number(result.quality)}</td>'
         f"<td><code>{escape(result.trial_id)}</code></td></tr>"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganbench.harness.stability.verdict import NOT_LEARNT, UNDECIDED
 from ganbench.reports.board import Board, CellRow, ranked
 from ganbench.reports.evidence import Evidence, Group, Layout, Result
 from ganbench.reports.figures.alignment import Block
@@ -100,7 +101,7 @@ class Cell:
         return [
             Line(
                 f"seed {result.seed}: {outcome(result)}",
-                f"s{result.seed}",
+                f"s{result.seed} {marks(result)}".strip(),
                 result.verdict.failed_at if result.verdict.failed else None,
                 failed=result.verdict.failed,
             )
@@ -135,10 +136,15 @@ def cells_of(evidence: Evidence, board: Board) -> dict[str, Cell]:
     return found
 
 
+def marks(result: Result) -> str:
+    """Return the class that the style sheet knows a trial by that is neither stable nor failed; empty for others."""
+    return {NOT_LEARNT: "unlearnt", UNDECIDED: "undecided"}.get(result.verdict.outcome, "")
+
+
 def outcome(result: Result) -> str:
     """Return what became of a trial: ``mode collapse at step 300``; ``diverged, mode collapse; first at step 5``."""
     if not result.verdict.failed:
-        return "stable"
+        return mode(result.verdict.outcome)
     modes = [mode(name) for name in result.verdict.modes] or [mode(result.verdict.outcome)]
     step = result.verdict.failed_at
     if step is None:

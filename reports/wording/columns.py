@@ -14,7 +14,7 @@ DATASETS = 3
 """So many data sets have their counts in the main table; of more, the map of failures shows them."""
 
 GREY_ABOVE = 0.2
-"""Quality of the stable trials alone is greyed where more than this share failed: the survivors are a selection."""
+"""Quality of the stable trials alone is greyed where more than this share is not stable: they are a selection."""
 
 
 def _nothing(row: Row) -> str:
@@ -46,11 +46,15 @@ class Column:
 
 def columns(evidence: Evidence, board: Board) -> tuple[Column, ...]:
     """Return the columns that the evidence has something for."""
-    found = [_rank(), _name(evidence), _rate(evidence), _modes()]
+    found = [_rank(), _name(evidence), _rate(evidence)]
+    found += [] if evidence.decides_all else [_not_learnt(evidence), _undecided()]
+    found.append(_modes())
     if evidence.plan.get("baseline") is not None and len(board.rows) > 1:
         found.append(_change(evidence.plan["baseline"]))
-    found += [_quality(index, protocol) for index, protocol in enumerate(evidence.protocols)]
-    found.append(_lasted())
+    found += [
+        _quality(index, protocol, decides_all=evidence.decides_all) for index, protocol in enumerate(evidence.protocols)
+    ]
+    found.append(_lasted(evidence))
     if board.reference is not None and len(board.rows) > 1:
         found.append(_cost(board.reference))
     return tuple(found)
@@ -84,7 +88,8 @@ def _rate(evidence: Evidence) -> Column:
     datasets = len({group.dataset for group in evidence.groups})
 
     def more(row: Row) -> str:
-        notes = [f"{f.of(row.count)} trials"]
+        notes = [f"{f.of(row.count)} {'trials' if evidence.decides_all else 'decided'}"]
+        notes += [f.bounds(row.count)] if row.count.undecided else []
         if 1 < datasets <= DATASETS:
             notes.append(", ".join(f"{name} {failed}/{trials}" for name, (failed, trials) in row.datasets.items()))
         notes += [f"{row.count.only_slow} only never converged"] if row.count.only_slow else []
@@ -95,10 +100,38 @@ def _rate(evidence: Evidence) -> Column:
         "rate",
         "instability rate (95 %)",
         "Share of trainings that failed, the mean over settings, with its interval. Below: failed of committed trials, by"
-        " data set, and how many of the failed did nothing worse than not to converge within the planned steps.",
+        " data set, and how many of the failed did nothing worse than not to converge within the planned steps."
+        if evidence.decides_all
+        else "Share of the decided trainings that failed, the mean over settings, with its interval. Below: failed of"
+        " decided trials; where some are undecided, the rate if all of them were stable, and if all had failed; and by data"
+        " set.",
         lambda row: f.rate(row.count),
         lambda row: row.count.rate,
         more,
+    )
+
+
+def _not_learnt(evidence: Evidence) -> Column:
+    return Column(
+        "unlearnt",
+        f"not learnt in {f.budgets(evidence.budgets)}",
+        "Share of the decided trainings that did not learn within that budget and did not improve any more, the mean over"
+        " settings. They did not fail. Below: how many.",
+        lambda row: f.unlearnt(row.count),
+        lambda row: row.count.not_learnt_rate,
+        lambda row: f"{row.count.not_learnt}/{row.count.decided} decided" if row.count.decided else "",
+    )
+
+
+def _undecided() -> Column:
+    return Column(
+        "undecided",
+        "undecided",
+        "Trials of which too little was seen to say what became of them; they are in no rate. Below: what would decide most"
+        " of them.",
+        lambda row: f"{row.count.undecided} of {row.count.trials}" if row.count.trials else f.NOTHING,
+        lambda row: row.count.undecided / row.count.trials if row.count.trials else math.nan,
+        lambda row: f.most_needed(row.count.needs),
     )
 
 
@@ -125,28 +158,32 @@ def _change(baseline: str) -> Column:
     )
 
 
-def _quality(index: int, protocol: QualityProtocol) -> Column:
+def _quality(index: int, protocol: QualityProtocol, *, decides_all: bool) -> Column:
     def more(row: Row) -> str:
         quality = row.quality[protocol]
-        # Where nothing failed, it would be the same number again.
-        return f"stable only {f.number(quality.stable)} ({quality.trials})" if quality.trials and quality.failed else ""
+        # Where all are stable, it would be the same number again.
+        return f"stable only {f.number(quality.stable)} ({quality.trials})" if quality.trials and quality.others else ""
 
     return Column(
         f"quality{index}",
         f.quality_title(protocol.title, protocol.better),
         "Last evaluation, its median over all trials, a failed one being worse than any number. Below: the median of the"
-        " trials that did not fail (how many), grey where more than 20 % failed.",
+        + (
+            " trials that did not fail (how many), grey where more than 20 % failed."
+            if decides_all
+            else " stable trials (how many), grey where more than 20 % are not stable."
+        ),
         lambda row: f.quality(row.quality[protocol].all),
         lambda row: row.quality[protocol].all,
         more,
-        lambda row: row.quality[protocol].failed > GREY_ABOVE,
+        lambda row: row.quality[protocol].others > GREY_ABOVE,
     )
 
 
-def _lasted() -> Column:
+def _lasted(evidence: Evidence) -> Column:
     return Column(
         "lasted",
-        "stable steps",
+        "stable steps" if evidence.decides_all else "steps before a failure",
         "Share of the steps before the first failure, the mean over trials and settings.",
         lambda row: f.NOTHING if math.isnan(row.lasted) else f.percent(row.lasted),
         lambda row: row.lasted,

@@ -14,6 +14,8 @@ from ganbench.reports.wording.failures import Failure, failures
 from ganbench.reports.wording.headline import Claims, caution, claims, headline, intro
 from ganbench.reports.wording.measured import Fact, facts
 from ganbench.reports.wording.measures import MeasureTable, measure_tables
+from ganbench.reports.wording.rules import Meaning, meanings
+from ganbench.reports.wording.seen import seen
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,16 @@ class Contents:
     def caution(self) -> str:
         """What is missing; empty when nothing is."""
         return caution(self.evidence, self.board)
+
+    @cached_property
+    def seen(self) -> str:
+        """What was seen and what was not; empty for definitions that call every trial stable or failed."""
+        return seen(self.evidence)
+
+    @cached_property
+    def meanings(self) -> list[Meaning]:
+        """What the outcomes mean; likewise."""
+        return meanings(self.evidence.definition)
 
     @cached_property
     def intro(self) -> str:

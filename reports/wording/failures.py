@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganbench.harness.stability import METHOD_ERROR
+from ganbench.harness.stability.verdict import NEEDS
 from ganbench.reports.evidence import Evidence, Result
 from ganbench.reports.formatting import mode, short
 from ganbench.reports.wording.headline import first_failure
@@ -64,7 +65,13 @@ def warned(result: Result) -> str:
 
 
 def how(result: Result) -> str:
-    """Return the failure modes of a trial, with the reasons that the detectors gave; empty for a stable one."""
+    """Return the failure modes of a trial, with the reasons that the detectors gave; empty for a stable one.
+
+    Of one that did not learn, or is undecided, why, and what would decide it.
+    """
     if result.verdict.outcome == METHOD_ERROR:
         return f"{mode(METHOD_ERROR)}: {short(result.verdict.message, MESSAGE)}"
-    return "; ".join(f"{mode(item.mode)}: {short(item.reason, MESSAGE)}" for item in result.verdict.findings)
+    if result.verdict.findings:
+        return "; ".join(f"{mode(item.mode)}: {short(item.reason, MESSAGE)}" for item in result.verdict.findings)
+    reason, needs = result.verdict.reason, NEEDS.get(result.verdict.needs, "")
+    return short(reason, MESSAGE) + (f"; it takes {needs}" if needs else "")

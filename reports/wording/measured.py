@@ -11,7 +11,6 @@ from ganbench.harness.statistics import ALPHA, detectable_rate
 from ganbench.harness.statistics.intervals import EXACT_BELOW
 from ganbench.harness.statistics.power import POWER
 from ganbench.reports.board import RESAMPLES, Board
-from ganbench.reports.board.counting import MODES
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import count, listing, mode, percent, short, thousands
 from ganbench.reports.wording.headline import seeds_each
@@ -58,11 +57,13 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
         Fact("Not in all settings", _uneven(evidence)),
         Fact(f"Unstable, definition {evidence.definition.version}", (
             "A trial is unstable if a detector finds something, or if the method could not run (method error)."
-            " One trial can fail in several ways:",
+            " One trial can fail in several ways:"
+            if evidence.decides_all
+            else "A trial is unstable if it broke or lost what it had. One trial can fail in several ways:",
             *in_words(evidence.definition),
             "All of it is asked at logged steps and at evaluations, so the first failure is dated to one of those.",
         )),
-        Fact("Statistics", (*_statistics(), *_looks(evidence))),
+        Fact("Statistics", (*_statistics(evidence), *_undecided(evidence), *_looks(evidence))),
         Fact("What these seeds can tell apart", _detectable(evidence, board)),
         Fact("Software and devices", _software(evidence)),
         Fact("Missing trials", _missing(board)),
@@ -105,18 +106,21 @@ def _software(evidence: Evidence) -> tuple[str, ...]:
     return (*lines, f"{count(twice, 'trial')} more than there are: several ledgers hold them") if twice else (*lines,)
 
 
-def _statistics() -> tuple[str, ...]:
-    confidence = f"{100 * (1 - ALPHA):.0f} %"
+def _statistics(evidence: Evidence) -> tuple[str, ...]:
+    all_ = evidence.decides_all
+    confidence, both = f"{100 * (1 - ALPHA):.0f} %", f"{100 * (1 - 2 * ALPHA):.0f} %"
     return (
-        "Instability rate: mean over a normalizer's cells of failed / committed trials, each cell weighing the same.",
+        f"Instability rate: mean over a normalizer's cells of failed / {'committed' if all_ else 'decided'} trials, each"
+        " cell weighing the same.",
         f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Over several cells the"
         " counts are pooled, which is conservative for these cells and says nothing about other cells.",
         "Comparisons: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over cells,"
         " whose trials are independent because random streams differ between cells. Two-sided, corrected by Holm over all"
         " pairs of normalizers; the comparisons with a declared baseline are also corrected as a family of their own.",
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
-        f" those significantly worse. All intervals together hold with {confidence} confidence"
-        " (in the manner of Mogstad et al. 2024).",
+        f" those significantly worse. All intervals together hold with {confidence if all_ else both} confidence"
+        + ("" if all_ else ", as two families of tests are in them,")
+        + " (in the manner of Mogstad et al. 2024).",
         "Tiers: the largest sets of normalizers of which no two are separated.",
         f"The chance of the lowest rate, in leaderboard.csv: in what share of {thousands(RESAMPLES)} resamples of the"
         " seeds, drawn within each setting, a normalizer has it, ties sharing it; it claims nothing.",
@@ -125,10 +129,32 @@ def _statistics() -> tuple[str, ...]:
         " in it.",
         "How many seeds it would take: about, by Connor's approximation (1987), if discordant pairs went on as they came.",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
-        "Stable steps: the share of its steps before a trial first failed, 100 % if it never did and none if the method"
-        " could not run; the restricted mean of Kaplan & Meier's curve, as no trial ends early for another reason.",
+        f"{'Stable steps' if all_ else 'Steps before a failure'}: the share of its steps before a trial first failed,"
+        " 100 % if it never did and none if the method could not run; the restricted mean of Kaplan & Meier's curve"
+        + (
+            ", as no trial ends early for another reason."
+            if all_
+            else ", in which an undecided trial ends with its log."
+        ),
         "Time per step: without evaluations and without each process's first step; of each cell the median over trials, of"
         " normalizers the geometric mean of the ratios within settings. Other work on the machine is in it.",
+    )
+
+
+def _undecided(evidence: Evidence) -> tuple[str, ...]:
+    """Say how undecided trials, and those that did not learn, are counted."""
+    if evidence.decides_all:
+        return ()
+    return (
+        "Rates, their intervals and the numbers of pairs are those of decided trials; one that did not learn is decided,"
+        " and did not fail. Bounds: the rate with all undecided trials counted as stable, and as failed.",
+        "A claim holds with the undecided trials of both normalizers counted as failed and with those of both counted as"
+        " stable: the larger of the two p-values counts, and 1 where they disagree on the direction.",
+        "How often trainings do not learn is compared by the same test, corrected by Holm over all pairs as a family of its"
+        " own. Who fails less often but learns significantly less often is not called more stable.",
+        "Order: by rate, then by how often trainings do not learn, but below everybody who learns significantly more often."
+        " To learn significantly more often separates two normalizers in ranks and tiers, too, unless the other one fails"
+        " significantly less often.",
     )
 
 
@@ -185,9 +211,8 @@ def _missing(board: Board) -> tuple[str, ...]:
 def _blind(evidence: Evidence) -> tuple[str, ...]:
     blind = Counter(name for results in evidence.results.values() for result in results.values()
                     for name in result.verdict.blind)  # fmt: skip
-    return (
-        (listing([f"{mode(name)} in {count(blind[name], 'trial')}" for name in MODES if blind[name]]),) if blind else ()
-    )
+    lines = [f"{mode(name)} in {count(blind[name], 'trial')}" for name in evidence.modes if blind[name]]
+    return (listing(lines),) if lines else ()
 
 
 def _warnings(evidence: Evidence) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ganbench.harness.stability import METHOD_ERROR, Definition
-from ganbench.harness.stability.definition import LOSSES, given
-from ganbench.reports.formatting import mode, percent
+from ganbench.harness.stability.definition import LOSSES, Learning, given
+from ganbench.harness.stability.verdict import NEEDS
+from ganbench.reports.formatting import listing, mode, percent
 
 
 def rules(definition: Definition) -> dict[str, str]:
@@ -83,12 +85,91 @@ def _lost(definition: Definition) -> str:
     limits, learning = given(definition.loss), given(definition.learning)
     return (
         f"it had learnt, and the last evaluations, at least {limits.tail_least} and {percent(limits.tail_share)} of those"
-        f" after that, are {limits.factor:g} times worse than those before them, and by more than their noise; or after the"
-        f" best median of three evaluations {percent(limits.turn_share)} are {limits.turn_factor:g} times worse. It has learnt"
-        f" once a Frechet distance is {learning.of_reference:g} times that of a generator that gives one sample only, or,"
-        f" where the modes are known, {percent(learning.share)} of the samples are good and {percent(learning.coverage)} of"
-        " the modes captured."
+        f" after that, are {limits.factor:g} times worse than those before them, and by more than their noise. It has"
+        f" learnt once {_bar(learning)}."
     )
+
+
+def _lost_modes(definition: Definition) -> str:
+    limits = given(definition.loss)
+    return (
+        f"{_lost(definition)} Or, of the evaluations after that, {percent(limits.tail_share)} and at least"
+        f" {limits.tail_least} have no more than {percent(limits.modes_share)} of the modes."
+    )
+
+
+def _bar(learning: Learning) -> str:
+    return (
+        f"a Frechet distance is below {learning.of_reference:g} times that of a generator that gives one sample only, or,"
+        f" where the modes are known, {percent(learning.share)} of the samples are good and {percent(learning.coverage)} of"
+        " the modes captured"
+    )
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an outcome means.
+
+    Attributes:
+        outcome: The outcome, in words.
+        means: What happened in such a trial.
+        evidence: What must have been seen.
+    """
+
+    outcome: str
+    means: str
+    evidence: str
+
+
+MEANINGS = ("outcome", "means", "evidence that it needs")
+"""Heads of the table of outcomes."""
+
+
+def meanings(definition: Definition) -> list[Meaning]:
+    """Return what the outcomes mean and which evidence each needs; none for a definition that knows two of them only."""
+    if definition.evidence is None:
+        return []
+    learning, limits, evidence = given(definition.learning), given(definition.loss), definition.evidence
+    broke, losses = (
+        listing([mode(name) for name in names], "or")
+        for names in (definition.detectors, [name for name in definition.modes if name in LOSSES])
+    )
+    watched = f"{evidence.after_learning} evaluations after it had learnt"
+    return [
+        Meaning(
+            "stable",
+            f"It learnt, and kept what it had. It has learnt once {_bar(learning)}: that is the bar.",
+            f"At least {watched}, one of them after {percent(evidence.until)} of the budget; and noise so small that a loss"
+            f" by a factor of {limits.counts:g} at the end would have been seen.",
+        ),
+        Meaning(
+            "unstable",
+            f"It broke ({broke}), or lost what it had ({losses}).",
+            f"To break is seen at once. For a loss, at least {watched}, of which {limits.prefix_least} before the loss and"
+            f" {limits.tail_least} after it.",
+        ),
+        Meaning(
+            "not learnt",
+            f"It never reached the bar within its budget, and would not in {_budgets(learning.ahead)} more at the pace that"
+            " it had. It did not fail, and is counted in a column of its own.",
+            f"At least {learning.least_trained} evaluations, one of them after {percent(evidence.until)} of the budget.",
+        ),
+        Meaning(
+            "undecided",
+            "Too little was seen, or it was still improving when its budget ended. It is in no rate. Claims hold with all"
+            " such trials counted as failed, and with all counted as stable.",
+            f"What would decide: {'; '.join(NEEDS.values())}.",
+        ),
+        Meaning(mode(METHOD_ERROR), f"{_sentence(_method_error(definition))} It counts as failed.", "None."),
+    ]
+
+
+def _budgets(many: float) -> str:
+    return "as many steps" if many == 1 else f"{many:g} times as many steps"
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def _method_error(definition: Definition) -> str:
@@ -107,10 +188,21 @@ _RULES: dict[str, Callable[[Definition], str]] = {
     "late_deterioration": _late,
     "never_converged": _never,
     **dict.fromkeys(LOSSES, _lost),
+    "lost_modes": _lost_modes,
     METHOD_ERROR: _method_error,
 }
 
 
 def in_words(definition: Definition) -> list[str]:
-    """Return a sentence for each failure mode."""
-    return [f"{mode(name)}: {words}" for name, words in rules(definition).items()]
+    """Return a sentence for each failure mode, and for what is neither stable nor failed."""
+    others = [item for item in meanings(definition) if item.outcome in _NEITHER]
+    same: dict[str, list[str]] = {}
+    for name, words in rules(definition).items():
+        same.setdefault(words, []).append(mode(name))
+    return [
+        *(f"{', '.join(names)}: {words}" for words, names in same.items()),
+        *(f"{item.outcome}: {item.means[0].lower()}{item.means[1:]}" for item in others),
+    ]
+
+
+_NEITHER = ("not learnt", "undecided")

@@ -162,7 +162,9 @@ def test_a_normalizer_that_is_not_there_is_named_with_the_nearest(ledgers):
 
 
 def test_the_command_writes_a_file_or_prints(tmp_path, ganbench):
-    run(write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=10), tmp_path / "out", address="inline")
+    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=10)
+    suite.write_text(f"{suite.read_text()}definition: 2\n")  # which decides trainings that were hardly watched, too
+    run(suite, tmp_path / "out", address="inline")
     written = ganbench("badge", "out", "none", "--out", "badges/none.svg")
     assert (written.returncode, written.stdout.strip()) == (0, "badges/none.svg")
     text = (tmp_path / "badges" / "none.svg").read_text()

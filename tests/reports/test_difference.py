@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from graded import graded
 from scipy.stats import binomtest, boschloo_exact
 from tiny import TINY
 from typer.testing import CliRunner
@@ -232,6 +233,90 @@ def test_ledgers_that_have_nothing_in_common_are_not_compared(ledgers):
     assert found.comparisons == ()
     nothing = difference(ledgers({"a": ("  ",)}), ledgers({"a": ("..",)}))
     assert "Nothing can be compared" in answer(nothing)
+
+
+# --- undecided, and not learnt ------------------------------------------------------------------------------------------
+
+
+def test_a_change_is_claimed_only_if_it_is_there_whichever_way_undecided_trials_are_counted(ledgers):
+    before = graded(ledgers, {"a": (STABLE,)})
+    decided, open_ = graded(ledgers, {"a": ("dddddddd....",)}), graded(ledgers, {"a": ("dddsssss....",)})
+    sure, unsure = only(difference(before, decided), "a"), only(difference(before, open_), "a")
+    assert sure.significant and sure.more == "B"
+    assert unsure.p == pytest.approx(binomtest(0, 3, 0.5).pvalue)  # with all five stable
+    assert not unsure.significant and unsure.more == "B"
+    assert (unsure.undecided, unsure.only_second, unsure.second.undecided) == (5, 3, 5)
+    found = difference(before, open_)
+    assert rows(found)[0][-1] == "not enough seeds, 5 undecided"
+    assert rows(found)[0][3] == "43 % (10–82 %); 5 undecided"
+    assert "0 failed in A only and 3 in B only, 5 pairs undecided (Holm" in lines(found, "Grounds")[0]
+    assert "5 trials of those that are compared are undecided" in answer(found)
+    assert "What would decide them: more steps (5 trials)." in answer(found)
+    assert any("counted as failed" in line for line in lines(found, "How sure"))
+
+
+def test_many_undecided_of_both_do_not_silence_what_is_plain(ledgers):
+    """Counted the same way on both sides; in opposite ways nothing could be said."""
+    found = difference(graded(ledgers, {"a": ("s" * 6 + "." * 18,)}), graded(ledgers, {"a": ("s" * 6 + "d" * 18,)}))
+    a = only(found, "a")
+    assert a.significant and a.more == "B"
+    assert (a.undecided, a.only_first, a.only_second) == (6, 0, 18)
+    assert "'a' fails more often in B than in A, 100 % instead of 0 %" in answer(found)
+
+
+def test_where_the_direction_depends_on_the_undecided_nothing_is_said(ledgers, tmp_path):
+    first, second = graded(ledgers, {"a": ("d" * 6 + "." * 6,)}), graded(ledgers, {"a": ("s" * 12,)})
+    for other in (second, other_seeds(second, tmp_path / "other")):
+        found = difference(first, other)
+        a = only(found, "a")
+        assert (a.p, a.more, a.significant) == (1.0, "", False)
+        assert math.isnan(a.change.value) and a.seeds == (None, None)
+        assert rows(found)[0][3:5] == ("undecided; 12 undecided", "–")
+        assert json.dumps(found.to_json(), allow_nan=False)
+        assert "no trial is decided on one of the sides" in lines(found, "Grounds")[0]
+
+
+def test_trainings_that_do_not_learn_are_compared_apart_from_those_that_fail(ledgers):
+    first, second = (
+        graded(ledgers, {"a": ("d" * 12,), "b": (STABLE,)}),
+        graded(ledgers, {"a": ("n" * 12,), "b": (STABLE,)}),
+    )
+    found = difference(first, second)
+    failing, learning = next(item for item in found.normalizers if item.normalizer == "a").comparisons
+    assert [(item.what, item.more, item.significant) for item in (failing, learning)] == [
+        ("unstable", "A", True),
+        ("not_learnt", "B", True),
+    ]
+    assert [item.what for item in next(item for item in found.normalizers if item.normalizer == "b").comparisons] == [
+        "unstable"
+    ]
+    told = {row[0]: row for row in rows(found)}
+    assert told["a"][3] == "0 % (at most 24 %); 12 not learnt"
+    assert told["  pairs"][2:4] == ("not learnt 0 % (at most 24 %)", "not learnt 100 % (at least 76 %)")
+    assert "'a' fails less often in B than in A, 0 % instead of 100 %" in answer(found)
+    assert "in B 12 not learnt" in answer(found)
+    assert "trainings of 'a' that do not learn are more frequent in B than in A, 100 % instead of 0 %" in answer(found)
+
+
+def test_a_verdict_that_becomes_undecided_or_not_learnt_is_flipped(ledgers):
+    found = difference(graded(ledgers, {"a": ("..dse",)}), graded(ledgers, {"a": ("snlnd",)}))
+    assert lines(found, "Verdicts that flipped") == [
+        "ring · mlp · fast · a, seed 0: stable → undecided (more steps would tell)",
+        "ring · mlp · fast · a, seed 1: stable → not learnt",
+        "ring · mlp · fast · a, seed 3: undecided (more steps would tell) → not learnt",
+    ]
+    assert found.shared.otherwise == 2
+
+
+def test_judging_by_a_newer_definition_says_what_is_undecided_by_it(ledgers):
+    first = graded(ledgers, {"a": ("ssn.",)})
+    first.relabel(2)
+    found = difference(first, graded(ledgers, {"a": ("ssn.",)}))
+    assert found.judging.used == 3
+    assert found.shared.flips == ()
+    (rejudged,) = found.judging.rates
+    assert (rejudged.used, rejudged.not_learnt, rejudged.undecided) == (0, 1, 2)
+    assert ", 0 by definition 3, by which 1 not learnt, 2 undecided" in lines(found, "Judged by")[1]
 
 
 # --- single trials ------------------------------------------------------------------------------------------------------

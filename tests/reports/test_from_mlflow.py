@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graded import graded
 from tracking_servers import mlflow_server, network
 from typer.testing import CliRunner
 
@@ -132,6 +134,18 @@ def test_the_tables_equal_those_of_the_ledger_whatever_became_of_the_trials(ledg
     same(ledger, uri)
     rows = leaderboard_from_mlflow(uri, "tiny v1").table.set_index("normalizer")
     assert rows.loc["never", "missing"] == 8 and rows.loc["none", "method_error"] == 3
+
+
+def test_what_is_not_learnt_or_undecided_is_read_back_with_its_reasons(ledgers: Ledgers, uri: str) -> None:
+    ledger = graded(ledgers, {"sn": ("..lns", "sv.e."), "none": ("ddsnn", "ls..v")})
+    sync(ledger, uri)
+    same(ledger, uri)
+    found = leaderboard_from_mlflow(uri, "tiny v1").evidence
+    verdicts = [result.verdict for results in found.results.values() for result in results.values()]
+    counted = {"stable": 6, "unstable": 4, "not_learnt": 3, "undecided": 6, "method_error": 1}
+    assert Counter(verdict.outcome for verdict in verdicts) == counted
+    assert {verdict.needs for verdict in verdicts if verdict.outcome == "undecided"} == {"steps", "evaluations"}
+    assert all(verdict.least_loss for verdict in verdicts if verdict.outcome == "stable")
 
 
 def test_there_are_no_pictures_of_what_mlflow_does_not_hold(ledgers: Ledgers, uri: str, tmp_path: Path) -> None:

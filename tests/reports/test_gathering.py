@@ -12,7 +12,8 @@ from pyarrow import array, parquet
 
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger.processes import run, shares, started
-from ganbench.reports.evidence import D_GRADIENT, QUALITY, VARIANCE
+from ganbench.harness.stability import Finding, Verdict
+from ganbench.reports.evidence import D_GRADIENT, QUALITY, VARIANCE, lasted
 from ganbench.reports.evidence.gathering import gather
 from ganbench.reports.evidence.packing import pack, unpack
 from ganbench.reports.evidence.thinning import CURVE_POINTS, thinned
@@ -171,3 +172,19 @@ class OnlyHere:
 class Fails:
     def __call__(self):
         raise LedgerError("nothing there")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "budget", "stopped", "share"),
+    [
+        (Verdict("stable", 3), 200, 200, 1.0),
+        (Verdict("not_learnt", 3), 200, 200, 1.0),
+        (Verdict("undecided", 3, needs="log"), 200, 50, 0.25),
+        (Verdict("undecided", 3, needs="steps"), 200, 200, 1.0),
+        (Verdict("unstable", 3, (Finding("diverged", 100, 1.0, 1.0, ""),)), 200, 120, 0.5),
+        (Verdict("method_error", 3), None, None, 0.0),
+        (Verdict("stable", 2), 200, 50, 1.0),
+    ],
+)
+def test_a_trial_lasted_until_it_failed_and_an_undecided_one_as_long_as_it_was_seen(verdict, budget, stopped, share):
+    assert lasted(verdict, budget, stopped) == share

@@ -13,6 +13,7 @@ from ganbench.harness.errors import InputError
 from ganbench.harness.planning.suite import load_suite, shipped_suites
 from ganbench.reports.formatting import markdown
 from ganbench.reports.paper_claims import write_findings
+from ganbench.reports.paper_claims.judging.cases import read_cases
 from ganbench.reports.paper_claims.judging.reading import Reading
 from ganbench.reports.paper_claims.page import find, render
 from ganbench.reports.paper_claims.rules import departures, read_notes, read_rules
@@ -43,6 +44,35 @@ def test_every_claim_stands_with_its_sentence_its_source_and_its_rule(page):
         assert f"*{rule.claim}*" in page
         assert rule.text in page
     assert page.count("What would settle it") == 8
+
+
+@pytest.mark.parametrize(
+    ("definitions", "told"),
+    [
+        ((2, 2), "as the rules were declared.\n"),
+        ((3, 3), "as the rules were declared; the leaderboards of these ledgers are judged by definition 3.\n"),
+        ((2, 3), "as the rules were declared; the leaderboards of these ledgers are judged by definition 2 and 3.\n"),
+    ],
+)
+def test_it_says_by_which_definition_it_judges_and_by_which_the_leaderboards_do(definitions, told):
+    names = ("bssn-small", "weight-norm-small")
+    made = {name: cases(name, plain, 1) for name in names}
+    made = {
+        name: replace(made[name], plan={**made[name].plan, "definition": definition})
+        for name, definition in zip(names, definitions, strict=True)
+    }
+    text = render(find(made, dict.fromkeys(names, "there")), folder="findings", docs=".", out="findings.md")
+    assert f"those of definition 2 ([stability.md](stability.md)), {told}" in text
+
+
+def test_claims_are_judged_by_the_definition_of_their_rules_whichever_a_ledger_is_judged_by(ledgers):
+    ledger = ledgers({"none": (".cd.",)}, definition=2)
+    before = read_cases(ledger)
+    ledger.relabel(3)
+    after = read_cases(ledger)
+    assert after.plan["definition"] == 3
+    assert [case.verdict for case in after.cases] == [case.verdict for case in before.cases]
+    assert {case.verdict.definition for case in after.cases} == {2}
 
 
 def test_what_nobody_ran_reads_as_not_run(page):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from ganbench.harness.stability import METHOD_ERROR, load_definition
-from ganbench.harness.stability.definition import FAILURE_MODES
+from ganbench.harness.stability.definition import known_definitions
 from ganbench.reports import leaderboard
 from ganbench.reports.wording.rules import rules
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", known_definitions())
 def test_every_failure_mode_has_a_sentence_by_every_definition(version):
-    found = rules(load_definition(version))
-    assert list(found) == [*FAILURE_MODES, METHOD_ERROR]
+    definition = load_definition(version)
+    found = rules(definition)
+    assert list(found) == [*definition.modes, METHOD_ERROR]
     assert all(words.endswith(".") and "None" not in words for words in found.values())
 
 

@@ -1,4 +1,4 @@
-// Any two normalizers: what can be claimed, and seed by seed in which settings only one of them failed.
+// Any two normalizers: what can be claimed, and seed by seed in which settings only one of them failed, or did not learn.
 {
   const data = JSON.parse(document.getElementById("data").textContent);
   const section = document.getElementById("compare");
@@ -7,6 +7,7 @@
     const [head, body] = [document.getElementById("pair").tHead, document.getElementById("pair").tBodies[0]];
     const quality = document.getElementById("pair-quality");
     const separated = new Set(data.separated);
+    const unlearnt = data.outcomes.some((setting) => setting.some((seeds) => seeds.includes("n")));
     const line = (kind, cells) => {
       const row = document.createElement("tr");
       cells.forEach((text, index) => {
@@ -23,17 +24,19 @@
       const total = { shared: 0, a: 0, b: 0 };
       const rows = data.settings.map((title, setting) => {
         const [one, other] = [data.outcomes[setting][a], data.outcomes[setting][b]];
-        let [shared, onlyA, onlyB] = [0, 0, 0];
+        let [shared, onlyA, onlyB, slowA, slowB] = [0, 0, 0, 0, 0];
         for (let seed = 0; seed < Math.min(one.length, other.length); seed++) {
-          if (one[seed] === " " || other[seed] === " ") continue;
+          if (" u".includes(one[seed]) || " u".includes(other[seed])) continue; // missing, or undecided
           shared += 1;
           onlyA += one[seed] === "x" && other[seed] !== "x";
           onlyB += other[seed] === "x" && one[seed] !== "x";
+          slowA += one[seed] === "n" && other[seed] !== "n";
+          slowB += other[seed] === "n" && one[seed] !== "n";
         }
         total.shared += shared;
         total.a += onlyA;
         total.b += onlyB;
-        return [title, data.rates[setting][a], data.rates[setting][b], onlyA, onlyB];
+        return [title, data.rates[setting][a], data.rates[setting][b], onlyA, onlyB, ...(unlearnt ? [slowA, slowB] : [])];
       });
       const [nameA, nameB] = [data.names[a], data.names[b]];
       const key = a < b ? `${a}-${b}` : `${b}-${a}`;
@@ -44,7 +47,10 @@
           `Of ${total.shared} shared pairs only ${nameA} failed in ${total.a} and only ${nameB} in ${total.b}: ` +
           (separated.has(key) ? "they are separated." : "not enough seeds to separate them.");
       head.replaceChildren(
-        line("th", ["setting", nameA, nameB, `only ${nameA} failed`, `only ${nameB} failed`]),
+        line("th", [
+          ...["setting", nameA, nameB, `only ${nameA} failed`, `only ${nameB} failed`],
+          ...(unlearnt ? [`only ${nameA} did not learn`, `only ${nameB} did not learn`] : []),
+        ]),
       );
       quality.replaceChildren(
         ...(a === b ? [] : data.protocols).map((title, protocol) => {

@@ -5,7 +5,7 @@
   const body = table.tBodies[0];
   const rows = [...body.rows];
   const heads = [...table.tHead.rows[0].cells].slice(1);
-  for (const cell of body.querySelectorAll("td.cell")) cell.dataset.all = cell.textContent;
+  for (const cell of body.querySelectorAll("td.cell")) cell.dataset.all = cell.firstElementChild.textContent;
   const words = (text) => text.toLowerCase();
   const order = {
     place: (a, b) => a.dataset.place - b.dataset.place,
@@ -14,11 +14,12 @@
   };
   const rate = (row) => Number.isNaN(Number(row.dataset.rate));
   const count = (cell, mode) => {
-    const total = Number(cell.dataset.all.split("/")[1]);
-    if (!total) return; // missing
+    // Undecided trials are in no rate: their share is of all trials.
+    const total = Number(mode === "undecided" && cell.dataset.t ? cell.dataset.t : cell.dataset.all.split("/")[1]);
+    if (!(total >= 0)) return; // missing
     const found = mode ? Number((cell.dataset.m ?? "").match(`(?:^| )${mode}:(\\d+)`)?.[1] ?? 0) : parseInt(cell.dataset.all, 10);
     cell.firstElementChild.textContent = `${found}/${total}`;
-    cell.style.setProperty("--rate", found / total);
+    cell.style.setProperty("--rate", total ? found / total : 0);
   };
   const show = () => {
     const wanted = Object.fromEntries(new FormData(form));
