@@ -315,12 +315,12 @@ def end_of(verdict: Verdict) -> str:
     return verdict.outcome.replace("_", " ")
 
 
-def judged(job: Job, labels: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
+def judged(job: Job, labels: Mapping[str, str]) -> dict[str, Any]:
     """Return the row of a training.
 
     Args:
         job: The training.
-        labels: What was seen by eye, by the columns that tell a training.
+        labels: What was seen by eye, by training.
     """
     trace, references = trace_of(job), loaded(job.data).references
     new, old = (judge(trace, load_definition(version), references=references) for version in (3, 2))
@@ -339,27 +339,32 @@ def judged(job: Job, labels: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
         "least_loss": "" if new.least_loss is None else f"{new.least_loss:.3g}",
         "definition_2": " ".join(old.modes) or old.outcome,
     }
-    return row | {"by_eye": labels.get(key_of(row), "")}
+    return row | {"by_eye": labels.get(job.id(), "")}
 
 
-def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns that tell a training from others."""
-    return tuple(str(row[name]) for name in ("planted", "data", "family", "seed", "training"))
-
-
-def known_labels() -> dict[tuple[str, ...], str]:
-    """Return the labels of the file, as far as there are any."""
+def known_labels() -> dict[str, str]:
+    """Return what the file says was seen by eye, by training."""
     if not TRIALS.exists():
         return {}
     with TRIALS.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        return {key_of(row): row["by_eye"] for row in rows if row.get("by_eye")}
+        return {row["training"]: row["by_eye"] for row in csv.DictReader(file) if row.get("by_eye")}
 
 
-def share(count: int, of: int) -> str:
-    """Return a share with its interval, in words."""
-    low, high = rate_interval(count, of)
-    return f"{count} of {of}, {count / of:.0%} ({low:.0%} to {high:.0%})"
+def share(of: Iterable[bool]) -> str:
+    """Return how many are true, of how many, with the interval of the share."""
+    found = list(of)
+    low, high = rate_interval(sum(found), len(found))
+    return f"{sum(found)} of {len(found)} ({low:.0%} to {high:.0%})"
+
+
+def says(rows: Iterable[Mapping[str, Any]], *ends: str) -> str:
+    """Return of how many trainings definition 3 says one of some ends."""
+    return share(row["outcome"] in ends for row in rows)
+
+
+def said_before(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return how many trainings definition 2 calls unstable."""
+    return share(row["definition_2"] != "stable" for row in rows)
 
 
 def matrix(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -403,26 +408,29 @@ def by_eye(rows: Iterable[Mapping[str, Any]]) -> str:
 def section(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the page's section."""
     healthy = [row for row in rows if row["planted"] == "healthy"]
-    ends, count = Counter(row["outcome"] for row in healthy), len(healthy)
     known = [row for row in rows if KINDS[row["planted"]].right not in ("", "stable")]
-    right = sum(row["outcome"] == KINDS[row["planted"]].right for row in known)
-    passed = sum(row["outcome"] == "stable" for row in known)
-    old = [sum(row["definition_2"] != "stable" for row in group) for group in (healthy, known)]
     looked = [row for row in rows if row["by_eye"]]
-    clear = [row for row in looked if row["by_eye"] != "unclear" and row["outcome"] != "undecided"]
-    agreed = sum(row["outcome"].replace("broke", "lost") == row["by_eye"] for row in clear)
+    fine = [row for row in looked if row["by_eye"] == "stable"]
+    sound = [row for row in fine if row in healthy]
+    failing = [row for row in looked if row["by_eye"] in ("lost", "not learnt")]
+    right = share(row["outcome"] == KINDS[row["planted"]].right for row in known)
     return "\n\n".join(
         [
             matrix(rows),
-            f"Of the healthy controls definition 3 calls stable {share(ends['stable'], count)}; it accuses"
-            f" {share(ends['broke'] + ends['lost'], count)}, calls not learnt {share(ends['not learnt'], count)} and leaves"
-            f" undecided {share(ends['undecided'], count)}. Of the failures whose end is known it says the right one for"
-            f" {share(right, len(known))}, and stable for {share(passed, len(known))}. Definition 2 calls unstable"
-            f" {share(old[0], count)} of the former and {share(old[1], len(known))} of the latter.",
+            f"Of the healthy controls definition 3 calls stable {says(healthy, 'stable')}; it accuses"
+            f" {says(healthy, 'broke', 'lost')}, calls not learnt {says(healthy, 'not learnt')} and leaves undecided"
+            f" {says(healthy, 'undecided')}. Of the failures whose end is known it says the right one of {right}, and"
+            f" stable of {says(known, 'stable')}. Definition 2 calls unstable {said_before(healthy)} of the former and"
+            f" {said_before(known)} of the latter.",
             by_method(healthy),
-            f"Of {len(looked)} curves of the other kinds, labelled by eye before the verdict was seen, {len(clear)} are"
-            f" clear by eye and decided by definition 3; it agrees on {share(agreed, len(clear))}:",
+            f"{len(looked)} curves, the healthy ones and those of the kinds whose end is not known, were labelled by eye,"
+            " in mixed order, without what was planted and without the verdict:",
             by_eye(looked),
+            f"Of the healthy controls that look stable definition 3 calls stable {says(sound, 'stable')}, and accuses"
+            f" {says(sound, 'broke', 'lost')}. Of all that look stable it calls stable {says(fine, 'stable')}, accuses"
+            f" {says(fine, 'broke', 'lost')} and leaves undecided {says(fine, 'undecided')}. Of those that look lost or not"
+            f" learnt it calls stable {says(failing, 'stable')} and leaves undecided {says(failing, 'undecided')}."
+            f" Definition 2 calls unstable {said_before(fine)} of the former and {said_before(failing)} of the latter.",
         ]
     )
 

@@ -54,8 +54,9 @@ def plan(
     from ganbench.harness.data.store import Store
     from ganbench.harness.ledger import Ledger
     from ganbench.harness.planning.estimate import cost_in_words, measured_by_cell
-    from ganbench.harness.planning.readiness import to_fetch
+    from ganbench.harness.planning.readiness import seldom_evaluated, to_fetch
     from ganbench.harness.planning.suite import load_suite
+    from ganbench.harness.stability import load_definition
     from ganbench.harness.sweeps.sweep import changed_plugins, default_results, wanted_trials
 
     found = catalog(plugin, tolerant=True)
@@ -77,6 +78,9 @@ def plan(
         f"suite {read.name} version {read.version}: {len(read.cells)} cells x {seeds_each} = {len(wanted)} trials"
         f"{'' if read.sequential is None else ' so far'}, {len(wanted) - len(missing)} done, {len(missing)} missing"
     )
+    seldom = seldom_evaluated(read.cells, load_definition(read.definition))
+    if seldom is not None:
+        say(seldom, style="yellow")
     if missing:
         needed = [cell for cell in read.cells if left[cell.id]]
         store = Store.find(data_dir)

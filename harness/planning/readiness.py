@@ -14,6 +14,7 @@ from ganbench.harness.errors import InputError
 
 if TYPE_CHECKING:
     from ganbench.harness.metrics.metric import Metric
+    from ganbench.harness.stability import Definition
 
 
 def to_fetch(cells: Iterable[Cell], store: Store) -> list[str]:
@@ -27,6 +28,26 @@ def to_fetch(cells: Iterable[Cell], store: Store) -> list[str]:
     absent = [cell.dataset.missing(store) for cell in asked]
     absent += [part.missing(store) for part in metrics_of(asked)]
     return list(dict.fromkeys(line for line in absent if line is not None))
+
+
+def seldom_evaluated(cells: Iterable[Cell], definition: Definition) -> str | None:
+    """Say of cells that they are evaluated too seldom for any trial to be stable; None where all are often enough.
+
+    Args:
+        cells: What may run.
+        definition: By which trials are judged.
+    """
+    if definition.evidence is None:
+        return None
+    needed, asked = definition.evidence.after_learning, list(cells)
+    seldom = [cell for cell in asked if cell.evaluations <= needed]
+    if not seldom:
+        return None
+    return (
+        f"{len(seldom)} of {len(asked)} cells have at most {max(cell.evaluations for cell in seldom)} evaluations, and"
+        f" definition {definition.version} needs {needed} after a training has learnt: none of their trials can be called"
+        f" stable, or lose what it had; evaluations: {2 * needed} or more leave room to learn in"
+    )
 
 
 def metrics_of(cells: Iterable[Cell]) -> list[Metric]:

@@ -62,6 +62,7 @@ class Reference(_Thresholds):
     reference_from: Share
     reference_to: Share
     window: Share
+    reference_first: bool = False
 
 
 class ExplodingGradient(Reference):
@@ -81,7 +82,6 @@ class VanishingGradient(Reference):
     share: Share
     saturated_accuracy: Share
     input_gradient: float | None = None
-    reference_first: bool = False
 
 
 class Tail(_Thresholds):

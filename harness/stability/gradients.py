@@ -41,14 +41,13 @@ def exploding_gradient(trace: Trace, definition: Definition) -> Look:
     limits = definition.exploding_gradient
     norm = Norm.of(trace, "d_grad_norm", limits)
     if norm is not None:
-        limit = min(limits.factor * norm.reference, limits.absolute)
+        reference = _reference(trace, "d_grad_norm", norm, limits)
+        limit = min(limits.factor * reference, limits.absolute)
         # No median is above what no number is above.
         start = first_run(norm.smoothed > limit, limits.consecutive) if (norm.column > limit).any() else None
         if start is not None:
             peak = float(np.nanmax(norm.smoothed))
-            reason = (
-                f"the discriminator's gradient norm reached {peak:.3g}, {peak / norm.reference:.3g} times its reference"
-            )
+            reason = f"the discriminator's gradient norm reached {peak:.3g}, {peak / reference:.3g} times its reference"
             return found("exploding_gradient", norm.steps[start], peak, limit, reason)
     for name, layer in trace.layers.items():
         if (
@@ -75,10 +74,7 @@ def vanishing_gradient(trace: Trace, definition: Definition) -> Look:
     limits = definition.vanishing_gradient
     norm = Norm.of(trace, "g_grad_norm", limits)
     if norm is not None:
-        reference = norm.reference
-        if limits.reference_first:
-            first = float(trace.scalars["g_grad_norm"][0])
-            reference = max(reference, first if math.isfinite(first) else 0.0)
+        reference = _reference(trace, "g_grad_norm", norm, limits)
         limit = max(limits.factor * reference, limits.absolute)
         start = None
         if (norm.column < limit).any():
@@ -92,6 +88,12 @@ def vanishing_gradient(trace: Trace, definition: Definition) -> Look:
             )
             return found("vanishing_gradient", norm.steps[start], least, limit, reason)
     return _vanished_at_the_input(trace, definition) or (NOTHING_TO_SEE if norm is None else CLEAR)
+
+
+def _reference(trace: Trace, name: str, norm: Norm, limits: Reference) -> float:
+    """Return what a norm is compared with: that of early training, or of the first step where that counts and is larger."""
+    first = float(trace.scalars[name][0]) if limits.reference_first else 0.0
+    return max(norm.reference, first if math.isfinite(first) else 0.0)
 
 
 def _vanished_at_the_input(trace: Trace, definition: Definition) -> Look | None:

@@ -17,6 +17,9 @@ from ganbench.harness.stability.definition import Learning, Loss
 from ganbench.harness.stability.medians import median, window_medians
 from ganbench.harness.traces.trace import Column
 
+APART = 6.0
+"""Median deviations above the median from which an evaluation stands apart: about four standard deviations."""
+
 
 @dataclass(frozen=True)
 class Lost:
@@ -65,27 +68,26 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
     sums = np.concatenate([[0.0], np.cumsum(values)])
     found: list[tuple[float, Lost]] = []
     for at in range(first + limits.prefix_least, count - limits.tail_least + 1):
-        after = float(sums[-1] - sums[at]) / (count - at)
+        mean, after = float(sums[-1] - sums[at]) / (count - at), median(values[at:])
         if after - float(values[first:at].min()) < math.log(limits.factor):
             continue  # no mean of what is before is below its least number
         start = max(first, begins(values[:at], learning))
         tail, whole = count - at, count - start
         if at - start < limits.prefix_least or whole <= least or tail < int(limits.tail_share * whole):
             continue
-        before = values[start:at]
-        loss = after - float(before.mean())
+        before = tamed(values[start:at])
         level = share * _level(whole, limits) / (limits.long_tail if tail > whole // 2 else 1)
-        weight = math.sqrt(tail * len(before) / whole)
-        if loss >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
-            found.append((loss * weight, Lost(at, after - loss, after)))
+        usual, weight = float(before.mean()), math.sqrt(tail * len(before) / whole)
+        lasts = after - usual >= math.log(limits.factor)  # a single bad evaluation moves the mean, and not the median
+        if lasts and mean - usual >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
+            found.append(((mean - usual) * weight, Lost(at, usual, after)))
             continue
         if len(before) < limits.changes_least:
             continue
-        had = float(window_medians(before, WINDOW).min())
-        changes = _changes(before)
+        had, changes = float(window_medians(before, WINDOW).min()), _changes(before)
         asked = limits.of_changes * changes * (1 + limits.changes_growth * max(0.0, changes - limits.changes))
         if after - had >= max(math.log(limits.factor), asked):
-            found.append((loss * weight, Lost(at, had, after)))
+            found.append(((mean - usual) * weight, Lost(at, had, after)))
     return max(found, key=lambda item: item[0])[1] if found else None
 
 
@@ -118,7 +120,7 @@ def least_loss(values: Column, limits: Loss) -> float:
         limits: The thresholds.
     """
     tail = tail_of(len(values), limits)
-    before = values[:-tail]
+    before = tamed(values[:-tail])
     found = uncertainty(before, tail, _level(len(values), limits), limits)
     return math.exp(min(700.0, max(_asked(before, limits), found)))
 
@@ -132,10 +134,21 @@ def could_have_lost(values: Column, limits: Loss, bound: float) -> float | None:
         bound: How sure the upper bound is, one-sided.
     """
     tail = tail_of(len(values), limits)
-    before = values[:-tail]
-    loss = float(values[-tail:].mean() - before.mean())
+    before = tamed(values[:-tail])
+    loss = float(tamed(values[-tail:]).mean() - before.mean())
     upper = loss + uncertainty(before, tail, 1 - bound, limits)
     return math.exp(min(700.0, upper)) if upper >= min(math.log(limits.counts), _asked(before, limits)) else None
+
+
+def tamed(values: Column) -> Column:
+    """Return evaluations [N] with those that stand apart, a tenth of them at most, moved to the worst of the others.
+
+    A single evaluation that is bad, with good ones around it, is no loss, and says nothing of the noise of the others.
+    """
+    middle = median(values)
+    far = middle + APART * median(np.abs(values - middle))
+    worst = np.sort(values)[-1 - math.ceil(len(values) / 10)]
+    return np.where(values > far, np.minimum(values, max(far, worst)), values)
 
 
 def tail_of(count: int, limits: Loss) -> int:

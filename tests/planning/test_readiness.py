@@ -18,7 +18,8 @@ from ganbench.harness.errors import InputError
 from ganbench.harness.metrics.extractors.inception import InceptionWeights
 from ganbench.harness.metrics.fidelity import Fidelity
 from ganbench.harness.metrics.mode_coverage import ModeCoverage
-from ganbench.harness.planning.readiness import check_data, check_machine
+from ganbench.harness.planning.readiness import check_data, check_machine, seldom_evaluated
+from ganbench.harness.stability import load_definition
 
 
 class Elsewhere(Digits):
@@ -148,3 +149,18 @@ def test_cores_and_memory_count_as_well_as_gpus():
     for need in (Resources(100_000), Resources(1, 0, 1_000_000)):
         with pytest.raises(InputError, match=re.escape(f"a trial needs {need.words()}, and this machine has")):
             check_machine([cell, replace(cell, resources=need)])
+
+
+def test_cells_that_are_evaluated_too_seldom_to_be_stable_are_named_before_anything_runs():
+    cells = [replace(a_cell(), evaluations=count) for count in (10, 11, 5)]
+    words = seldom_evaluated(cells, load_definition(3))
+    assert words.startswith("2 of 3 cells have at most 10 evaluations, and definition 3 needs 10 after")
+    assert seldom_evaluated(cells[1:2], load_definition(3)) is None
+    assert seldom_evaluated(cells, load_definition(2)) is None  # it needs none
+
+
+def test_the_plan_of_a_suite_that_can_decide_little_says_so(ganbench):
+    assert "evaluations" not in ganbench("plan", "quick").stdout
+    assert "90 of 90 cells have at most 10 evaluations" in " ".join(
+        ganbench("plan", "large-study-small").stdout.split()
+    )

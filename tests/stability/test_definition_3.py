@@ -109,7 +109,7 @@ def test_good_and_bad_in_turns_ever_after_is_one_and_the_same(low, high):
     fall = 20 + 300 * np.exp(-np.arange(19) / 4.5)
     verdict = verdict_on(np.r_[UNTRAINED, fall, 20, np.tile([low, high], 15)])
     assert (verdict.outcome, verdict.modes) == ("unstable", ("lost_quality",))
-    assert verdict.failed_at == 100 * 21
+    assert verdict.failed_at in (2100, 2200)  # the first of them are bad, and the worse ones stand apart
 
 
 @given(seeds, sizes, counts, st.floats(1.3, 4), st.floats(0.1, 0.7), st.data())
