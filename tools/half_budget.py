@@ -2,7 +2,7 @@
 
     python tools/half_budget.py
 
-The whole page, with each threshold changed alone, goes to results/sensitivity.md.
+The whole page, with each threshold changed alone, is docs/sensitivity.md.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from sections import write_section
 from ganbench.reports.sensitivity import write_sensitivity
 
 ROOT = Path(__file__).parent.parent
-WHOLE = ROOT / "results" / "sensitivity.md"
+WHOLE = ROOT / "docs" / "sensitivity.md"
 
 
 def main() -> None:
     """Judge everything again."""
     ledgers = sorted(str(path) for path in (ROOT / "docs" / "leaderboards").glob("*/ledger"))
-    WHOLE.parent.mkdir(exist_ok=True)
     found = "\n".join(write_sensitivity(ledgers, WHOLE, 3))
     print(found)
     write_section(ROOT / "docs" / "stability.md", "sensitivity", found)

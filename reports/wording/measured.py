@@ -35,6 +35,12 @@ class Fact:
     code: bool = False
 
 
+SENSITIVITY = (
+    "Not every threshold is calibrated on something; `ganbench sensitivity` on the ledger says how outcomes, order and"
+    " claims depend on each of them, and on the budget."
+)
+
+
 def facts(evidence: Evidence, board: Board) -> list[Fact]:
     """Return everything of the box "How this was measured"; nothing in it depends on where and when it was made."""
     plan = evidence.plan
@@ -62,6 +68,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             else "A trial is unstable if it broke or lost what it had. One trial can fail in several ways:",
             *in_words(evidence.definition),
             "All of it is asked at logged steps and at evaluations, so the first failure is dated to one of those.",
+            *(() if evidence.decides_all else (SENSITIVITY,)),
         )),
         Fact("Statistics", (*_statistics(evidence), *_undecided(evidence), *_looks(evidence))),
         Fact("What these seeds can tell apart", _detectable(evidence, board)),
