@@ -42,6 +42,7 @@ from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.harness.steps.program import Programs
 from ganbench.harness.steps.step import Batch
 from ganbench.harness.storage.atomic import whole
+from ganbench.harness.traces.cutting import cut
 from ganbench.harness.traces.trace import Trace
 from ganbench.harness.training.loop import train
 from ganbench.harness.training.training import Material, Training
@@ -293,6 +294,10 @@ def raise_rates(training: Training, factor: float) -> None:
     training.draw = disturbed  # type: ignore[method-assign]
 
 
+PARTS = {"at_half": 0.5, "at_four_fifths": 0.8}
+"""Columns of what is said at a part of the budget."""
+
+
 def trace_of(job: Job) -> Trace:
     """Return what a training logged: from its file, or of the training, which then leaves the file."""
     path = TRACES / f"{job.kind}-{job.data}-{job.family}-{job.seed}-{job.id()}.pickle".replace(" ", "_")
@@ -339,6 +344,8 @@ def judged(job: Job, labels: Mapping[str, str]) -> dict[str, Any]:
         "least_loss": "" if new.least_loss is None else f"{new.least_loss:.3g}",
         "definition_2": " ".join(old.modes) or old.outcome,
     }
+    for part, of_budget in PARTS.items():
+        row[part] = end_of(judge(cut(trace, of_budget), load_definition(3), references=references))
     return row | {"by_eye": labels.get(job.id(), "")}
 
 
@@ -405,6 +412,20 @@ def by_eye(rows: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def earlier(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was said at parts of the budget against what is said at its end, as markdown."""
+    lines = ["| at | said then | " + " | ".join(ENDS) + " |", "|---|---|" + "---|" * len(ENDS)]
+    for part in PARTS:
+        for then in ENDS:
+            found = Counter(row["outcome"] for row in rows if row[part] == then)
+            if found:
+                words = part.replace("_", " ").removeprefix("at ")
+                lines.append(
+                    f"| {words} of the budget | {then} | " + " | ".join(str(found[end]) for end in ENDS) + " |"
+                )
+    return "\n".join(lines)
+
+
 def section(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the page's section."""
     healthy = [row for row in rows if row["planted"] == "healthy"]
@@ -424,13 +445,16 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
             f" {said_before(known)} of the latter.",
             by_method(healthy),
             f"{len(looked)} curves, the healthy ones and those of the kinds whose end is not known, were labelled by eye,"
-            " in mixed order, without what was planted and without the verdict:",
+            " in mixed order but for the twelve of late rates on the ring, without what was planted and without the"
+            " verdict:",
             by_eye(looked),
             f"Of the healthy controls that look stable definition 3 calls stable {says(sound, 'stable')}, and accuses"
             f" {says(sound, 'broke', 'lost')}. Of all that look stable it calls stable {says(fine, 'stable')}, accuses"
             f" {says(fine, 'broke', 'lost')} and leaves undecided {says(fine, 'undecided')}. Of those that look lost or not"
             f" learnt it calls stable {says(failing, 'stable')} and leaves undecided {says(failing, 'undecided')}."
             f" Definition 2 calls unstable {said_before(fine)} of the former and {said_before(failing)} of the latter.",
+            "What was said at a part of the budget, and at its end:",
+            earlier(rows),
         ]
     )
 

@@ -23,6 +23,9 @@ from ganbench.harness.stability.medians import median
 from ganbench.harness.stability.verdict import NOT_LEARNT, STABLE, UNDECIDED, UNSTABLE, Finding
 from ganbench.harness.traces.trace import Trace
 
+FAR = 100
+"""Of a larger factor, no number is said."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -88,9 +91,13 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
     for words, values in after:
         upper = could_have_lost(values, limits, evidence.bound)
         if upper is not None:
-            reason = f"{words} may have become {upper:.3g} times worse: its noise hides less"
+            reason = f"{words} may have become {_times(upper)} worse: its noise hides less"
             return Outcome(UNDECIDED, reason=reason, needs="evaluations", least_loss=seen)
     return Outcome(STABLE, least_loss=seen)
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.3g} times" if factor < FAR else f"over {FAR} times"
 
 
 def after_learning(barred: Sequence[Badness], learning: Learning) -> int:

@@ -32,7 +32,7 @@ FROZEN = {
     ("bssn-small", 3): "64f46a92d002a3d2",
     ("large-study-small", 3): "f4a3a1012b6d5a38",
     ("sngan-settings-small", 3): "95fc83c6726a293a",
-    ("stability-techniques-small", 3): "1663849d27670c45",
+    ("stability-techniques-small", 3): "3154c9b8ee6d3c55",
     ("standard-small", 3): "c4325b304175009a",
     ("weight-norm-small", 3): "264a5932bcd2ad96",
 }
