@@ -42,6 +42,7 @@ from ganbench.harness.worker.attempt import attempt_all
 
 SUITE = """
 suite: beside
+definition: 2
 version: 1
 seed: 7
 seeds: 2
