@@ -77,6 +77,13 @@ def drift(count: int, factor: float, size: float, rng: np.random.Generator) -> S
     return noise(count, size, 0.0, rng) + math.log(factor) * np.arange(count) / (count - 1)
 
 
+def not_computed(count: int, size: float, rng: np.random.Generator) -> Series:
+    """Return a series whose last quarter could not be computed."""
+    found = noise(count, size, 0.0, rng)
+    found[-tail_of(count) :] = np.nan
+    return found
+
+
 def tables(count: int) -> str:
     """Return what is found of what there is, and what is accused of nothing, as markdown."""
     heads = " | ".join(map(str, COUNTS))
@@ -101,6 +108,9 @@ def tables(count: int) -> str:
         words = f"worse evenly, x{factor:g} in all, noise 5%"
         line(f"found: {words}", "unstable", lambda n, rng, f=factor: drift(n, f, 0.05, rng))  # type: ignore[misc]
         line(f"called stable: {words}", "stable", lambda n, rng, f=factor: drift(n, f, 0.05, rng))  # type: ignore[misc]
+    words = "the last quarter could not be computed, noise 5%"
+    line(f"undecided: {words}", "undecided", lambda n, rng: not_computed(n, 0.05, rng))
+    line(f"called stable: {words}", "stable", lambda n, rng: not_computed(n, 0.05, rng))
     return "\n".join(lines)
 
 

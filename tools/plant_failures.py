@@ -166,10 +166,12 @@ class Kind:
         seeds: Trainings of each method, on each data set.
         changes: Of the cell.
         rates: Factors of the generator's and the discriminator's learning rate, from the beginning on.
-        late: Factor of both from ``LATE`` of the budget on.
+        late: Factor of both from some time on.
+        since: Share of the budget from which on.
         budget: By which factor it is longer.
         data: What the training sees of the data set; evaluations see all of it.
         own: Whether the changes leave nothing of a method, so that one is enough.
+        on: In which settings.
     """
 
     words: str
@@ -178,9 +180,11 @@ class Kind:
     changes: dict[str, Any] = field(default_factory=dict)
     rates: tuple[float, float] = (1.0, 1.0)
     late: float = 1.0
+    since: float = LATE
     budget: int = 1
     data: Callable[[Data, Setting], Data] | None = None
     own: bool = False
+    on: tuple[str, ...] = ("ring8", "digits")
 
 
 def few(data: Data, setting: Setting) -> Data:
@@ -197,12 +201,21 @@ def duplicates(data: Data, setting: Setting) -> Data:
     return replace(data, examples=examples[near])
 
 
+EARLY: dict[str, Any] = {"seeds": 4, "since": 0.3, "budget": 2, "changes": {"evaluations": 100}, "on": ("ring8",)}
+"""Of trainings that are disturbed early enough for the loss to be seen at half of the budget."""
+
 KINDS = {
     "healthy": Kind("nothing", "stable", 3),
     "rates x3": Kind("both learning rates 3 times as high", rates=(3, 3)),
     "rates x10": Kind("both learning rates 10 times as high", rates=(10, 10)),
     "late rates x3": Kind("both learning rates 3 times as high from three fifths of the training on", late=3),
     "late rates x10": Kind("both learning rates 10 times as high from three fifths of the training on", late=10),
+    "early rates x3": Kind(
+        "both learning rates 3 times as high from three tenths of the training on, twice the budget", late=3, **EARLY
+    ),
+    "early rates x10": Kind(
+        "both learning rates 10 times as high from three tenths of the training on, twice the budget", late=10, **EARLY
+    ),
     "fast discriminator": Kind("the discriminator's learning rate 4 times as high", rates=(1, 4)),
     "more updates": Kind("five discriminator updates for one", changes={"n_dis": 5}),
     "few examples": Kind("128 points of the ring, 96 digits, evaluated against all", data=few),
@@ -255,19 +268,21 @@ class Job:
         seen = material.data if kind.data is None else kind.data(material.data, setting)
         training = Training(trial, replace(material, data=seen), PROGRAMS[kind.late != 1])
         if kind.late != 1:
-            raise_rates(training, kind.late)
+            raise_rates(training, kind.late, kind.since)
         return training
 
     def id(self) -> str:
         """Return what tells this training from others, 20 hexadecimal digits: another has other traces."""
         kind, setting = KINDS[self.kind], SETTINGS[self.data]
         seen = "" if kind.data is None else f"{kind.data.__name__} {setting.few}"
-        return digest({"trial": Trial(self.cell(), SUITE_SEED, self.seed).id, "late": kind.late, "data": seen})
+        about = {"trial": Trial(self.cell(), SUITE_SEED, self.seed).id, "late": kind.late, "data": seen}
+        return digest(about if kind.since == LATE else about | {"since": kind.since})
 
 
 def jobs(kind: str) -> Iterator[Job]:
     """Yield the trainings of a kind."""
-    for data, setting in SETTINGS.items():
+    for data in KINDS[kind].on:
+        setting = SETTINGS[data]
         families = setting.methods if kind == "healthy" else setting.carriers
         for family in list(families)[: 1 if KINDS[kind].own else None]:
             yield from (Job(kind, data, family, seed) for seed in range(KINDS[kind].seeds))
@@ -283,12 +298,12 @@ def loaded(data: str) -> Material:
     return Material(examples, "", evaluate, normalizer, references=references_of(evaluate))  # type: ignore[arg-type]
 
 
-def raise_rates(training: Training, factor: float) -> None:
-    """Make both learning rates higher from ``LATE`` of the training on."""
+def raise_rates(training: Training, factor: float, since: float) -> None:
+    """Make both learning rates higher from a share of the training on."""
     draw, steps = training.draw, training.trial.cell.steps
 
     def disturbed(now: int) -> Batch:
-        share = factor if now > LATE * steps else 1.0
+        share = factor if now > since * steps else 1.0
         return replace(draw(now), lr_share=torch.tensor(share, dtype=torch.float64))
 
     training.draw = disturbed  # type: ignore[method-assign]
