@@ -66,6 +66,7 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
     """
     count = len(values)
     sums = np.concatenate([[0.0], np.cumsum(values)])
+    end = median(values[-WINDOW:])
     found: list[tuple[float, Lost]] = []
     for at in range(first + limits.prefix_least, count - limits.tail_least + 1):
         mean, after = float(sums[-1] - sums[at]) / (count - at), median(values[at:])
@@ -78,7 +79,8 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
         before = tamed(values[start:at])
         level = share * _level(whole, limits) / (limits.long_tail if tail > whole // 2 else 1)
         usual, weight = float(before.mean()), math.sqrt(tail * len(before) / whole)
-        lasts = after - usual >= math.log(limits.factor)  # a single bad evaluation moves the mean, and not the median
+        # A single bad evaluation moves the mean, and not the median; what has come back is not lost any more.
+        lasts = min(after, end) - usual >= math.log(limits.factor)
         if lasts and mean - usual >= max(_asked(before, limits), uncertainty(before, tail, level, limits)):
             found.append(((mean - usual) * weight, Lost(at, usual, after)))
             continue
@@ -86,7 +88,7 @@ def lasting_loss(values: Column, limits: Loss, learning: Learning, least: int, f
             continue
         had, changes = float(window_medians(before, WINDOW).min()), _changes(before)
         asked = limits.of_changes * changes * (1 + limits.changes_growth * max(0.0, changes - limits.changes))
-        if after - had >= max(math.log(limits.factor), asked):
+        if min(after - had, end - usual) >= math.log(limits.factor) and after - had >= asked:
             found.append(((mean - usual) * weight, Lost(at, had, after)))
     return max(found, key=lambda item: item[0])[1] if found else None
 
