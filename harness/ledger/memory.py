@@ -10,7 +10,6 @@ import hashlib
 import os
 import pickle
 import platform
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from ganbench.harness.canonical import text_digest
 from ganbench.harness.data.store import Store
+from ganbench.harness.storage.atomic import whole
 
 MOST = 2 * 2**30
 """Bytes that are kept; beyond, what was used least recently goes."""
@@ -65,9 +65,8 @@ class Memory:
         """Keep a result; where that is not possible, nothing is."""
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as file:
-                pickle.dump(result, file, protocol=pickle.HIGHEST_PROTOCOL)
-            Path(file.name).replace(self._folder / key)
+            with whole(self._folder / key) as hidden:
+                hidden.write_bytes(pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL))
 
     def tidy(self, most: int = MOST) -> None:
         """Remove what was used least recently, until the rest is small enough.

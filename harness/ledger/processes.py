@@ -117,15 +117,10 @@ class _Parts:
         return [self.task(ledger, name) for name in self.names]
 
 
-def each_part(ledger: LedgerFiles, task: Task | Lasting, memory: Memory | None = None) -> Iterator[Any]:
+def each_part(ledger: LedgerFiles, task: Task) -> Iterator[Any]:
     """Yield what a task makes of every part, in the order in which parts count.
 
     Of large ledgers, what a lasting task made of a part before is taken from memory.
-
-    Args:
-        ledger: Whose parts.
-        task: What to do.
-        memory: Where results are kept; in the user's cache by default.
 
     Raises:
         LedgerError: A part or a record is damaged.
@@ -134,7 +129,7 @@ def each_part(ledger: LedgerFiles, task: Task | Lasting, memory: Memory | None =
     if not isinstance(task, Lasting) or ledger.folder is None or sum(sizes.values()) < PAYS:
         yield from _each(ledger, sizes, task)
         return
-    memory = memory or Memory()
+    memory = Memory()
     with reading(ledger.where):
         keys = {name: memory.key(ledger.folder / name, f"{ledger.where} {name} {task.depends}") for name in sizes}
     known = {name: memory.recall(key) for name, key in keys.items()}

@@ -151,6 +151,11 @@ class Pair:
         return self.learning.more if self.learning.significant else ""
 
     @property
+    def learns_more(self) -> str:
+        """The other one of such a pair; empty where there is none."""
+        return {"": "", self.first: self.second, self.second: self.first}[self.learns_less]
+
+    @property
     def apart(self) -> tuple[str, str] | None:
         """Which of the two is above the other: it fails less often, or learns more often, and nothing speaks against it.
 

@@ -215,7 +215,7 @@ class Sieve(Lasting):
                 (
                     same.setdefault(record.cell_id, record.cell_id),
                     whether_failed(deciding),
-                    verdict.definition != record.verdict.definition,
+                    verdict.definition != record.definition,
                     same.setdefault(software, software),
                     same.setdefault(sources, sources),
                     same.setdefault(content, content),

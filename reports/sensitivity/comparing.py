@@ -49,10 +49,7 @@ Claim = tuple[str, str, str]
 def claims_of(board: Board) -> set[Claim]:
     """Return who failed significantly less often than whom, and who learnt significantly more often."""
     found = {("fails less", pair.better, pair.worse) for pair in board.pairs if pair.significant}
-    for pair in board.pairs:
-        if pair.learns_less:
-            more = pair.second if pair.learns_less == pair.first else pair.first
-            found.add(("learns more", more, pair.learns_less))
+    found |= {("learns more", pair.learns_more, pair.learns_less) for pair in board.pairs if pair.learns_less}
     return found
 
 

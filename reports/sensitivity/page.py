@@ -17,6 +17,7 @@ from ganbench.reports.sensitivity.comparing import (
     KINDS,
     LOST,
     Share,
+    claims_of,
     compared,
     healed,
     kind_of,
@@ -60,9 +61,7 @@ def write_sensitivity(directories: Sequence[str], out: Path, version: int) -> li
         half = next(place for place, way in enumerate(ways) if way.share == HALF)
         moved = transitions(judged[half].verdicts, judged[0].verdicts)
         early = compared(boards[half], boards[0])
-        claims += Counter(
-            half=early.own, kept=early.kept, reversed=early.reversed, full=compared(boards[0], boards[0]).own
-        )
+        claims += Counter(half=early.own, kept=early.kept, reversed=early.reversed, full=len(claims_of(boards[0])))
         total += moved
         sections += [*_section(str(judged[0].evidence.plan["suite"]), judged, boards, moved), ""]
     summary = [*_half(total), "", _claims(claims)]

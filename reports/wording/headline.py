@@ -245,10 +245,9 @@ def _of_failing(pair: Pair) -> str:
 
 def _of_learning(pair: Pair) -> str:
     """Say which of two normalizers learns significantly more often; empty where neither does."""
-    less = pair.learns_less
+    less, more = pair.learns_less, pair.learns_more
     if not less:
         return ""
-    more = pair.second if less == pair.first else pair.first
     alone = {pair.first: pair.unlearnt_first, pair.second: pair.unlearnt_second}
     return (
         f"{named(more)} has significantly fewer trials that did not learn than {named(less)}: of the {_shared(pair)}s only"
