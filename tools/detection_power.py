@@ -72,6 +72,13 @@ def lost(count: int, factor: float, size: float, together: float, rng: np.random
     return found
 
 
+def lost_early(count: int, factor: float, size: float, rng: np.random.Generator) -> Series:
+    """Return a series of which all but the first quarter is worse by a factor."""
+    found = noise(count, size, 0.0, rng)
+    found[tail_of(count) :] += math.log(factor)
+    return found
+
+
 def drift(count: int, factor: float, size: float, rng: np.random.Generator) -> Series:
     """Return a series that gets worse evenly, by a factor in all."""
     return noise(count, size, 0.0, rng) + math.log(factor) * np.arange(count) / (count - 1)
@@ -104,6 +111,10 @@ def tables(count: int) -> str:
         words = f"the last quarter x{factor:g}, noise {size:.0%}"
         line(f"found: {words}", "unstable", lambda n, rng, f=factor, s=size: lost(n, f, s, 0.0, rng))  # type: ignore[misc]
         line(f"called stable: {words}", "stable", lambda n, rng, f=factor, s=size: lost(n, f, s, 0.0, rng))  # type: ignore[misc]
+    for factor, size in ((1.5, 0.05), (2.0, 0.05), (2.0, 0.2)):
+        words = f"all but the first quarter x{factor:g}, noise {size:.0%}"
+        line(f"found: {words}", "unstable", lambda n, rng, f=factor, s=size: lost_early(n, f, s, rng))  # type: ignore[misc]
+        line(f"called stable: {words}", "stable", lambda n, rng, f=factor, s=size: lost_early(n, f, s, rng))  # type: ignore[misc]
     for factor in (1.5, 2.0, 3.0):
         words = f"worse evenly, x{factor:g} in all, noise 5%"
         line(f"found: {words}", "unstable", lambda n, rng, f=factor: drift(n, f, 0.05, rng))  # type: ignore[misc]

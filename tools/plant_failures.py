@@ -214,7 +214,9 @@ KINDS = {
         "both learning rates 3 times as high from three tenths of the training on, twice the budget", late=3, **EARLY
     ),
     "early rates x10": Kind(
-        "both learning rates 10 times as high from three tenths of the training on, twice the budget", late=10, **EARLY
+        "both learning rates 10 times as high from three tenths of the training on, twice the budget",
+        late=10,
+        **EARLY | {"seeds": 24},
     ),
     "fast discriminator": Kind("the discriminator's learning rate 4 times as high", rates=(1, 4)),
     "more updates": Kind("five discriminator updates for one", changes={"n_dis": 5}),

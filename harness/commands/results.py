@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ganbench.harness.ledger.relabelling import Changes
     from ganbench.harness.stability import Detector
 
+FAR = 100
+"""Of a larger factor, no number is printed."""
+
 DetectorOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -165,7 +168,8 @@ def relabel(
         say("nothing was written: a ledger is judged by published definitions only")
         return
     if definition is None and not detector:
-        raise InputError("relabel: expected --definition VERSION, --detector NAME, or both; found neither")
+        options = "--definition VERSION, --detector NAME, both of them, or --set RULE.PARAMETER=VALUE"
+        raise InputError(f"relabel: expected {options}; found none")
     changes = again(read_ledger(directory), definition, _detectors(detector, plugin))
     for label, looked in changes.looked.items():
         found = ", ".join(f"{words} in {trials}" for words, trials in sorted(looked.items())) or "no trial has a trace"
@@ -224,6 +228,7 @@ def label(
 ) -> None:
     """Judge anybody's training logs: outcome, failure modes, the step of the first, and what decided."""
     import json
+    import sys
 
     from rich.table import Table
 
@@ -242,6 +247,8 @@ def label(
     if as_json:
         for row in rows(labelled):
             print(json.dumps(row))
+        for note in labelled.notes:
+            print(note, file=sys.stderr)
         return
     console = terminal()
     table = Table("run", "verdict", "first", "evaluations", "what decided", box=None)
@@ -262,7 +269,8 @@ def _why(row: dict[str, Any]) -> str:
     parts = [found or row["reason"]]
     parts += [f"needs {row['needs']}"] if row["needs"] else []
     if row["least_loss"] is not None:
-        parts.append(f"a lasting loss from x{row['least_loss']:.2g} on would have been seen")
+        least = f"from x{row['least_loss']:.2g} on" if row["least_loss"] <= FAR else f"of over x{FAR}"
+        parts.append(f"a lasting loss {least} would have been seen")
     parts += [f"warning, {item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["warnings"]]
     return "; ".join(part for part in parts if part)
 
@@ -271,11 +279,14 @@ def _bars(given: list[str] | None) -> dict[str, float]:
     """Return the bars that options give, by measure."""
     from ganbench.harness.errors import InputError
 
-    found = {}
+    found: dict[str, float] = {}
     for bar in given or []:
-        name, _, value = bar.partition("=")
+        said, _, value = bar.partition("=")
+        name = said.strip()
+        if name in found:
+            raise InputError(f"--bar {bar}: expected one bar of {name!r}, found {found[name]:g} too")
         try:
-            found[name.strip()] = float(value)
+            found[name] = float(value)
         except ValueError as error:
             raise InputError(f"--bar {bar}: expected MEASURE=VALUE, such as fid=30") from error
     return found

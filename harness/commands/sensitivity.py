@@ -18,9 +18,12 @@ def sensitivity(
     out: Annotated[Path, typer.Option(help="The page to write, .md.")] = Path("sensitivity.md"),
 ) -> None:
     """Judge ledgers by changed thresholds and at a part of the budget, and say what stays of their claims."""
+    from ganbench.harness.errors import InputError
     from ganbench.harness.stability import known_definitions
     from ganbench.reports.sensitivity import write_sensitivity
 
+    if not out.resolve().parent.is_dir():
+        raise InputError(f"--out {out}: the folder {out.parent} does not exist")
     for line in write_sensitivity(directories, out, known_definitions()[-1] if definition is None else definition):
         typer.echo(line)
     say(str(out))

@@ -28,7 +28,7 @@ from ganbench.harness.ledger.reading import parsed
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import SUMMARY, copies_in, summary_of
 from ganbench.harness.stability import load_definition
-from ganbench.harness.stability.references import equal_references, references_of
+from ganbench.harness.stability.references import equal_references, recorded_references
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class _Examined:
         normalizer: Its normalizer's name.
         named: Its cell, suite seed and seed, which a plan may name.
         measured: Its data and its metric.
-        references: What the data say of a generator that has learnt next to nothing, by measure.
+        references: What the record says of a generator that has learnt next to nothing, by measure; None where it is older.
     """
 
     trial: str
@@ -83,7 +83,7 @@ class _Examined:
     normalizer: str = ""
     named: tuple[str, int, int] = ("", 0, 0)
     measured: str = ""
-    references: Mapping[str, float] = field(default_factory=dict)
+    references: Mapping[str, float] | None = None
 
 
 @dataclass
@@ -120,15 +120,20 @@ class _Seen:
                 self.outside.append(one.trial)
         if not one.trace:
             return
-        references, other = self.references.setdefault(one.measured, (one.references, one.trial))
-        if not equal_references(one.references, references):
-            yield f"{_unproved(one.trial)}its bar is another one than that of trial {other}, of the same data and metric"
+        yield from self._other_bar(one)
         streams, first = self.traces.setdefault(one.trace, (one.streams, one.trial))
         if streams != one.streams:
             yield f"{_unproved(one.trial)}its trace is that of trial {first}, bit for bit, which had other random numbers"
         whose = self.normalizers.setdefault(one.trace, one.normalizer)
         if whose != one.normalizer:
             self.alike[min(whose, one.normalizer), max(whose, one.normalizer)] += 1
+
+    def _other_bar(self, one: _Examined) -> Iterator[str]:
+        if one.references is not None:
+            first, other = self.references.setdefault(one.measured, (one.references, one.trial))
+            if not equal_references(one.references, first):
+                words = f"its bar is another one than that of trial {other}, of the same data and metric"
+                yield f"{_unproved(one.trial)}{words}"
 
 
 def verify(ledger: LedgerFiles) -> Verified:
@@ -271,7 +276,7 @@ def examined(record: Record) -> _Examined:
         " + ".join(record.normalizers),
         (record.cell_id, record.spec["suite_seed"], record.seed),
         digest([record.spec["cell"].get("dataset"), record.spec["cell"].get("metric"), record.provenance.get("data")]),
-        references_of(record.spec["cell"], record.provenance),
+        recorded_references(record.provenance),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ganbench.harness.cells.points import even_points
 from ganbench.harness.ledger.record import Record
-from ganbench.harness.stability.references import equal_references, known_references, references_of
+from ganbench.harness.stability.references import holds, known_references, recorded_references
 from ganbench.harness.traces.columns import Columns
 from ganbench.harness.traces.trace import Column, Trace
 
@@ -32,7 +32,8 @@ def contradictions(record: Record) -> Iterator[str]:
     if record.error:
         yield "it has both a trace and the message of a method error"
     trace, cell = record.columns.trace, record.spec["cell"]
-    if not equal_references(references_of(cell, record.provenance), known_references(cell)):
+    recorded = recorded_references(record.provenance)
+    if recorded is not None and not holds(recorded, known_references(cell)):
         yield "its bar is not that of its data"
     if trace.stopped < trace.budget and _finite(trace):
         yield f"its trace ends at step {trace.stopped} of {trace.budget}, and all its values are finite"

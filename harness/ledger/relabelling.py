@@ -65,7 +65,7 @@ def relabel(
         if record.trace is not None:
             for look in ask_added(record.trace, detectors):
                 added_verdicts[look.by.label][record.trial_id] = look
-    for detector in () if settings else detectors:
+    for detector in detectors:
         if added_verdicts[detector.label()]:
             write_added_verdicts(ledger, detector.spec(), added_verdicts[detector.label()])
     if definition is not None and not settings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,12 +87,22 @@ def measured(trace: Trace, definition: Definition, references: Mapping[str, floa
 
 
 def _together(found: list[Badness]) -> list[Badness]:
-    """Keep the evaluations at which each measure could be computed: they are compared one by one."""
-    if all(np.array_equal(quality.steps, found[0].steps) for quality in found):
+    """Bring the measures that have a bar to the same steps: a training has learnt once all of them are at theirs.
+
+    The steps are those of the one that was measured least often, and the others have there what was measured last.
+    """
+    barred = [quality for quality in found if quality.bar is not None]
+    if all(np.array_equal(quality.steps, barred[0].steps) for quality in barred):
         return found
-    common = reduce(np.intersect1d, [quality.steps for quality in found])
-    kept = [(quality, np.isin(quality.steps, common)) for quality in found]
-    return [replace(quality, steps=common, values=quality.values[own]) for quality, own in kept]
+    steps = min((quality.steps for quality in barred), key=len)
+    if len(steps):
+        steps = steps[steps >= max(float(quality.steps[0]) for quality in barred)]
+    return [quality if quality.bar is None else _at(quality, steps) for quality in found]
+
+
+def _at(quality: Badness, steps: Column) -> Badness:
+    last = np.searchsorted(quality.steps, steps, side="right") - 1
+    return replace(quality, steps=steps, values=quality.values[last])
 
 
 def _bar(trace: Trace, name: str, sign: int, references: Mapping[str, float], share: float) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from ganbench.harness.plugins.plugin import Plugin
 from ganbench.harness.stability.definition import Definition
 from ganbench.harness.stability.look import Look, found
-from ganbench.harness.stability.verdict import METHOD_ERROR, STABLE, UNSTABLE
+from ganbench.harness.stability.verdict import OUTCOMES
 from ganbench.harness.traces.trace import Trace
 
 
@@ -28,7 +28,7 @@ class Detector(Plugin):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse the names that a verdict has a meaning for already."""
         super().__pydantic_init_subclass__(**kwargs)
-        if cls.name in (*Definition.failure_modes(), METHOD_ERROR, STABLE, UNSTABLE):
+        if cls.name in (*Definition.failure_modes(), *OUTCOMES):
             raise ValueError(f"a detector cannot be named {cls.name!r}: the definition of instability has that name")
 
     def look(self, trace: Trace) -> Look:

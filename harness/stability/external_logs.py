@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +29,7 @@ from ganbench.harness.stability import (
 from ganbench.harness.stability.badness import Badness, measured
 from ganbench.harness.stability.definition import FAILURE_MODES, changed, changes_of, given
 from ganbench.harness.stability.log_numbers import RANGES, checked
-from ganbench.harness.stability.log_table import MEASURES, SCALARS, read_table
+from ganbench.harness.stability.log_table import MEASURES, SCALARS, Log, Table, also, read_table
 from ganbench.harness.stability.log_traces import LogTrace, trace_of
 from ganbench.harness.stability.outcomes import after_learning
 from ganbench.harness.stability.verdict import OUTCOMES
@@ -40,6 +40,9 @@ BARS = {"fid": +1, "inception_score": -1, "diversity": -1}
 
 FROM_THE_LOG = ("fid", "inception_score")
 """Measures of which the log's own first evaluation says what a poor generator has."""
+
+ALIKE = 1.2
+"""Factor up to which the bars of a file's runs are about the same."""
 
 NO_BARS: Mapping[str, float] = MappingProxyType({})
 
@@ -53,11 +56,15 @@ class LabelledRun:
         evaluations: How many evaluations of the trained generator the log has.
         after_learning: How many of them are after learning; None where the definition has no such thing, or nothing says
             when it had learnt.
+        measures: The measures that the definition judged it by.
+        bars: By measure, the bar that was given, or that comes from its own first evaluation.
     """
 
     verdict: Verdict
     evaluations: int
     after_learning: int | None = None
+    measures: tuple[str, ...] = ()
+    bars: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,8 +152,8 @@ def label_file(
 
     Args:
         path: A Parquet or CSV file: a row per logged step, columns ``run`` (absent where there is one), ``step`` and any
-            of ``log_table.SCALARS`` and ``MEASURES``. An empty field was not logged there, unless its column is empty to
-            the end for far longer than ever before: then it was not finite.
+            of ``log_table.SCALARS`` and ``MEASURES``. An empty field was not logged there, unless its column of losses or
+            norms is empty to the end for far longer than ever before: then it was not finite.
         definition: Version of the definition; the newest when absent.
         budget: Planned steps; each run's last step when absent.
         bars: By measure, a distance that a training must get below, or a score above.
@@ -156,25 +163,84 @@ def label_file(
 
     Raises:
         InputError: The file cannot be read, has no steps or nothing to look at, or holds what cannot be; or a bar or a
-            setting is none.
+            setting is none, a bar is of what is not judged, or a run goes on after the budget.
     """
     chosen = load_definition(known_definitions()[-1] if definition is None else definition)
     chosen = _with_ceiling(changed(chosen, settings), _checked_bars(bars))
     table = read_table(path)
-    runs, scarce = {}, Counter[str]()
-    for log in checked(table):
+    logs = checked(table)
+    _check_budget(path, logs, budget)
+    runs, scarce, passed_over = {}, Counter[str](), Counter[str]()
+    for log in logs:
         own = trace_of(log, budget, fine_tuned=fine_tuned)
-        runs[log.run] = _judged(own, chosen, bars, detectors)
-        scarce.update(name for name in own.trace.evaluations if series_of(own.trace, name) is None)
-    known = ("run", "step", *SCALARS, *MEASURES)
-    notes = [
-        f"column {name!r} is not known and was not looked at{did_you_mean(name, known)}" for name in table.unknown
-    ] + [
-        f"column {name!r} was not looked at in {'1 run' if count == 1 else f'{count} runs'}: it is empty in more than half"
-        " of the rows that have an evaluation"
-        for name, count in scarce.items()
-    ]
-    return Labelled(runs, chosen, tuple(notes))
+        run = runs[log.run] = _judged(own, chosen, bars, detectors)
+        logged = [name for name in MEASURES if name in log.series and log.series[name].logged.any()]
+        few = [name for name in logged if series_of(own.trace, name) is None]
+        scarce.update(few)
+        passed_over.update(name for name in logged if name not in (*few, *run.measures))
+    _check_judged(path, bars, chosen, {name for run in runs.values() for name in run.measures}, scarce, passed_over)
+    return Labelled(runs, chosen, tuple(_notes(table, chosen, runs, scarce, passed_over)))
+
+
+def _check_budget(path: Path, logs: Sequence[Log], budget: int | None) -> None:
+    longer = [log for log in logs if budget is not None and log.steps[-1] > budget]
+    if longer:
+        last = f"step {longer[0].steps[-1]:,.0f}{also(len(longer) - 1)}"
+        raise InputError(f"--budget {budget}: run {longer[0].run!r} of {path} goes on to {last}")
+
+
+def _check_judged(
+    path: Path,
+    bars: Mapping[str, float],
+    definition: Definition,
+    judged: Set[str],
+    scarce: Counter[str],
+    passed_over: Counter[str],
+) -> None:
+    """Refuse a bar of a measure that is not in the file, or that no run is judged by. See ``_notes``."""
+    for name, value in bars.items():
+        bar = f"--bar {name}={value:g}: {path}"
+        if name not in {*judged, *scarce, *passed_over}:
+            there = ", ".join(name for name in MEASURES if name in {*judged, *scarce, *passed_over})
+            raise InputError(f"{bar} has no {name!r}; it has {there or 'no measure of quality'}")
+        if name in passed_over and name not in judged:
+            by = f"but by {', '.join(name for name in MEASURES if name in judged)}"
+            raise InputError(f"{bar} is not judged by {name!r} under definition {definition.version}, {by}")
+
+
+def _notes(
+    table: Table,
+    definition: Definition,
+    runs: Mapping[str, LabelledRun],
+    scarce: Counter[str],
+    passed_over: Counter[str],
+) -> Iterator[str]:
+    """Yield what a reader should know of how a file was read.
+
+    Args:
+        table: The file.
+        definition: That its runs were judged by.
+        runs: What became of them.
+        scarce: By measure, how many runs have too few finite numbers of it.
+        passed_over: By measure, in how many runs the definition does not judge by it.
+    """
+    for name in table.unknown:
+        meant = did_you_mean(name.lower(), ("run", "step", *SCALARS, *MEASURES))
+        yield f"column {name!r} is not known and was not looked at{meant}"
+    for name, count in scarce.items():
+        where = "1 run" if count == 1 else f"{count} runs"
+        yield f"column {name!r} was not looked at in {where}: more than half of its values are not finite"
+    if passed_over:
+        some = (f"{name} ({count} of {len(runs)} runs)" for name, count in passed_over.items() if count < len(runs))
+        every = (name for name, count in passed_over.items() if count == len(runs))
+        yield f"not judged by definition {definition.version}: {', '.join((*every, *some))}"
+    for name in FROM_THE_LOG:
+        own = [run.bars[name] for run in runs.values() if name in run.bars]
+        if own and max(own) > ALIKE * min(own):
+            yield (
+                f"the bars of {name} are from {min(own):.3g} to {max(own):.3g}, each from a run's own first evaluation:"
+                f" --bar {name}=VALUE gives one for all runs"
+            )
 
 
 def rows(labelled: Labelled) -> list[dict[str, Any]]:
@@ -236,11 +302,12 @@ def _judged(
 ) -> LabelledRun:
     """Judge a run."""
     trace = replace(log.trace, fine_tuned=True) if _is_fine_tuned(log.trace, bars) else log.trace
-    found = (series for name in MEASURES if (series := series_of(trace, name)) is not None)
+    measures = _judged_by(trace, definition)
+    found = (series for name in (*measures, *MEASURES) if (series := series_of(trace, name)) is not None)
     first = next(found, None)
     count = 0 if first is None else len(first.trained)
     if definition.evidence is None:
-        return LabelledRun(_told(judge(trace, definition, detectors), log.ended), count)
+        return LabelledRun(_told(judge(trace, definition, detectors), log.ended), count, measures=measures)
     learning = given(definition.learning)
     references = {name: bar / learning.of_reference ** BARS[name] for name, bar in bars.items()}
     guessed = set()
@@ -260,7 +327,30 @@ def _judged(
             verdict = lost if lost.failed else verdict
         if not verdict.failed and verdict.needs != "log":
             verdict = _without_a_reference(verdict, qualities, guessed)
-    return LabelledRun(_told(verdict, log.ended), count, after_learning(barred, learning) if barred else None)
+    if verdict.needs == "log" and trace.stopped == 0:
+        verdict = replace(verdict, reason="the log has nothing after step 0")
+    return LabelledRun(
+        _told(verdict, log.ended),
+        count,
+        after_learning(barred, learning) if barred else None,
+        measures,
+        {
+            quality.name: references[quality.name] * learning.of_reference**quality.sign
+            for quality in barred
+            if quality.name in references
+        },
+    )
+
+
+def _judged_by(trace: Trace, definition: Definition) -> tuple[str, ...]:
+    """Return the measures of a trace that a definition judges by."""
+    if definition.learning is not None:
+        return tuple(quality.name for quality in measured(trace, definition, {}))
+    limits = given(definition.mode_collapse)
+    not_asked = {
+        name for name, limit in (("recall", limits.recall), ("coverage", limits.data_coverage)) if limit is None
+    }
+    return tuple(name for name in MEASURES if name not in not_asked and series_of(trace, name) is not None)
 
 
 def _is_fine_tuned(trace: Trace, bars: Mapping[str, float]) -> bool:

@@ -26,7 +26,9 @@ def diverged(trace: Trace, definition: Definition) -> Look:
     absent = definition.diverged.uncomputed_evaluation == "absent"
     first: tuple[float, str] | None = None
     columns = [(trace.steps, name, column, False) for name, column in trace.scalars.items()]
-    columns += [(trace.evaluation_steps, name, column, absent) for name, column in trace.evaluations.items()]
+    for name in trace.evaluations:
+        steps, column = trace.evaluated(name)
+        columns.append((steps, name, column, absent))
     for steps, name, column, only_infinite in columns:
         places = np.flatnonzero(np.isinf(column) if only_infinite else ~np.isfinite(column))
         if len(places) and (first is None or steps[places[0]] < first[0]):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganbench.harness.errors import InputError
-from ganbench.harness.stability.log_table import Log, Series, Table
+from ganbench.harness.stability.log_table import Log, Series, Table, also
 
 ROUNDING = 1e-6
 """By how much a number may be outside of its range: distances of equal sets come out as -1e-9."""
@@ -29,9 +29,9 @@ class Range:
     most: float = np.inf
 
     def outside(self, series: Series) -> Iterator[int]:
-        """Yield the places of finite numbers that are none of them."""
-        values = np.where(series.logged & np.isfinite(series.values), series.values, self.least)
-        yield from np.flatnonzero((values < self.least - ROUNDING) | (values > self.most + ROUNDING)).tolist()
+        """Yield the places of numbers that are none of them; an infinity above says that something was not finite."""
+        above = (series.values > self.most + ROUNDING) & (series.values < np.inf)
+        yield from np.flatnonzero((series.values < self.least - ROUNDING) | above).tolist()
 
 
 SHARE = Range("a share from 0 to 1", 0, 1)
@@ -69,23 +69,22 @@ def checked(table: Table) -> list[Log]:
     logs = list(table.logs())
     disorder = [problem for log in logs if (problem := _disorder(log)) is not None]
     if disorder:
-        place, words = min(disorder)
-        raise InputError(f"{table.path}: row {place + 1}, {words}")
+        row, words = min(disorder)
+        raise InputError(f"{table.path}: row {row}, {words}")
     return [_one_row_per_step(log) for log in logs]
 
 
 def _impossible(table: Table) -> Iterator[str]:
-    steps = np.flatnonzero(~(np.isfinite(table.steps) & (table.steps >= 0))).tolist()
-    columns = [("step", table.steps, "a number of 0 or more", steps)]
+    whole = np.isfinite(table.steps) & (table.steps >= 0) & (table.steps == np.floor(table.steps))
+    columns = [("step", table.steps, "a whole number of 0 or more", np.flatnonzero(~whole).tolist())]
     for name, series in table.series.items():
         if name in RANGES:
             columns.append((name, series.values, RANGES[name].words, list(RANGES[name].outside(series))))
     for name, values, expected, places in columns:
         if places:
             value = values[places[0]]
-            found = "nothing" if np.isnan(value) else f"{value:.10g}"
-            more = f", and so in {len(places) - 1} more" if len(places) > 1 else ""
-            yield f"{table.path}: row {places[0] + 1}, column {name!r}: expected {expected}, found {found}{more}"
+            found = f"{'nothing' if np.isnan(value) else f'{value:.10g}'}{also(len(places) - 1)}"
+            yield f"{table.path}: row {table.rows[places[0]]}, column {name!r}: expected {expected}, found {found}"
 
 
 def _disorder(log: Log) -> tuple[int, str] | None:
@@ -99,14 +98,14 @@ def _disorder(log: Log) -> tuple[int, str] | None:
         )
         found.append((int(log.rows[back[0] + 1]), words))
     for name, series in log.series.items():
-        own = np.flatnonzero(series.logged)
+        own = np.flatnonzero(series.said(name))
         again = np.flatnonzero(np.diff(log.steps[own]) == 0)
         if len(again):
             first, second = (int(log.rows[own[again[0] + later]]) for later in (0, 1))
             step = log.steps[own[again[0]]]
             words = (
                 f"column {name!r}: expected one value at step {step:.10g} of run {log.run!r}, found a second one;"
-                f" the first is in row {first + 1}"
+                f" the first is in row {first}"
             )
             found.append((second, words))
     return min(found, default=None)
@@ -119,8 +118,8 @@ def _one_row_per_step(log: Log) -> Log:
         return log
     series = {}
     for name, own in log.series.items():
-        values, logged = own.values[begins], np.logical_or.reduceat(own.logged, begins)
-        row = np.searchsorted(begins, np.flatnonzero(own.logged), side="right") - 1
-        values[row] = own.values[own.logged]
+        values, logged = np.full(len(begins), np.nan), np.logical_or.reduceat(own.logged, begins)
+        numbers = np.flatnonzero(~np.isnan(own.values))
+        values[np.searchsorted(begins, numbers, side="right") - 1] = own.values[numbers]
         series[name] = Series(values, logged)
     return Log(log.run, log.rows[begins], log.steps[begins], series)

@@ -128,10 +128,9 @@ def _key(keys: tuple[str, ...], name: str, any_extractor: bool) -> str | None:
 
 
 def _series(trace: Trace, key: str) -> Series | None:
-    column = trace.evaluations[key]
+    steps, column = trace.evaluated(key)
     if not len(column):
         return None
-    steps = trace.evaluation_steps[: len(column)]
     if trace.finite:
         return Series(steps, column, untrained=bool(steps[0] == 0 and not trace.fine_tuned))
     finite = np.isfinite(column)

@@ -21,6 +21,13 @@ APART = 6.0
 """Median deviations above the median from which an evaluation stands apart: about four standard deviations."""
 
 
+OF_CHANGES = 0.954
+"""The median change between two normal numbers, over their standard deviation."""
+
+MISSED = 0.05
+"""How often a loss of the least size that is named is missed."""
+
+
 @dataclass(frozen=True)
 class Lost:
     """A loss that was found.
@@ -114,17 +121,21 @@ def uncertainty(before: Column, tail: int, level: float, limits: Loss) -> float:
     return _student(1 - level, count - 1) * error * (1 + limits.noise_growth * max(0.0, noise - limits.noise))
 
 
-def least_loss(values: Column, limits: Loss) -> float:
-    """Return the smallest factor by which the last quarter of evaluations could be worse and be found.
+def least_loss(values: Column, limits: Loss, share: float) -> float:
+    """Return the factor by which the last quarter of evaluations must be worse to be found in 19 of 20 cases.
 
     Args:
         values: Badness after learning, [N].
         limits: The thresholds.
+        share: Of the level of a test, where several series are tested.
     """
     tail = tail_of(len(values), limits)
     before = tamed(values[:-tail])
-    found = uncertainty(before, tail, _level(len(values), limits), limits)
-    return math.exp(min(700.0, max(_asked(before, limits), found)))
+    found = max(_asked(before, limits), uncertainty(before, tail, share * _level(len(values), limits), limits))
+    mean = found + uncertainty(before, tail, MISSED, limits)
+    # The median of the last three must be that much worse too; it varies by two thirds of what one evaluation does.
+    end = math.log(limits.factor) + _student(1 - MISSED, len(before) - 1) * 2 / 3 * float(before.std(ddof=1))
+    return math.exp(min(700.0, max(mean, end)))
 
 
 def could_have_lost(values: Column, limits: Loss, bound: float) -> float | None:
@@ -139,7 +150,14 @@ def could_have_lost(values: Column, limits: Loss, bound: float) -> float | None:
     before = tamed(values[:-tail])
     loss = float(tamed(values[-tail:]).mean() - before.mean())
     upper = loss + uncertainty(before, tail, 1 - bound, limits)
-    return math.exp(min(700.0, upper)) if upper >= min(math.log(limits.counts), _asked(before, limits)) else None
+    if upper >= min(math.log(limits.counts), _asked(before, limits)):
+        return math.exp(min(700.0, upper))
+    # A loss soon after learning is in most of what is before. The best that it had shows it, and the noise is that of
+    # the changes from one evaluation to the next, which such a loss does not widen.
+    since_best = median(values[-tail:]) - float(window_medians(values, WINDOW).min())
+    noise = median(np.abs(np.diff(values))) / OF_CHANGES
+    asked = min(math.log(limits.counts), math.log(limits.factor) + limits.of_noise * noise)
+    return math.exp(min(700.0, since_best)) if since_best >= asked else None
 
 
 def tamed(values: Column) -> Column:

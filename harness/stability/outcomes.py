@@ -61,29 +61,33 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
         return Outcome(UNDECIDED, reason="no measure of quality was logged", needs="measure")
     if not barred:
         # What was lost is lost, whether or not it would have been enough.
-        findings = tuple(_findings(qualities, definition, 0))
+        findings = tuple(_findings(qualities, definition, [0] * len(qualities)))
         if findings:
             return Outcome(UNSTABLE, findings)
         reason = f"nothing says which value of {qualities[0].words} a training must reach"
         return Outcome(UNDECIDED, reason=reason, needs="measure")
     early = _ends_early(trace, barred, evidence.until)
     reached = np.logical_and.reduce([quality.reached() for quality in barred])
-    if not reached.any():
+    # A measure that never was at its bar together with the others can still be lost after it was there alone.
+    together = bool(reached.any())
+    if together or all(quality.reached().any() for quality in barred):
+        learnt = [int(np.argmax(reached if together else quality.reached())) for quality in barred]
+        firsts = [int(np.searchsorted(quality.steps, barred[0].steps[max(learnt)])) for quality in qualities]
+        findings = tuple(_findings(qualities, definition, firsts if together else [*learnt, *firsts[len(learnt) :]]))
+        if findings:
+            return Outcome(UNSTABLE, findings)
+    if not together:
         return early or _not_reached(trace, barred, learning)
-    first = int(np.argmax(reached))
-    findings = tuple(_findings(qualities, definition, first))
-    if findings:
-        return Outcome(UNSTABLE, findings)
     if early is not None:
         return early
     count = after_learning(barred, learning)
     begin = barred[0].steps[-count - 1]
     if count < evidence.after_learning:
-        reason = f"{count} evaluations after it had learnt, and {evidence.after_learning} are needed"
+        reason = f"{_evaluations(count)} after it had learnt, and {evidence.after_learning} are needed"
         return Outcome(UNDECIDED, reason=reason, needs="evaluations")
     after = [(quality.words, quality.values[quality.steps >= begin]) for quality in qualities]
     after = [(words, values) for words, values in after if len(values) > evidence.after_learning]
-    seen = max(least_loss(values, limits) for _, values in after)
+    seen = max(least_loss(values, limits, 1 / len(qualities)) for _, values in after)
     below = [quality for quality in barred if median(quality.values[-WINDOW:]) > (quality.bar or 0.0)]
     if below:
         reason = f"at the end {below[0].words} is not above the bar that it reached before"
@@ -94,6 +98,10 @@ def outcome_of(trace: Trace, definition: Definition, references: Mapping[str, fl
             reason = f"{words} may have become {_times(upper)} worse: its noise hides less"
             return Outcome(UNDECIDED, reason=reason, needs="evaluations", least_loss=seen)
     return Outcome(STABLE, least_loss=seen)
+
+
+def _evaluations(count: int) -> str:
+    return f"{count} evaluation{'' if count == 1 else 's'}"
 
 
 def _times(factor: float) -> str:
@@ -130,14 +138,19 @@ def _not_reached(trace: Trace, barred: Sequence[Badness], learning: Learning) ->
     """Say of a training that is not above the bar whether it can be expected to get there."""
     count = min(len(quality.values) for quality in barred)
     if count < learning.least_trained:
-        reason = f"{count} evaluations, not above the bar, and {learning.least_trained} say whether it improves"
+        reason = f"{_evaluations(count)}, not above the bar, and {learning.least_trained} say whether it improves"
         return Outcome(UNDECIDED, reason=reason, needs="evaluations")
     at_rest = [quality for quality in barred if quality.bar is not None and _rests(quality, trace, learning.ahead)]
     if not at_rest:
-        return Outcome(UNDECIDED, reason="it was still improving when its budget ended", needs="steps")
+        apart = all(quality.reached().any() for quality in barred)
+        reason = "it reached each bar, but not all at once" if apart else "it was still improving when its budget ended"
+        return Outcome(UNDECIDED, reason=reason, needs="steps")
     quality = at_rest[0]
-    best, bar = (quality.measured(value) for value in (float(quality.values.min()), quality.bar or 0.0))
-    reason = f"{quality.words} was {best:.3g} at its best, never reached {bar:.3g}, and does not improve any more"
+    best, bar = (quality.measured(value) for value in (float(quality.medians().min()), quality.bar or 0.0))
+    reason = (
+        f"{quality.words} was {best:.3g} at its best (the median of three evaluations), never reached {bar:.3g}, and does"
+        " not improve any more"
+    )
     return Outcome(NOT_LEARNT, reason=reason)
 
 
@@ -155,18 +168,21 @@ def _rests(quality: Badness, trace: Trace, ahead: float) -> bool:
     return now + (slope - error) * ahead > quality.bar
 
 
-def _findings(qualities: Sequence[Badness], definition: Definition, first: int) -> list[Finding]:
-    """Return what was lost: of each failure mode the first."""
+def _findings(qualities: Sequence[Badness], definition: Definition, firsts: Sequence[int]) -> list[Finding]:
+    """Return what was lost, counted from the evaluation at which each measure had been good enough.
+
+    Of each failure mode the first.
+    """
     learning, limits, evidence = given(definition.learning), given(definition.loss), given(definition.evidence)
     found: dict[str, Finding] = {}
-    for quality in qualities:
-        if len(quality.values) < WINDOW:
+    for quality, first in zip(qualities, firsts, strict=True):
+        if len(quality.values) - first <= evidence.after_learning:
             continue
         lost = lasting_loss(quality.values, limits, learning, evidence.after_learning, first, 1 / len(qualities))
-        if lost is None and quality.mode != "lost_diversity" and len(quality.values) - first > evidence.after_learning:
+        if lost is None and quality.mode != "lost_diversity":
             lost = bad_ever_after(quality.values, limits, first + WINDOW - 1)
         if lost is None and quality.mode == "lost_modes":
-            lost = modes_dropped(quality, limits, first)
+            lost = modes_dropped(quality, limits, first + WINDOW - 1)
         if lost is not None and quality.mode not in found:
             found[quality.mode] = _finding(quality, lost, limits.factor)
     return list(found.values())

@@ -26,10 +26,21 @@ def references_of(cell: Mapping[str, Any], provenance: Mapping[str, Any]) -> dic
         cell: The specification of a trial's cell.
         provenance: Its provenance.
     """
+    recorded = recorded_references(provenance)
+    return known_references(cell) if recorded is None else recorded
+
+
+def recorded_references(provenance: Mapping[str, Any]) -> dict[str, float] | None:
+    """Return what a worker wrote into a record; None where it is older.
+
+    Args:
+        provenance: Of a trial.
+    """
     recorded = provenance.get("references")
     if not isinstance(recorded, Mapping):
-        return known_references(cell)
-    return {str(key): float(value) for key, value in recorded.items() if _is_number(value)}
+        return None
+    numbers = ((str(key), _number(value)) for key, value in recorded.items())
+    return {key: value for key, value in numbers if value is not None}
 
 
 def known_references(cell: Mapping[str, Any]) -> dict[str, float]:
@@ -41,13 +52,21 @@ def known_references(cell: Mapping[str, Any]) -> dict[str, float]:
     dataset = cell.get("dataset")
     if not isinstance(dataset, Mapping) or dataset.get("name") != "digits":
         return {}
-    known = DIGITS.get(dataset.get("held_out", 0))
+    held_out = dataset.get("held_out", 0)
+    known = DIGITS.get(held_out) if type(held_out) is int else None
     return {} if known is None else dict.fromkeys(_distances(cell.get("metric")), known)
 
 
 def equal_references(some: Mapping[str, float], others: Mapping[str, float]) -> bool:
-    """Say whether two are the same, but for the rounding of another machine, where both have a measure."""
-    return all(math.isclose(some[key], others[key], rel_tol=TOLERANCE) for key in some.keys() & others.keys())
+    """Say whether two are the same, but for the rounding of another machine."""
+    return some.keys() == others.keys() and holds(some, others)
+
+
+def holds(recorded: Mapping[str, float], known: Mapping[str, float]) -> bool:
+    """Say whether what was recorded has all that is known, but for the rounding of another machine."""
+    return all(
+        key in recorded and math.isclose(recorded[key], value, rel_tol=TOLERANCE) for key, value in known.items()
+    )
 
 
 def _distances(metric: Any) -> Iterator[str]:
@@ -61,5 +80,11 @@ def _distances(metric: Any) -> Iterator[str]:
                 yield f"fid[digits-cnn:{f'{count // 1000}k' if count % 1000 == 0 else count}_full]"
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def _number(value: object) -> float | None:
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -18,6 +18,7 @@ from ganbench.harness.errors import InputError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.stability import load_definition
+from ganbench.harness.stability.references import equal_references, recorded_references
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.traces.trace import Column, Trace
 from ganbench.harness.training.workshop import Workshop
@@ -87,6 +88,9 @@ def _held(record: Record, again: Record) -> Reran:
     cell = record.spec["cell"]
     names = " · ".join(str(cell.get(kind, {}).get("name")) for kind in ("dataset", "architecture", "normalizer"))
     title = f"{names}, seed {record.seed}"
+    bars = [recorded_references(item.provenance) for item in (record, again)]
+    if bars[0] is not None and not equal_references(bars[0], bars[1] or {}):
+        return Reran(record.trial_id, title, DIFFERENT, "another bar is computed from the data than it says")
     if again.sha256 == record.sha256:
         return Reran(record.trial_id, title, EQUAL, "the same result, bit for bit")
     before, now = (item.verdict.outcome.replace("_", " ") for item in (record, again))

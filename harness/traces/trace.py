@@ -86,6 +86,8 @@ class Trace:
         better: For each measure ``"lower"`` or ``"higher"``; the first is the one that trials are ranked by.
         samples: Of the last evaluation.
         fine_tuned: Whether an evaluation at step 0 is that of a trained generator; only logs from elsewhere can say so.
+        logged: For a measure that was not logged at all of ``evaluation_steps``, where it was, [m]; its other numbers are
+            NaN and say nothing. Only logs from elsewhere have such.
     """
 
     budget: int
@@ -100,6 +102,7 @@ class Trace:
     samples: Samples | None = None
     probes: dict[str, Probe] = field(default_factory=dict)
     fine_tuned: bool = False
+    logged: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @cached_property
     def finite(self) -> bool:
@@ -118,6 +121,13 @@ class Trace:
         """Return the steps at which a layer or a probe was measured."""
         values = item.sigma if isinstance(item, LayerTrace) else item.values
         return self.probe_steps[item.first : item.first + len(values)]
+
+    def evaluated(self, name: str) -> tuple[Column, Column]:
+        """Return the steps at which a measure was evaluated, and its numbers there; NaN where it could not be computed."""
+        column = self.evaluations[name]
+        steps = self.evaluation_steps[: len(column)]
+        logged = self.logged.get(name)
+        return (steps, column) if logged is None else (steps[logged], column[logged])
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Trace:

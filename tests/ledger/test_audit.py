@@ -84,3 +84,23 @@ def test_a_bar_that_is_not_that_of_known_data_does_not_prove_itself(tmp_path):
         found = ledger_of(tmp_path / str(problems), referring(0, cell, **{key: value})).verify()
         assert len(found.problems) == problems
         assert all("its bar is not that of its data" in problem for problem in found.problems)
+
+
+def test_a_bar_that_was_taken_out_of_a_record_does_not_prove_itself(tmp_path):
+    metric = {"name": "fidelity", "extractor": "digits-cnn", "samples": 500, "real": None, "split": "train"}
+    cell = {**CELL, "dataset": {"name": "digits", "held_out": 0}, "metric": metric}
+    found = ledger_of(tmp_path / "known", referring(0, cell)).verify()
+    assert "its bar is not that of its data" in found.problems[0]
+    found = ledger_of(tmp_path / "unknown", referring(0, fid=37.0), referring(1)).verify()
+    assert "its bar is another one than that of trial" in found.problems[0]
+
+
+@pytest.mark.parametrize("value", [10**400, "37", None, [37.0]])
+def test_a_bar_that_is_no_number_is_reported(tmp_path, value):
+    found = ledger_of(tmp_path, referring(0, fid=37.0), referring(1, fid=value)).verify()
+    assert "its bar is another one than that of trial" in found.problems[0]
+
+
+def test_damaged_data_of_a_record_are_reported(tmp_path):
+    cell = {**CELL, "dataset": {"name": "digits", "held_out": [1]}}
+    assert ledger_of(tmp_path, record(0, cell=cell)).verify() is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from in_process import ganbench_here
 
 from ganbench import read_ledger, run
 from ganbench.harness.errors import InputError
@@ -187,6 +188,44 @@ def test_a_bar_that_is_none_is_told(bars, words):
         label_file(PUBLISHED, bars=bars)
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"fid": 20.0}, "has no 'inception_score'; it has fid"),
+        ({"fid": 20.0, "inception_score": None, "recall": 0.5}, "has no 'inception_score'; it has fid, recall"),
+        ({"d_loss": 1.0}, "has no 'inception_score'; it has no measure of quality"),
+        ({"fid": 20.0, "inception_score": 6.0}, "not judged by 'inception_score' under definition 3, but by fid"),
+    ],
+)
+def test_a_bar_of_what_is_not_judged_is_told_with_what_is_there(columns, words, tmp_path):
+    path = logged(tmp_path / "log.csv", step=STEPS, **columns)
+    with pytest.raises(InputError, match=words) as caught:
+        label_file(path, bars={"inception_score": 6})
+    assert str(path) in str(caught.value)
+
+
+def test_a_bar_of_a_measure_that_was_not_finite_is_no_mistake(tmp_path):
+    path = logged(tmp_path / "log.csv", step=STEPS, fid="inf")
+    assert the_run(path, bars={"fid": 30}).verdict.modes == ("diverged",)
+    assert "more than half of its values are not finite" in label_file(path).notes[0]
+
+
+def test_a_bar_that_one_run_of_a_file_can_be_judged_by_is_taken(tmp_path):
+    score = np.append(1.0, np.full(40, 6.0))
+    runs = [{"run": "a", "fid": LEARNING, "inception_score": score}, {"run": "b", "inception_score": score}]
+    pd.concat([pd.DataFrame({"step": STEPS, **run}) for run in runs]).to_csv(tmp_path / "log.csv", index=False)
+    assert len(label_file(tmp_path / "log.csv", bars={"inception_score": 3}).runs) == 2
+
+
+def test_a_budget_that_a_run_goes_on_after_is_told_with_its_last_step(tmp_path):
+    steps = {"short": [1, 200], "long": [1, 1200], "longer": [1, 2000]}
+    frames = [pd.DataFrame({"run": run, "step": own, "fid": 5.0}) for run, own in steps.items()]
+    pd.concat(frames).to_csv(tmp_path / "log.csv", index=False)
+    with pytest.raises(InputError, match=r"--budget 1199: run 'long' of .* goes on to step 1,200, and so in 1 more$"):
+        label_file(tmp_path / "log.csv", budget=1199)
+    assert len(label_file(tmp_path / "log.csv", budget=2000).runs) == 3
+
+
 def test_a_definition_without_bars_takes_one_for_the_distance_only():
     with pytest.raises(InputError, match="definition 2 takes one of fid only, found inception_score"):
         label_file(PUBLISHED, 2, bars={"inception_score": 5})
@@ -238,6 +277,26 @@ def test_an_end_is_three_of_the_greatest_gap_and_three_rows(gap, empty, ended, t
     assert the_run(path).verdict.modes == (("diverged",) if ended else ())
 
 
+def test_an_end_is_three_of_the_greatest_gap_in_steps_too(tmp_path):
+    """Rows that follow each other closely, after the last one of a training, are no long end."""
+    for last, ended in ((25_100, False), (25_200, True)):
+        steps = [*range(100, 25_000, 100), 25_000, 25_001, last]
+        path = logged(tmp_path / "log.csv", step=steps, d_loss=[0.5] * 249 + [None] * 3, fid=[None] * 249 + [50.0] * 3)
+        assert the_run(path).verdict.modes == (("diverged",) if ended else ())
+
+
+@pytest.mark.parametrize("name", ["d_grad_norm", "g_grad_norm", "d_real", "d_accuracy"])
+def test_what_is_no_loss_was_not_logged_any_more_where_a_loss_goes_on(name, tmp_path):
+    path = tmp_path / "log.csv"
+    for d_loss, g_loss, modes in (
+        (np.ones(40), AFTER_20, ("diverged",)),
+        (AFTER_20, AFTER_20, ("diverged",)),
+        ([*AFTER_20[:20], *[1.0] * 20], np.ones(40), ()),
+    ):
+        logged(path, step=STEPS[1:], d_loss=d_loss, g_loss=g_loss, **{name: [1.0] * 3 + [None] * 37})
+        assert the_run(path).verdict.modes == modes
+
+
 def test_text_that_says_nan_in_a_scalar_is_not_finite_at_once(tmp_path):
     lines = ["step,d_loss,fid", *(f"{step},{'NaN' if step == 30 else 0.5},12" for step in range(10, 410, 10))]
     verdict = the_run(write(tmp_path / "log.csv", "\n".join(lines))).verdict
@@ -256,9 +315,9 @@ IMPOSSIBLE = {
     "d_accuracy": (70.0, "share"),
     "diversity": (2.5, "ratio"),
     "largest_mode_ratio": (-1.0, "ratio"),
-    "d_grad_norm": (-1.0, "norm"),
+    "d_grad_norm": (-np.inf, "norm"),
     "g_grad_norm": (-1.0, "norm"),
-    "step": (-1.0, "number of 0 or more"),
+    "step": (0.5, "whole number of 0 or more"),
 }
 
 
@@ -312,10 +371,72 @@ def test_a_value_that_a_step_has_twice_is_told_and_rows_that_complete_each_other
 
 
 def test_a_measure_with_too_few_numbers_to_be_looked_at_is_said(tmp_path):
-    sparse = [20.0 if at % 4 == 0 else None for at in range(40)]
+    sparse = [20.0 if at % 4 == 0 else "nan" for at in range(40)]
     path = logged(tmp_path / "log.csv", step=STEPS[1:], fid=sparse, inception_score=np.full(40, 6.0))
     (note,) = label_file(path).notes
-    assert note.startswith("column 'fid' was not looked at in 1 run")
+    assert note == "column 'fid' was not looked at in 1 run: more than half of its values are not finite"
+
+
+@pytest.mark.parametrize("definition", [1, 2, 3])
+def test_measures_of_different_steps_are_each_judged_at_their_own(definition, tmp_path):
+    """An empty field is no evaluation that could not be computed."""
+    steps = np.arange(121) * 1000
+    sparse = [LEARNING[step // 3000] if step % 3000 == 0 else None for step in steps]
+    together = the_run(logged(tmp_path / "log.csv", step=steps, fid=sparse, recall=0.5), definition=definition)
+    alone = the_run(logged(tmp_path / "log.csv", step=STEPS * 3, fid=LEARNING), definition=definition)
+    assert together.verdict.outcome == alone.verdict.outcome == "stable"
+    assert (together.evaluations, together.after_learning) == (alone.evaluations, alone.after_learning)
+
+
+# --- what is said of how a file was read ------------------------------------------------------------------------------
+
+
+def test_a_measure_that_the_definition_does_not_judge_by_is_said(tmp_path):
+    columns = {"recall": 0.5, "coverage": 0.5, "largest_mode_ratio": 1.0, "inception_score": 5.0, "diversity": 0.9}
+    path = logged(tmp_path / "log.csv", step=STEPS, fid=LEARNING, **columns)
+    (note,) = label_file(path).notes
+    assert note == "not judged by definition 3: inception_score, recall, coverage, largest_mode_ratio"
+    assert label_file(path, 2).notes == ()
+    assert label_file(path, 1).notes == ("not judged by definition 1: recall, coverage",)
+
+
+def test_a_measure_that_is_judged_in_some_runs_only_is_said(tmp_path):
+    path = tmp_path / "log.csv"
+    score = np.append(1.0, np.full(40, 6.0))
+    runs = [{"run": "a", "fid": LEARNING, "inception_score": score}, {"run": "b", "inception_score": score}]
+    pd.concat([pd.DataFrame({"step": STEPS, **run}) for run in runs]).to_csv(path, index=False)
+    assert label_file(path).notes == ("not judged by definition 3: inception_score (1 of 2 runs)",)
+
+
+@pytest.mark.parametrize(("first", "said"), [(76.0, True), (300.0, False)])
+def test_bars_that_differ_between_runs_are_said(first, said, tmp_path):
+    curves = {"a": LEARNING, "b": np.append(first, np.full(40, 20.0))}
+    frames = [pd.DataFrame({"run": run, "step": STEPS, "fid": fid}) for run, fid in curves.items()]
+    pd.concat(frames).to_csv(tmp_path / "log.csv", index=False)
+    words = "the bars of fid are from 38 to 160, each from a run's own first evaluation: --bar fid=VALUE"
+    assert [note.startswith(words) for note in label_file(tmp_path / "log.csv").notes] == [True] * said
+    assert label_file(tmp_path / "log.csv", bars={"fid": 50}).notes == ()
+
+
+def test_notes_stand_apart_from_json(tmp_path):
+    path = logged(tmp_path / "log.csv", step=STEPS, fid=LEARNING, recall=0.5)
+    result = ganbench_here("label", path, "--json")
+    assert [json.loads(line)["verdict"] for line in result.stdout.splitlines()] == ["stable"]
+    assert result.stderr == "not judged by definition 3: recall\n"
+
+
+def test_a_log_of_step_0_alone_is_said_to_end_there(tmp_path):
+    assert the_run(logged(tmp_path / "log.csv", step=[0], fid=[300.0])).verdict.reason == (
+        "the log has nothing after step 0"
+    )
+
+
+def test_a_least_loss_without_meaning_is_not_printed_as_a_number(tmp_path):
+    fid = np.append(320.0, np.tile([1e-6, 1e2, 1e-2], 14)[:40])
+    path = logged(tmp_path / "log.csv", step=STEPS, fid=fid)
+    (row,) = rows(label_file(path))
+    assert row["least_loss"] > 100
+    assert "a lasting loss of over x100 would have been seen" in " ".join(ganbench_here("label", path).stdout.split())
 
 
 def test_measures_that_were_not_always_computed_together_are_judged_where_they_were(tmp_path):
@@ -403,8 +524,11 @@ def test_a_scalar_that_is_logged_less_often_than_another_keeps_its_last_value_an
     [
         ("a.csv", "run,stepp,fid\na,1,2\n", ["no column 'step'", "did you mean 'stepp'"]),
         ("a.csv", "run,step,colour\na,1,red\n", ["nothing to look at", "fid"]),
-        ("a.csv", "run,step,fid\na,,2\n", ["row 1, column 'step': expected a number of 0 or more, found nothing"]),
-        ("a.csv", "run,step,fid\na,1,good\n", ["column 'fid': expected numbers"]),
+        (
+            "a.csv",
+            "run,step,fid\na,,2\n",
+            ["row 1, column 'step': expected a whole number of 0 or more, found nothing"],
+        ),
         ("a.csv", "run,step,fid\n", ["found a header and no row"]),
         ("a.csv", "step,fid,fid,step\n1,2,3,4\n", ["expected each column once", "'step' and 'fid'"]),
         ("a.txt", "run,step,fid\na,1,2\n", ["expected a .parquet or a .csv", "'.txt'"]),
@@ -470,6 +594,9 @@ def test_the_command_takes_a_bar_and_says_what_is_wrong_with_one(tmp_path, ganbe
     wrong = ganbench("label", path, "--bar", "30")
     assert wrong.returncode == 2
     assert "--bar 30: expected MEASURE=VALUE, such as fid=30" in wrong.stderr
+    twice = ganbench("label", path, "--bar", "fid=30", "--bar", "fid=2")
+    assert twice.returncode == 2
+    assert "--bar fid=2: expected one bar of 'fid', found 30 too" in twice.stderr
 
 
 def test_relabelling_judges_old_trials_anew_without_touching_their_records(tiny, tmp_path):
@@ -491,6 +618,9 @@ def test_relabelling_judges_old_trials_anew_without_touching_their_records(tiny,
 def test_the_command_relabels_and_the_report_says_so(tiny, tmp_path, ganbench):
     tiny.write_text(tiny.read_text().replace("seed: 7\n", "seed: 7\ndefinition: 1\n"))
     run(tiny, tmp_path / "out", address="inline", seeds=1)
+    nothing = ganbench("relabel", "out")
+    assert nothing.returncode == 2
+    assert all(option in nothing.stderr for option in ("--definition", "--detector", "--set"))
     wrong = ganbench("relabel", "out", "--definition", "9")
     assert wrong.returncode == 2
     assert "no definition 9" in wrong.stderr

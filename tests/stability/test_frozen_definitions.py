@@ -29,14 +29,23 @@ FROZEN = {
     ("standard-small", 2): "1454da34c528cec6",
     ("weight-norm-small", 1): "319ea956bd0e43cd",
     ("weight-norm-small", 2): "487713f69f246e54",
-    ("bssn-small", 3): "6610cb4d2dfbb3bc",
-    ("large-study-small", 3): "f4a3a1012b6d5a38",
-    ("sngan-settings-small", 3): "95fc83c6726a293a",
-    ("stability-techniques-small", 3): "72cc959f336b4669",
-    ("standard-small", 3): "da17067518fb91f4",
-    ("weight-norm-small", 3): "898c3b4f43d11f0d",
+    ("bssn-small", 3): "bfdbc362ad7975b8",
+    ("large-study-small", 3): "50917e2e57ff3eca",
+    ("sngan-settings-small", 3): "466903c90b8c6695",
+    ("stability-techniques-small", 3): "9dc8aadad05cf015",
+    ("standard-small", 3): "11821537fd32da03",
+    ("weight-norm-small", 3): "eb823c45b3feb3d7",
 }
 """Digests of the verdicts on all traces of a published ledger, as they were when its records had another form."""
+
+
+def rounded(value):
+    """The value with six digits of its numbers: sums of products differ in the last ones from processor to processor."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def digest_of_verdicts(suite: str, version: int) -> str:
@@ -45,6 +54,7 @@ def digest_of_verdicts(suite: str, version: int) -> str:
         if record.trace is not None:
             references = references_of(record.spec["cell"], record.provenance)
             verdict = judge(record.trace, definition, references=references).to_json()
+            verdict = verdict if version < 3 else rounded(verdict)
             found.update(json.dumps([record.trial_id, verdict], sort_keys=True, separators=(",", ":")).encode())
     return found.hexdigest()[:16]
 
