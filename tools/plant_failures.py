@@ -462,8 +462,8 @@ def section(rows: Sequence[Mapping[str, Any]]) -> str:
             f" {said_before(known)} of the latter.",
             by_method(healthy),
             f"{len(looked)} curves, the healthy ones and those of the kinds whose end is not known, were labelled by eye,"
-            " in mixed order but for the twelve of late rates on the ring, without what was planted and without the"
-            " verdict:",
+            f" but for {len(rows) - len(known) - len(looked)} that were trained later, in mixed order but for the twelve of"
+            " late rates on the ring, without what was planted and without the verdict:",
             by_eye(looked),
             f"Of the healthy controls that look stable definition 3 calls stable {says(sound, 'stable')}, and accuses"
             f" {says(sound, 'broke', 'lost')}. Of all that look stable it calls stable {says(fine, 'stable')}, accuses"
