@@ -132,7 +132,13 @@ class RayCluster:
         return [replace(task, sources=()) for task in tasks], self._carried[sources]
 
     def _task(self, attempt: Attempt, lanes: int) -> Task:
-        task = replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources)
+        task = replace(
+            self._task_of(attempt.trial),
+            attempt=attempt.number,
+            second=attempt.second,
+            alone=attempt.alone,
+            resources=attempt.resources,
+        )
         return task.with_lanes(lanes)
 
     def _endings(self, reference: Any, submission: Submission) -> list[Ending]:
@@ -149,7 +155,7 @@ def _execute(tasks: Sequence[Task], sources: tuple[PluginSource, ...] = ()) -> l
 
     node = ray.get_runtime_context().get_node_id()
     endings = attempt_all([replace(task, sources=sources) for task in tasks])
-    return [replace(end, node=node) if isinstance(end, Failed) else end for end in endings]
+    return [replace(ending, node=node) for ending in endings]
 
 
 def _node(described: dict[str, Any]) -> Node:

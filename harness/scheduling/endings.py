@@ -21,6 +21,8 @@ class Done:
         seconds: How long it took.
         first: False if another attempt had committed it before.
         notes: What a reader should know of how it ran, one line each.
+        node: The node's identity, where it is known.
+        message: What a method error said; empty for others.
     """
 
     trial_id: str
@@ -29,6 +31,8 @@ class Done:
     seconds: float
     first: bool
     notes: tuple[str, ...] = ()
+    node: str | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Kind:
         node: Whether the node went with it: after two of these a trial is kept off nodes that can be taken away.
         grows: Whether the next attempt gets more memory.
         unfit: Whether it says something about the node, which gets no more trials after some of these.
+        elsewhere: Whether it is tried again on another node: if that one says the same, it is the trial's, or ours.
         ends: Whether the sweep itself is coming to rest: the trial goes on when the same command is repeated.
     """
 
@@ -49,18 +54,21 @@ class Kind:
     node: bool = False
     grows: bool = False
     unfit: bool = False
+    elsewhere: bool = False
     ends: bool = False
 
 
 NODE = Kind("node lost", node=True)
 PREEMPTED = Kind("machine taken away", node=True)
-WORKER = Kind("process killed", budget=6)  # a trial that ends its own process does so every time
-PLUGIN = Kind("plugin cannot be used here", budget=3)  # another node may have the package that this one lacks
-MEMORY = Kind("out of memory", budget=3, grows=True)
+WORKER = Kind("process killed", budget=6, elsewhere=True)  # a trial that ends its own process does so every time
+PLUGIN = Kind("plugin cannot be used here", budget=3, elsewhere=True)  # another node may have what this one lacks
+MEMORY = Kind("out of memory", budget=3, grows=True, elsewhere=True)
+DEVICE = Kind("device or system failed", budget=3, unfit=True, elsewhere=True)
+HOOK = Kind("a hook met a failing device or system", budget=3, elsewhere=True)
 CROWDED = Kind("out of memory beside others")  # tried again it is alone, and that tells whose fault it was
 UNFIT = Kind("node not fit", unfit=True)
 RESULTS = Kind("results cannot be written", unfit=True)
-FAULT = Kind("a fault of ours", budget=0)
+FAULT = Kind("a fault of ours", budget=1, elsewhere=True)
 STOPPED = Kind("asked to stop", budget=0, ends=True)
 
 

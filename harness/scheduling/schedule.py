@@ -12,7 +12,8 @@ from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import ClusterError
 from ganbench.harness.scheduling.duration import Durations
-from ganbench.harness.scheduling.endings import Done, Ending, Event, Failed, Kind, Lost, Note, Retried
+from ganbench.harness.scheduling.endings import FAULT, HOOK, Done, Ending, Event, Failed, Kind, Lost, Note, Retried
+from ganbench.harness.scheduling.health import NodeHealth
 from ganbench.harness.scheduling.order import ordered
 
 LEAST_WINDOW, MOST_WINDOW = 8, 4000
@@ -25,9 +26,6 @@ SPOT = "spot"
 
 STEADY_FROM = 2
 """Nodes that a trial may be lost with before it is kept off those that can be taken away."""
-
-STRIKES, AVOID_SECONDS = 3, 600.0
-"""A node that fails so many trials gets no more for so long: it fails fast, and would swallow them all."""
 
 START_UP_SECONDS = {False: 0.02, True: 10.0}
 """Of a task, without and with a GPU: there each gets a new process."""
@@ -60,11 +58,17 @@ class Attempt:
         trial: The trial.
         number: From 1.
         resources: What it gets.
+        second: Whether a hook of it met a failing device or system on another node.
+        alone: Whether no other node has room for it.
+        avoid: Nodes on which it failed before.
     """
 
     trial: Trial
     number: int
     resources: Resources
+    second: bool = False
+    alone: bool = False
+    avoid: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,13 +134,12 @@ class Schedule:
         self._serial = 0
         self._flying: Counter[Resources] = Counter()
         self._losses: dict[str, _Losses] = {}
-        self._strikes: Counter[str] = Counter()
+        self._health = NodeHealth()
         self._avoided: dict[str, float] = {}
         self._nodes: Sequence[Node] = ()
         self._slots: dict[tuple[Resources, frozenset[str]], int] = {}
         self._notes: list[Note] = []
         self._noted: set[Resources] = set()
-        self._last_unfit = ""
 
     @property
     def unfinished(self) -> bool:
@@ -164,7 +167,7 @@ class Schedule:
         while self._later and self._later[0][0] <= now:
             attempt = heapq.heappop(self._later)[2]
             self._again.setdefault(attempt.resources, deque()).append(attempt)
-        self._avoided = {node: until for node, until in self._avoided.items() if until > now}
+        self._avoided = self._health.avoided(now)
         avoid = frozenset(self._avoided)
         unfit = None
         for shape in sorted({*self._waiting, *self._again}):
@@ -188,10 +191,11 @@ class Schedule:
                     self._push(attempts[0], min(self._avoided.values()))
                     continue
                 self._flying[shape] += 1
-                yield Submission(attempts, shape, steady, avoid, min(lanes, len(attempts)))
+                own = self._elsewhere(attempts, need, steady, avoid)
+                yield Submission(own, shape, steady, avoid | own[0].avoid, min(lanes, len(attempts)))
         # While others train or are about to, the nodes may come to be given trials again.
         if unfit is not None and not self._flying.total() and not self._later:
-            raise ClusterError(f"no node is fit for {unfit.words()}; the last reason: {self._last_unfit}")
+            raise ClusterError(f"no node is fit for {unfit.words()}; the last reason: {self._health.last_reason}")
 
     def ended(self, submission: Submission, endings: Sequence[Ending], now: float) -> Iterator[Event]:
         """Take account of what a task came to.
@@ -208,6 +212,7 @@ class Schedule:
         for attempt, ending in zip(submission.attempts, endings, strict=True):
             if isinstance(ending, Done):
                 self._losses.pop(ending.trial_id, None)
+                self._health.done(ending.trial_id, ending.node)
                 if ending.first:
                     self._durations.add(attempt.trial.cell.id, ending.seconds)
                 yield ending
@@ -224,12 +229,15 @@ class Schedule:
         trial, kind = attempt.trial.id, ending.kind
         if kind.ends:
             return Lost(trial, f"{ending.reason}; the same command goes on from there")
-        if kind.unfit and ending.node is not None:
-            self._strike(ending, now)
+        others = self._others(attempt, ending.node)
+        if ending.node is not None and (kind.unfit or kind.elsewhere):
+            aside = self._health.failed(trial, ending, now, others)
+            self._notes += [Note(aside)] if aside else []
         losses = self._losses.setdefault(trial, _Losses())
         losses.kinds[kind] += 1
-        if losses.kinds[kind] > kind.budget:
-            again = f"given up after {losses.kinds[kind]} attempts; the last: " if kind.budget else ""
+        if losses.kinds[kind] > kind.budget or (kind == FAULT and not others):
+            many = losses.kinds[kind]
+            again = f"given up after {many} attempts; the last: " if many > 1 else ""
             return Lost(trial, again + ending.reason, attempt.trial.cell.normalizer.label())
         losses.attempts += 1
         if kind.grows:
@@ -248,15 +256,31 @@ class Schedule:
         self._serial += 1
         heapq.heappush(self._later, (when, self._serial, attempt))
 
-    def _strike(self, ending: Failed, now: float) -> None:
-        node = str(ending.node)
-        self._last_unfit = ending.reason
-        self._strikes[node] += 1
-        if self._strikes[node] >= STRIKES and node not in self._avoided:
-            self._strikes[node] = 0
-            self._avoided[node] = now + AVOID_SECONDS
-            minutes = AVOID_SECONDS / 60
-            self._notes.append(Note(f"node {node} gets no trials for {minutes:.0f} minutes: {ending.reason}"))
+    def _others(self, attempt: Attempt, node: str | None) -> list[str]:
+        """Return the other nodes that have room for a trial that failed on a node; none where that is not known."""
+        if node is None:
+            return []
+        return [other.id for other in self._nodes if other.id != node and other.has.slots(attempt.resources)]
+
+    def _elsewhere(
+        self, attempts: tuple[Attempt, ...], need: Resources, steady: bool, avoid: frozenset[str]
+    ) -> tuple[Attempt, ...]:
+        """Return attempts as they are given out: one that failed before goes to a node that has not seen it.
+
+        What a task is told to avoid it avoids for as long as it waits, so it is told so only while others have room.
+        """
+        room = {node.id for node in self._nodes if node.has.slots(need)}
+        seen, hooks = (self._health.failed_on(attempts[0].trial.id, kinds) for kinds in (None, (HOOK,)))
+        elsewhere = bool(seen) and bool(room - avoid - seen) and not steady
+        return tuple(
+            replace(
+                attempt,
+                second=elsewhere and bool(hooks),
+                alone=len(room) < 2,
+                avoid=seen if elsewhere else frozenset(),
+            )
+            for attempt in attempts
+        )
 
     def _count(self, shape: Resources, avoid: frozenset[str]) -> int:
         key = (shape, avoid)

@@ -23,6 +23,8 @@ class Task:
         definition: Version of the definition of instability.
         ledger: The folder or address to commit to.
         attempt: From 1; more than one after infrastructure was lost.
+        second: Whether what a hook meets of files, of a device or of the system is its own: another node said the same.
+        alone: Whether there is no other node that could be asked.
         resources: What the attempt has; with a share of a GPU it trains there.
         how: How the trial is executed.
         data_dir: The folder of data sets; None for the one that the worker's machine names.
@@ -37,6 +39,8 @@ class Task:
     definition: int
     ledger: str
     attempt: int = 1
+    second: bool = False
+    alone: bool = True
     resources: Resources = field(default_factory=Resources)
     execution: ExecutionMode = field(default_factory=ExecutionMode)
     data_dir: str | None = None

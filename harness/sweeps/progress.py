@@ -61,7 +61,8 @@ class SweepDisplay(AbstractContextManager["SweepDisplay"]):
                 f"trial {event.trial_id} lost, queued again: {event.reason}", style="yellow", markup=False
             )
         if isinstance(event, Done):
-            for note in sorted(set(event.notes) - self._noted):
+            errors = {f"the method could not run: {event.message}"} if event.message else set()
+            for note in sorted((errors | set(event.notes)) - self._noted):
                 self._noted.add(note)
                 self._console.print(f"from trial {event.trial_id} on: {note}", style="yellow", markup=False)
         if isinstance(event, Note):

@@ -14,14 +14,16 @@ from typing import cast
 
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.store import Store
-from ganbench.harness.errors import InputError, Interrupted, LedgerError, PluginError, UnknownNameError
+from ganbench.harness.errors import InputError, Interrupted, LedgerError, MethodError, PluginError, UnknownNameError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import announced
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.scheduling.endings import (
     CROWDED,
+    DEVICE,
     FAULT,
+    HOOK,
     MEMORY,
     PLUGIN,
     PREEMPTED,
@@ -41,6 +43,7 @@ from ganbench.harness.training.lanes import Turns, places, take_turns
 from ganbench.harness.training.numerics import ProcessSettings
 from ganbench.harness.training.workshop import Workshop
 from ganbench.harness.worker.interruption import interruption, is_asked_to_stop
+from ganbench.harness.worker.machine_errors import is_about_files, is_of_the_machine
 from ganbench.harness.worker.trial import train_trial
 
 
@@ -131,12 +134,32 @@ def _train(task: Task, interrupted: Callable[[], bool], process_settings: Proces
                 checkpoint_every=task.checkpoint_every,
                 interrupted=interrupted,
                 detectors=detectors,
+                doubted=lambda error: _may_be_the_machines(task, error),
             )
         first = ledger.commit(record)
         checkpoints.clear()
     notes = tuple(record.provenance.get("notes", ()))
     verdict = record.verdict
-    return Done(record.trial_id, verdict.outcome, verdict.modes, record.provenance["seconds"], first, notes)
+    return Done(
+        record.trial_id,
+        verdict.outcome,
+        verdict.modes,
+        record.provenance["seconds"],
+        first,
+        notes,
+        message=record.error,
+    )
+
+
+def _may_be_the_machines(task: Task, error: MethodError) -> bool:
+    """Say whether what a hook raised is no result yet: a device's or the system's until a second node says the same.
+
+    A file that is not there may be there elsewhere; where there is no elsewhere, it is the hook's.
+    """
+    cause = error.__cause__
+    if cause is None or task.second:
+        return False
+    return is_of_the_machine(cause) or (is_about_files(cause) and not task.alone)
 
 
 def _rebuilt(task: Task, catalog: Catalog) -> Trial:
@@ -149,8 +172,9 @@ def _rebuilt(task: Task, catalog: Catalog) -> Trial:
         ) from error
     trial = Trial(cell, task.spec["suite_seed"], task.spec["seed"])
     if trial.id != task.trial_id:
-        raise RuntimeError(
-            f"trial {task.trial_id} became {trial.id} here: this machine has another version of a plugin or of ganbench"
+        raise InputError(
+            f"trial {task.trial_id} became {trial.id} on {platform.node()}: this machine has another version of a plugin or"
+            " of ganbench (ganbench doctor --cluster compares them)"
         )
     return trial
 
@@ -170,6 +194,7 @@ def _ledger(where: str) -> Ledger:
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Interrupted, PREEMPTED),
     (MemoryError, MEMORY),
+    (MethodError, HOOK),  # others are results, and never come here
     # It harms the trials that name it; a node is not the worse for it.
     (PluginError, PLUGIN),
     # A disk that is full, a folder, a data set or weights that are not there: another node may have what this one lacks.
@@ -181,7 +206,9 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 
 
 def _failed(task: Task, error: Exception) -> Failed:
-    kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), FAULT)
+    kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), None)
+    if kind is None:
+        kind = DEVICE if is_of_the_machine(error) else FAULT
     if kind == PREEMPTED and is_asked_to_stop(task.ledger):
         kind = STOPPED
     if kind == MEMORY and task.lanes > 1:

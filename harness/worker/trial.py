@@ -93,11 +93,12 @@ def train_trial(
     checkpoint_every: float,
     interrupted: Callable[[], bool],
     detectors: Sequence[Detector] = (),
+    doubted: Callable[[MethodError], bool] = lambda error: False,
 ) -> Turns[Record]:
     """Train a trial in turns, and return the record; :func:`run_trial` says what the arguments are, and what it raises.
 
     ``process_settings`` is what the process is set to, for all that take turns in it; its ``execution.pack`` says how many
-    these are.
+    these are. ``doubted`` says of what a hook raised whether it may be the machine's: then it is raised again.
     """
     from ganbench.harness.training.checkpoint import Checkpoints
     from ganbench.harness.training.loop import training_turns
@@ -120,6 +121,8 @@ def train_trial(
         training = Training(trial, material, workshop.programs(execution))
         trace = yield from training_turns(training, kept, interrupted)
     except MethodError as error:
+        if doubted(error):
+            raise
         said = method_error_message(error, resources.gpus, lanes) or type(error).__name__
     except RuntimeError as error:
         said = out_of_memory(error, resources.gpus, lanes)

@@ -1,8 +1,7 @@
 """Machines that are alive but sick: what a sweep takes for a fault of its own or of a method, and what it loses by that.
 
-Each test says what is right, and is expected to fail until the issue in its reason is done. A hook that never returns is
-left out: today it holds the process that runs it for ever, and the option by which a limit will be set has no name yet. So
-are signals to a driver, which need a sweep on a cluster of its own.
+A hook that never returns is left out: today it holds the process that runs it for ever, and the option by which a limit
+will be set has no name yet. So are signals to a driver, which need a sweep on a cluster of its own.
 """
 
 from __future__ import annotations
@@ -39,14 +38,6 @@ from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.training.workshop import Workshop
 from ganbench.harness.worker.attempt import attempt
-
-HEALTH = 22
-"""The issue on sweeps that notice what is neither dead nor well."""
-
-
-def wrong_today(what: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=f"{what}; issue {HEALTH}")
-
 
 # --- one sick node among many -----------------------------------------------------------------------------------------
 
@@ -103,11 +94,11 @@ class SickNode:
 @pytest.mark.parametrize(
     ("kind", "nodes"),
     [
-        pytest.param(FAULT, 16, marks=wrong_today("a fault of the harness is never tried elsewhere")),
-        pytest.param(FAULT, 64, marks=wrong_today("a fault of the harness is never tried elsewhere")),
-        pytest.param(WORKER, 16, marks=wrong_today("a node that kills every process goes on getting trials")),
-        pytest.param(PLUGIN, 16, marks=wrong_today("a node without a plugin's package goes on getting trials")),
-        pytest.param(MEMORY, 16, marks=wrong_today("a node without memory goes on getting trials")),
+        pytest.param(FAULT, 16),
+        pytest.param(FAULT, 64),
+        pytest.param(WORKER, 16),
+        pytest.param(PLUGIN, 16),
+        pytest.param(MEMORY, 16),
         pytest.param(UNFIT, 16),
     ],
     ids=lambda value: value.name if isinstance(value, Kind) else str(value),
@@ -178,7 +169,6 @@ def says_something_of_the_node(ending: Ending) -> bool:
 
 
 @pytest.mark.parametrize("what", OF_A_MACHINE)
-@wrong_today("it counts as a fault of the harness: never tried again, and no word against the node")
 def test_what_a_broken_machine_raises_is_evidence_about_the_node(what, task, monkeypatch):
     def broken(self: Workshop, trial: Trial) -> None:
         raise OF_A_MACHINE[what]()
@@ -187,7 +177,6 @@ def test_what_a_broken_machine_raises_is_evidence_about_the_node(what, task, mon
     assert says_something_of_the_node(attempt(task))
 
 
-@wrong_today("a node with other versions than the driver is given up for each trial that it gets")
 def test_a_node_with_another_version_of_a_plugin_is_not_fit(task):
     assert says_something_of_the_node(attempt(replace(task, trial_id="0" * 20)))
 
@@ -232,7 +221,6 @@ def sick(tmp_path: Path, hook: str, error: str) -> tuple[Path, Path]:
     ("hook", "error"),
     [*(("reparameterize", error) for error in RAISED), *((hook, "CUDA") for hook in HOOKS if hook != "reparameterize")],
 )
-@wrong_today("errors of a device or an operating system become a result against the method")
 def test_broken_hardware_is_no_result_wherever_it_shows(hook, error, tmp_path):
     suite, plugin = sick(tmp_path, hook, RAISED[error])
     run(suite, tmp_path / "out", address="inline", plugins=[str(plugin)])
@@ -240,7 +228,6 @@ def test_broken_hardware_is_no_result_wherever_it_shows(hook, error, tmp_path):
     assert METHOD_ERROR not in outcomes
 
 
-@wrong_today("a method that raises in every trial is 'complete', and its exception is nowhere to be read")
 def test_the_exception_of_a_method_that_never_ran_is_shown(tmp_path):
     suite, plugin = sick(tmp_path, "reparameterize", "ValueError('no luck today')")
     result = ganbench_here(

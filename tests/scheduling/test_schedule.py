@@ -30,8 +30,9 @@ from ganbench.harness.scheduling.endings import (
     Note,
     Retried,
 )
+from ganbench.harness.scheduling.health import AVOID_SECONDS, STRIKES
 from ganbench.harness.scheduling.order import ordered
-from ganbench.harness.scheduling.schedule import AVOID_SECONDS, LEAST_WINDOW, STRIKES, Node, Schedule, Submission
+from ganbench.harness.scheduling.schedule import LEAST_WINDOW, Node, Schedule, Submission
 
 CPU = Resources(1)
 TEN = (Node("n", Resources(10, 0, 64)),)

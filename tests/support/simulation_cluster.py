@@ -33,6 +33,8 @@ class Machine:
         speed: Steps that it makes while another makes one.
         skew: Seconds that its clock is ahead.
         unfit_until: Until then every trial fails here at once.
+        sick_until: Until then its device fails every trial, at once or in a hook.
+        sick_in_hooks: Where that shows.
         seen: Whether the cluster counts it among its nodes.
         cut: Whether nothing reaches it, and nothing that it says arrives.
     """
@@ -41,6 +43,8 @@ class Machine:
     speed: float = 1.0
     skew: float = 0.0
     unfit_until: float = -1.0
+    sick_until: float = -1.0
+    sick_in_hooks: bool = False
     seen: bool = True
     cut: bool = False
     alive: bool = True
@@ -233,7 +237,7 @@ class SimulatedCluster:
         def work() -> list[Ending]:
             self.world.sleep(START_UP[need.gpus > 0])
             endings = self.execute(job.tasks)
-            return [replace(end, node=machine.node.id) if isinstance(end, Failed) else end for end in endings]
+            return [replace(ending, node=machine.node.id) for ending in endings]
 
         def ended(process: Process) -> None:
             machine.jobs.remove(job)

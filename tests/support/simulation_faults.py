@@ -83,6 +83,13 @@ def not_fit(scene: Scene, fault: Fault) -> None:
     scene.a_machine(fault).unfit_until = scene.world.now + 5 * fault.extent
 
 
+def sick_device(scene: Scene, fault: Fault) -> None:
+    """A device fails whatever runs on it, and faster than others do. Hooks meet it on one machine only: two would agree."""
+    machine = scene.a_machine(fault)
+    machine.sick_until = scene.world.now + 5 * fault.extent
+    machine.sick_in_hooks = machine is scene.cluster.machines[0] and fault.extent % 2 == 0
+
+
 def delivered_twice(scene: Scene, fault: Fault) -> None:
     """A second process makes the same attempts, on the same machine; what it says is lost."""
     job = scene.a_job(fault)
@@ -197,6 +204,7 @@ FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
         disk_full,
         disk_slow,
         not_fit,
+        sick_device,
         delivered_twice,
         dies_writing,
         driver_dies,

@@ -23,7 +23,7 @@ from simulation_cluster import Machine
 from ganbench.harness.canonical import digest
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.cells.resources import Resources
-from ganbench.harness.errors import InputError, Interrupted
+from ganbench.harness.errors import InputError, Interrupted, MethodError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.planning.suite import Suite
 from ganbench.harness.scheduling.endings import MEMORY, WORKER
@@ -107,11 +107,14 @@ class Trainings:
         checkpoint_every: float,
         interrupted: Callable[[], bool],
         detectors: Sequence[Detector] = (),
+        doubted: Callable[[MethodError], bool] = lambda error: False,
     ) -> Turns[Record]:
         process = self.process
         machine: Machine = process.facts["machine"]
         if self.world.now < machine.unfit_until:
             raise InputError("this machine has no data set (simulated)")
+        if self.world.now < machine.sick_until:
+            self._sick(machine, doubted)
         started = self.world.now + machine.skew
         saves = Checkpoints(checkpoints, digest([trial.id, "simulated"]), checkpoint_every, self.world.clock)
         begun = saves.newest() or {"step": 0, "state": trial.id}
@@ -150,6 +153,16 @@ class Trainings:
     def process(self) -> Process:
         assert self.world.current is not None
         return self.world.current
+
+    def _sick(self, machine: Machine, doubted: Callable[[MethodError], bool]) -> None:
+        error = RuntimeError("CUDA error: uncorrectable ECC error (simulated)")
+        if not machine.sick_in_hooks:
+            raise error
+        try:
+            raise MethodError("a hook raised (simulated)") from error
+        except MethodError as raised:
+            if doubted(raised):  # else another machine has said the same: this one is well by now
+                raise
 
     def _suffer(self, trial: Trial, step: int, resources: Resources) -> None:
         trait = self.traits.get(trial.id, Trait())

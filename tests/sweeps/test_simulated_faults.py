@@ -31,8 +31,10 @@ PLANS = st.builds(
 TO_BE_MET = {
     "a fault of ours",
     "asked to stop",
+    "a hook met a failing device or system",
     "came to its end unheard",
     "checkpoint spoilt",
+    "device or system failed",
     "ClusterError",
     "done",
     "held",
@@ -59,7 +61,7 @@ def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger():
     met: Counter[str] = Counter()
 
     @settings(
-        max_examples=int(LONG or 150),
+        max_examples=int(LONG or 260),
         deadline=None,
         derandomize=LONG is None,
         database=None,
