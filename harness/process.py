@@ -1,10 +1,31 @@
-"""What a process is set to for as long as a block lasts: environment variables, and one thread."""
+"""What a process may use, and what it is set to for as long as a block lasts: environment variables, and one thread."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores(cgroup: Path = CGROUP) -> int:
+    """Return how many cores this process may use: of the machine's those that its affinity and its cgroup leave it.
+
+    Args:
+        cgroup: Where the limits of the process's control group are; those of version 2, or else of version 1.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        if (cgroup / "cpu.max").exists():
+            quota, period = (cgroup / "cpu.max").read_text().split()
+        else:
+            quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        if quota != "max" and int(quota) > 0:
+            count = min(count, math.ceil(int(quota) / int(period)))
+    return max(1, count)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
@@ -13,7 +12,7 @@ from typing import Any
 
 from ganbench.harness.cluster.environment import joined_cluster, own_cluster
 from ganbench.harness.errors import ClusterError, InputError
-from ganbench.harness.process import environment
+from ganbench.harness.process import cores, environment
 
 LOCAL = "local"
 AUTO = "auto"
@@ -68,7 +67,7 @@ def connected(address: str, cpus: int | None = None) -> Iterator[Any]:
         options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
         if address == LOCAL:
             options |= {
-                "num_cpus": cpus or os.cpu_count(),
+                "num_cpus": cpus or cores(),
                 "include_dashboard": False,
                 "object_store_memory": OBJECT_STORE_BYTES,
             }

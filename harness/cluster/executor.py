@@ -12,6 +12,7 @@ from typing import Any
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.cluster.connection import Asked, HeadWatch, connected
+from ganbench.harness.errors import ClusterError
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.scheduling.drive import Execute, Round, drive
 from ganbench.harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
@@ -21,6 +22,9 @@ from ganbench.harness.worker.attempt import attempt_all
 
 LOOK_SECONDS = 2.0
 """How old what is known of the nodes may be."""
+
+ANSWER_SECONDS = 25.0
+"""How long the head may think about who its nodes are. One that hangs still accepts connections."""
 
 FIRST_SECONDS = 10.0
 """How long is waited for the first answer; later ones come when they come."""
@@ -83,6 +87,11 @@ class RayCluster:
             ClusterError: The head is gone.
         """
         self._watch.look()
+        if self._asked is not None and self._clock() - self._looked >= ANSWER_SECONDS:
+            raise ClusterError(
+                f"the cluster's head has not answered for {ANSWER_SECONDS:.0f} seconds, though it can be reached; committed"
+                " trials are kept: start the cluster again and repeat the command"
+            )
         if self._asked is None and self._clock() - self._looked >= LOOK_SECONDS:
             self._looked = self._clock()
             self._asked = Asked(self._ray.nodes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ganbench.harness.process import cores
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +38,7 @@ def decoded(rows: Iterable[Row], decode: Callable[[Row], np.ndarray]) -> Iterato
     Only as many rows are read ahead as keep the threads busy, so memory is bounded. What ``decode`` raises is raised
     here, that of the first row first.
     """
-    threads = min(THREADS, os.cpu_count() or 1)
+    threads = min(THREADS, cores())
     waiting: deque[Future[np.ndarray]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

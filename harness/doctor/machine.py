@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ganbench.harness.data.store import Store
 from ganbench.harness.errors import GanbenchError
 from ganbench.harness.plugins.registry import KINDS, Catalog
+from ganbench.harness.process import cores
 
 if TYPE_CHECKING:
     from ganbench.harness.data.dataset import Dataset
@@ -91,7 +92,7 @@ def _imports() -> Iterator[Examined]:
         import torch
 
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        yield Examined("devices", ", ".join([f"{os.cpu_count()} CPU cores", *names]))
+        yield Examined("devices", ", ".join([f"{cores()} CPU cores", *names]))
     except Exception as error:
         yield Examined("devices", f"torch cannot be imported: {error}", good=False)
     for package in ("torch_fidelity", "ray", "mlflow"):

@@ -22,6 +22,7 @@ from typing import IO, Any, TypeVar
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.memory import Memory
 from ganbench.harness.ledger.reading import reading
+from ganbench.harness.process import cores
 
 T = TypeVar("T")
 
@@ -34,8 +35,7 @@ MOST = 4
 
 def processes(trials: int) -> int:
     """Return how many processes work on so many trials; results do not depend on it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(MOST, cores, trials // PAYS))
+    return max(1, min(MOST, cores(), trials // PAYS))
 
 
 def shares(sizes: Sequence[int], count: int) -> list[list[int]]:

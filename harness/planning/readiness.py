@@ -11,6 +11,7 @@ from ganbench.harness.cells.cell import Cell
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.data.store import Store
 from ganbench.harness.errors import InputError
+from ganbench.harness.process import cores
 
 if TYPE_CHECKING:
     from ganbench.harness.metrics.metric import Metric
@@ -128,4 +129,4 @@ def this_machine(gpus: bool) -> Resources:
 
         count = torch.cuda.device_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return Resources(os.cpu_count() or 1, count, round(memory, 1))
+    return Resources(cores(), count, round(memory, 1))

@@ -27,8 +27,9 @@ from ganbench.harness.scheduling.endings import Done, Event, Lost, Note, Retried
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import load_definition
 from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.sweeps.signals import stopping
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
-from ganbench.harness.worker.interruption import go_on, is_asked_to_stop, now_and_then
+from ganbench.harness.worker.interruption import ask_to_stop, go_on, is_asked_to_stop, now_and_then
 
 COMPACT_FROM = 1000
 """Single records that a sweep moves into a part: from there on they would slow every reader down."""
@@ -156,14 +157,24 @@ def run(
     tell(report, None)
     for line in (*catalog.troubles(), *changed_plugins(ledger, wanted, missing)):
         tell(report, Note(line))
-    with place() as execute, _compacting(ledger) as compacting:
+
+    def ask() -> None:
+        with contextlib.suppress(LedgerError):  # then they end at the deadline, at their last checkpoint
+            ask_to_stop(ledger.storage)
+
+    # Inside the connection: Ray has handlers of its own, which end the process without a word.
+    with (
+        place() as execute,
+        _compacting(ledger) as compacting,
+        stopping(ask, lambda text: tell(report, Note(text))) as signalled,
+    ):
         while chosen := missing[: None if limit is None else limit - report.committed]:
             before = report.committed
             round_ = Round(
                 chosen,
                 task_of,
                 durations,
-                stop=now_and_then(lambda: is_asked_to_stop(ledger.storage)),
+                stop=_any(signalled, now_and_then(lambda: is_asked_to_stop(ledger.storage))),
                 check=lambda: ledger.write_plan(read.plan()),
                 lanes=lambda need: execution.lanes(need.gpus),
             )
@@ -172,12 +183,18 @@ def run(
                 report.seconds = time.monotonic() - started
                 compacting(report.committed)
                 tell(report, event)
-            if read.sequential is None or report.lost or report.committed == before or is_asked_to_stop(ledger.storage):
+            if read.sequential is None or report.lost or report.committed == before or signalled():
+                break
+            if is_asked_to_stop(ledger.storage):
                 break
             # What is known now decides which cells get more seeds.
             wanted, missing = wanted_trials(read, ledger)
             report.planned = len(wanted)
     return report
+
+
+def _any(*questions: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: any(question() for question in questions)
 
 
 def default_results(suite: Suite) -> Path:

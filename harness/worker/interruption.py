@@ -16,6 +16,9 @@ from ganbench.harness.storage import Storage, open_storage
 STOP = "stop"
 """A file in the ledger: as long as it is there, sweeps on this ledger come to rest."""
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""By which a machine, a terminal or a person asks a process to end."""
+
 LOOK_SECONDS = 1.0
 """How often the file is looked for: it may be on a shared file system, or in an object store."""
 
@@ -78,9 +81,10 @@ def now_and_then(ask: Callable[[], bool], clock: Callable[[], float] = time.mono
 
 @contextmanager
 def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether to stop: SIGTERM came, or somebody asked for it.
+    """Yield a function that says whether to stop: a signal came, or somebody asked for it.
 
-    A machine that is taken away sends SIGTERM some seconds before; that is enough for a checkpoint.
+    A machine that is taken away sends SIGTERM some seconds before; that is enough for a checkpoint. Ctrl-C and a terminal
+    that is closed reach all its processes, and mean the same. A second Ctrl-C ends this process at once.
 
     Args:
         root: Where the ledger stands.
@@ -96,13 +100,16 @@ def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Ite
         return bool(came)
 
     def note(number: int, frame: FrameType | None) -> None:
+        if came and number == signal.SIGINT:
+            raise KeyboardInterrupt
         came.append(True)
 
     if threading.current_thread() is not threading.main_thread():  # the only one that can be told of signals
         yield asked
         return
-    before = signal.signal(signal.SIGTERM, note)
+    before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -12,9 +12,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cells import a_cell
@@ -25,7 +27,7 @@ from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.cluster.connection import HeadWatch
 from ganbench.harness.cluster.environment import QUIET
-from ganbench.harness.cluster.executor import KINDS, _failed
+from ganbench.harness.cluster.executor import KINDS, RayCluster, _failed
 from ganbench.harness.errors import ClusterError, InputError, Interrupted, LedgerError
 from ganbench.harness.scheduling.drive import Round, drive
 from ganbench.harness.scheduling.endings import (
@@ -211,6 +213,22 @@ def test_a_head_that_is_gone_is_told_before_ray_ends_the_process():
     look(103, 110, 129)
     with pytest.raises(ClusterError, match="has not answered for 30 seconds; start the cluster again"):
         look(131)
+
+
+def test_a_head_that_hangs_is_told_within_30_seconds_though_it_can_be_reached():
+    """It accepts connections, and answers nothing."""
+    now, asked = [0.0], threading.Event()
+    ray = SimpleNamespace(remote=lambda **options: lambda made: made, nodes=lambda: asked.wait(60))
+    watch = SimpleNamespace(look=lambda: None)
+    cluster = RayCluster(ray, str, watch, lambda: now[0])
+    cluster._nodes = [Node("n", Resources(2))]
+    for moment in (0, 10, 24):
+        now[0] = moment
+        cluster.nodes()
+    now[0] = 29
+    with pytest.raises(ClusterError, match="has not answered for 25 seconds, though it can be reached"):
+        cluster.nodes()
+    asked.set()
 
 
 def test_a_ray_of_our_own_leaves_no_token_on_the_disk_and_no_variable_behind(tmp_path):
