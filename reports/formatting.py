@@ -99,7 +99,7 @@ def percent(share: float) -> str:
     """Return ``12 %``; one decimal where whole per cents would read as none or all."""
     value = 100 * share
     if 0 < value < 0.95 or 99.05 < value < 100:
-        return f"{value:.1f} %"
+        return f"{min(max(value, 0.1), 99.9):.1f} %"  # neither none nor all
     return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
 
 
@@ -154,8 +154,10 @@ def most_needed(found: Mapping[str, int]) -> str:
     return f"{'mostly ' * (len(by_number) > 1)}{NEEDS[by_number[0]]}" if by_number else ""
 
 
-def rank(ranks: tuple[int, int]) -> str:
-    """Return ``2`` or ``1–3``."""
+def rank(ranks: tuple[int, int] | None) -> str:
+    """Return ``2`` or ``1–3``; a dash for a normalizer that stands in no order."""
+    if ranks is None:
+        return NOTHING
     low, high = ranks
     return str(low) if low == high else f"{low}–{high}"
 
@@ -233,6 +235,17 @@ def tick(value: float) -> str:
     return f"{sign}{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def drawn(ends: Sequence[object]) -> str:
+    """Return a value that was drawn, or the ends of a range of them: ``0.5``, ``1e-5 to 3e-4``."""
+    return " to ".join(tick(value) if isinstance(value, float) else setting_value(value) for value in ends)
+
+
+EFFECTS = (
+    "The share of decided trials that failed, the mean over the settings in which a drawn hyperparameter has a value, or is"
+    " in a range; ranges have about as many settings each. All else that was drawn varies within. The interval is for"
+    " settings like these: a setting is one observation, however many seeds it has."
+)
+
 EVERY_MEASURE = (
     "What was reached, failures included: the last evaluation, its median over all trials, failed ones with their own"
     " number. It shows what failing looks like; do not rank by it. What could not be measured because a training diverged"
@@ -266,6 +279,11 @@ def modes(counts: Mapping[str, int]) -> str:
     return (
         ", ".join(f"{mode(name)} {counts[name]}" for name in sorted(found, key=lambda name: -counts[name])) or NOTHING
     )
+
+
+def first_failure(step: int | None) -> str:
+    """Return when a trial failed: ``step 300``, ``from the start``, ``did not run``."""
+    return "did not run" if step is None else "from the start" if step == 0 else f"step {step}"
 
 
 def steps(values: Sequence[int]) -> str:

@@ -32,18 +32,20 @@ class Leaderboard:
             kept.
         evidence: The plan and what became of its trials.
         board: The numbers.
+        doubts: Whether the claims hold when trials are judged in another way; empty without claims.
     """
 
     ledgers: tuple[Ledger, ...]
     evidence: Evidence
     board: Board
+    doubts: str = ""
 
     @cached_property
     def contents(self) -> Contents:
         """What page, markdown and LaTeX say."""
         from ganbench.reports.wording.contents import Contents
 
-        return Contents(self.evidence, self.board)
+        return Contents(self.evidence, self.board, self.doubts)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -88,15 +90,16 @@ class Leaderboard:
     def files(self) -> dict[str, bytes]:
         """Return what :meth:`write` writes, by name."""
         from ganbench.reports.figures import files as figures
-        from ganbench.reports.formats.table import as_parquet, cell_table
+        from ganbench.reports.formats.table import as_parquet, cell_table, pair_table
 
-        cells = cell_table(self.evidence, self.board)
+        cells, pairs = cell_table(self.evidence, self.board), pair_table(self.board)
         texts = {
             "leaderboard.md": self.markdown(),
             "leaderboard.html": self.html(),
             "leaderboard.csv": self.csv(),
             "leaderboard.tex": self.latex(),
             "cells.csv": cells.to_csv(index=False, lineterminator="\n"),
+            "pairs.csv": pairs.to_csv(index=False, lineterminator="\n"),
         }
         found = {name: text.encode("utf-8", errors="replace") for name, text in texts.items()}
         found["leaderboard.parquet"] = as_parquet(self.table, self.evidence.hash())
@@ -171,6 +174,7 @@ def leaderboard(
     from ganbench.reports.board import build
     from ganbench.reports.evidence.combining import combine
     from ganbench.reports.evidence.gathering import gather
+    from ganbench.reports.sensitivity.doubts import doubts
 
     if not ledgers:
         raise InputError("expected at least one ledger")
@@ -178,8 +182,10 @@ def leaderboard(
     # One that is named twice is read once.
     named = {ledger.where: (ledger, _name(item)) for item, ledger in zip(ledgers, opened, strict=True)}
     sources = tuple(ledger for ledger, _ in named.values())
-    evidence = combine([gather(source) for source in sources], [name for _, name in named.values()], baseline)
-    return Leaderboard(sources, evidence, build(evidence, _conformance(sources, checks)))
+    names = [name for _, name in named.values()]
+    evidence = combine([gather(source) for source in sources], names, baseline)
+    board = build(evidence, _conformance(sources, checks))
+    return Leaderboard(sources, evidence, board, doubts(sources, names, evidence, board))
 
 
 def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:
@@ -202,9 +208,12 @@ def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = No
     from ganbench.reports.board import build
     from ganbench.reports.evidence.combining import combine
     from ganbench.reports.evidence.from_mlflow import evidence_of
+    from ganbench.reports.sensitivity.comparing import claims_of
 
     evidence = combine([evidence_of(read_back(uri, experiment))], [experiment], baseline)
-    return Leaderboard((), evidence, build(evidence))
+    board = build(evidence)
+    doubts = "Whether claims hold in other ways to judge is in the ledger only." if claims_of(board) else ""
+    return Leaderboard((), evidence, board, doubts)
 
 
 def _conformance(ledgers: Sequence[Ledger], checks: str | Path | None) -> dict[str, Conformance]:

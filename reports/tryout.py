@@ -30,7 +30,9 @@ from ganbench.reports.formatting import (
     unmarked,
 )
 from ganbench.reports.wording.failures import failures
-from ganbench.reports.wording.headline import caution, conclusion, seeds_to_separate
+from ganbench.reports.wording.matrix import level_of
+from ganbench.reports.wording.missing import caution
+from ganbench.reports.wording.pairs import conclusion, seeds_to_separate
 
 if TYPE_CHECKING:
     from ganbench.reports.publish import Leaderboard
@@ -81,7 +83,9 @@ class TryoutFinding:
             "normalizer": self.normalizer,
             "baseline": self.baseline,
             "verdict": self.verdict,
+            "level": level_of(pair),
             "p": self.change.p,
+            "p_settings": pair.failing.settings_holm_p,
             "difference": _finite(self.change.difference),
             "interval": [_finite(self.change.low), _finite(self.change.high)],
             "pairs": {
@@ -122,21 +126,17 @@ def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[TryoutFin
 
 def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) -> TryoutFinding:
     baseline = str(evidence.plan["baseline"])
-    rows = {row.normalizer: row for row in board.rows}
+    rows = {row.normalizer: row for row in board.all_rows}
     row, base = rows[name], rows[baseline]
     pair = next(item for item in board.pairs if {item.first, item.second} == {name, baseline})
     against = row.change
     assert against is not None, "only the baseline has no change against itself"
-    verdict = _verdict(pair, against, name)
+    verdict, level = _verdict(pair, name), "on settings like these" if pair.elsewhere else "in these settings"
     trials = "decided trials" if row.count.undecided or base.count.undecided else "trials"
     sentences = [
-        *(
-            [f"{named(name)} is {verdict} than {named(baseline)} on settings like these."]
-            if verdict in (MORE, LESS)
-            else []
-        ),
-        conclusion(pair),
-        *([_equal(base, pair, len(rows) - 1)] if verdict == OPEN and pair.only_first == pair.only_second else []),
+        *([f"{named(name)} is {verdict} than {named(baseline)} {level}."] if verdict in (MORE, LESS) else []),
+        conclusion(pair, len(board.pairs)),
+        *([_equal(base, pair, len(board.pairs))] if verdict == OPEN and pair.only_first == pair.only_second else []),
         f"{named(name)} failed in {of(row.count)} {trials}, {rate(row.count)}, {named(baseline)} in {of(base.count)},"
         f" {rate(base.count)}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally"
         f" often in {against.ties}, more often in {against.losses}.",
@@ -152,11 +152,11 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     return TryoutFinding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
 
 
-def _verdict(pair: Pair, against: Change, name: str) -> str:
+def _verdict(pair: Pair, name: str) -> str:
     """Return what was found of a normalizer. One that learns significantly less often is never more stable."""
-    if against.significant:
+    if pair.significant:
         return MORE if pair.better == name else LESS
-    if pair.failing.significant or pair.failing.significant_to_baseline:
+    if pair.mixed:
         return MIXED
     return UNDECIDED if pair.undecided else OPEN
 

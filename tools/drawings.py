@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
-PATHS = re.compile(r' d="[^"]*"')
-DECIMALS = re.compile(r"(\.\d)\d+")
+from ganbench.reports.figures.canvas import fitted
+
+FONT = "DejaVu Sans, Verdana, sans-serif"
 
 
 def save_svg(figure: Any, path: Path) -> None:
@@ -18,9 +18,5 @@ def save_svg(figure: Any, path: Path) -> None:
         path: The file, .svg.
     """
     figure.savefig(path, metadata={"Date": None, "Creator": None})
-    path.write_text(shortened(path.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def shortened(svg: str) -> str:
-    """Return a drawing with the coordinates of its lines to a tenth of a point."""
-    return PATHS.sub(lambda found: DECIMALS.sub(r"\1", found[0]), svg)
+    svg = path.read_text(encoding="utf-8")
+    path.write_text(fitted(path.stem, path.stem.replace("-", " "), svg, FONT) + "\n", encoding="utf-8")

@@ -357,7 +357,6 @@ def judged(job: Job, labels: Mapping[str, str]) -> dict[str, Any]:
         "outcome": end_of(new),
         "modes": " ".join(new.modes),
         "step": new.failed_at,
-        "reason": new.reason or "; ".join(finding.reason for finding in new.findings),
         "least_loss": "" if new.least_loss is None else f"{new.least_loss:.3g}",
         "definition_2": " ".join(old.modes) or old.outcome,
     }
@@ -489,7 +488,7 @@ def main() -> None:
             print(*row.values(), sep=",")
         return
     with TRIALS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     write_section(PAGE, "planted", section(rows))

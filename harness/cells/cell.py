@@ -51,6 +51,7 @@ class Cell:
         ema: The share of the generator's moving average, which is evaluated, that survives an update; 0 for no average.
         setting: The suite's name for the hyperparameters; a label, not part of the identity.
         resources: What a trial has while it runs; not part of the identity either.
+        drawn: Which of its values the suite drew, by dotted key, and from what, as the suite declares it; likewise.
     """
 
     dataset: Dataset
@@ -73,6 +74,7 @@ class Cell:
     ema: float = 0.0
     setting: str = field(default="", compare=False)
     resources: Resources = field(default=Resources(), compare=False)
+    drawn: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def spec(self) -> dict[str, Any]:
         """Return the canonical specification: everything that determines a trial's result but its seed.

@@ -314,19 +314,21 @@ def _detectors(specs: list[str] | None, plugin: list[str] | None) -> list[Detect
 def power(
     first: Annotated[float, typer.Argument(min=0, max=1, help="Failure rate of one normalizer, from 0 to 1.")],
     second: Annotated[float, typer.Argument(min=0, max=1, help="Failure rate of another.")],
-    cells: Annotated[int, typer.Option(min=1, help="Cells of each normalizer, which are pooled.")] = 1,
-    normalizers: Annotated[int, typer.Option(min=2, help="How many normalizers are compared.")] = 2,
-    baseline_only: Annotated[
-        bool, typer.Option("--baseline-only", help="Count comparisons with a baseline only, instead of all pairs.")
-    ] = False,
+    settings: Annotated[int, typer.Option(min=1, help="Settings in which each normalizer runs.")] = 16,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds in each setting.")] = 8,
+    normalizers: Annotated[int, typer.Option(min=2, help="How many normalizers are compared, each with each.")] = 2,
+    agreement: Annotated[
+        float, typer.Option(min=0, max=1, help="How much the seeds of a setting agree: 0 not at all, 1 always.")
+    ] = 0.8,
     alpha: Annotated[float, typer.Option(help="Chance of a false claim in all comparisons together.")] = 0.05,
     chance: Annotated[float, typer.Option("--power", help="Wanted chance of telling the two apart.")] = 0.8,
 ) -> None:
-    """Say how many seeds per cell it takes to tell two normalizers apart."""
-    from ganbench.reports.power import seeds_in_words
+    """Say how many settings and seeds tell two normalizers apart, and how settings and seeds trade off."""
+    from ganbench.reports.power import power_in_words
 
     console = terminal()
-    for line in seeds_in_words(
-        first, second, cells=cells, normalizers=normalizers, baseline_only=baseline_only, alpha=alpha, power=chance
-    ):
+    for line in power_in_words(
+        first, second, settings=settings, seeds=seeds, normalizers=normalizers, agreement=agreement, alpha=alpha,
+        power=chance,
+    ):  # fmt: skip
         console.print(line, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -20,11 +21,14 @@ from ganbench.harness.commands.common import (
     shown,
     terminal,
 )
+from ganbench.harness.process import cores
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
+    from ganbench.harness.cells.cell import Cell
     from ganbench.harness.ledger import Ledger
     from ganbench.harness.steps.execution_mode import ExecutionMode
 
@@ -46,7 +50,6 @@ def plan(
     data_dir: DataOption = None,
 ) -> None:
     """Show what would run: cells, trials, done, missing, what to fetch first, and the cost as far as it is known."""
-    import os
     from collections import Counter
 
     from rich.table import Table
@@ -73,6 +76,8 @@ def plan(
         table.add_row(*names, str(cell.steps), str(asked[cell.id] - left[cell.id]), str(left[cell.id]))
     console = terminal()
     console.print(table)
+    for drawn in _drawn(read.cells):
+        console.print(drawn)
     seeds_each = f"{read.seeds} seeds" if read.sequential is None else read.sequential.words()
     console.print(
         f"suite {read.name} version {read.version}: {len(read.cells)} cells x {seeds_each} = {len(wanted)} trials"
@@ -87,8 +92,37 @@ def plan(
         for line in to_fetch(needed, store):
             say(f"to fetch first: {line}", style="yellow")
         measured = measured_by_cell(needed, ledger, found, store)
-        for line in cost_in_words(needed, left, measured, os.cpu_count() or 1):
+        for line in cost_in_words(needed, left, measured, cores()):
             say(line)
+
+
+def _drawn(cells: Iterable[Cell]) -> Iterator[Table]:
+    """Yield a table of the settings that were drawn: one for all data sets and architectures with the same ones."""
+    from rich.table import Table
+
+    from ganbench.harness.planning.draws import value_at
+
+    settings: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
+    for cell in cells:
+        if cell.drawn:
+            block = (f"{cell.dataset.label()} · {cell.architecture.label()}", "setting", *cell.drawn)
+            spec = cell.spec()
+            row = (cell.setting, *(_short(value_at(spec, key)) for key in cell.drawn))
+            settings.setdefault(block, {})[row] = None
+    tables: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for (title, *head), rows in settings.items():
+        tables.setdefault((tuple(head), *rows), []).append(title)
+    for (heads, *lines), titles in tables.items():
+        table = Table(
+            *map(escaped, heads), box=None, title=escaped(f"drawn for {', '.join(titles)}"), title_justify="left"
+        )
+        for line in lines:
+            table.add_row(*map(escaped, line))
+        yield table
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def run(
@@ -129,6 +163,7 @@ def run(
     """Run a suite's missing trials. The same command again continues."""
     from ganbench.harness.ledger import Ledger
     from ganbench.harness.planning.suite import load_suite
+    from ganbench.harness.stability import METHOD_ERROR
     from ganbench.harness.sweeps.progress import status_line
     from ganbench.harness.sweeps.sweep import default_results
     from ganbench.harness.sweeps.sweep import run as sweep
@@ -159,7 +194,9 @@ def run(
         said = f"; given up: {given_up}, for the reasons above" if given_up else ""
         say(f"{report.missing} trials are missing{said}; the same command continues", style="yellow")
         raise typer.Exit(INCOMPLETE)
-    console.print(f"complete; next: ganbench report {folder}")
+    failed = report.outcomes[METHOD_ERROR]
+    remark = f", but in {failed} of {report.committed} new trials the method could not run, as above" if failed else ""
+    say(f"complete{remark}; next: ganbench report {folder}", style="yellow" if failed else None)
 
 
 def _pack(said: str) -> int | Literal["auto"]:

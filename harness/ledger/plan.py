@@ -40,6 +40,7 @@ class PlannedCell(_Part):
     setting: StrictStr
     measures: Annotated[list[PlannedMeasure], Field(min_length=1)]
     spec: dict[str, Any]
+    drawn: dict[StrictStr, Any] = {}
 
 
 class PlannedNormalizer(_Part):

@@ -11,6 +11,7 @@ from ganbench.harness.canonical import canonical_json
 from ganbench.harness.cells.cell import Cell
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import InputError, did_you_mean
+from ganbench.harness.planning.settings import Setting, settings_of
 from ganbench.harness.planning.suite_file import Combined, GridBlock, Hyperparameters, SuiteFile, explain_setting
 from ganbench.harness.planning.yaml_source import YamlSource
 from ganbench.harness.plugins.registry import Catalog
@@ -58,23 +59,48 @@ def expand(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[list[
             problems += _refused(source, shared["architecture"], here_normalizers, shape)
         if shared["architecture"] is not None:
             create("normalizer", shared["architecture"].generator_normalizer, *here, "architecture")
-        for setting, values in block.settings.items():
-            where = (*here, "settings", setting)
-            try:
-                chosen = Hyperparameters.model_validate({**block.common, **values})
-            except ValidationError as error:
-                problems += explain_setting(source, here, setting, values, error)
-                continue
-            loss = create("loss", chosen.loss, *where, "loss")
-            optimizer = create("optimizer", chosen.optimizer, *where, "optimizer")
-            rest = chosen.model_dump(exclude={"loss", "optimizer", "resources"})
-            rest |= {"setting": setting, "resources": Resources(**chosen.resources.model_dump())}
-            cells += [
-                Cell(normalizer=normalizer, loss=loss, optimizer=optimizer, **shared, **rest)
-                for normalizer in here_normalizers
-                if None not in (normalizer, loss, optimizer, *shared.values())
-            ]
+        settings, wrong = settings_of(block, here, source)
+        problems += wrong
+        told: dict[str, str] = {}
+        for setting in settings:
+            chosen, about = _checked(setting, catalog)
+            for place, text in about:
+                # Of drawn settings, the first problem at a place: many can have it, each with a number of its own.
+                if told.setdefault(place, text) == text or not setting.drawn:
+                    problems.append(f"{place}: {text}")
+            if chosen and setting.name:
+                cells += [
+                    Cell(normalizer=normalizer, **shared, **chosen)
+                    for normalizer in here_normalizers
+                    if None not in (normalizer, *shared.values())
+                ]
     return cells, list(dict.fromkeys(problems + _same_identity(cells, source)))
+
+
+def _checked(setting: Setting, catalog: Catalog) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return what a setting gives its cells, and place and sentence of all that is wrong with it; one of them is empty."""
+    try:
+        said = Hyperparameters.model_validate(setting.values)
+    except ValidationError as error:
+        return {}, explain_setting(error, setting.place)
+    plugins: dict[str, Any] = {}
+    about: list[tuple[str, str]] = []
+    for kind in ("loss", "optimizer"):
+        try:
+            plugins[kind] = catalog.create(kind, getattr(said, kind))
+        except InputError as error:
+            about += [(setting.place((kind, *_parameter(line))), line) for line in error.problems]
+    if about:
+        return {}, about
+    rest = said.model_dump(exclude={"loss", "optimizer", "resources"})
+    resources = Resources(**said.resources.model_dump())
+    return {**plugins, **rest, "setting": setting.name, "resources": resources, "drawn": setting.drawn}, []
+
+
+def _parameter(line: str) -> tuple[str, ...]:
+    """Return the parameter that a sentence about a plugin names, if any: ``optimizer 'adam': beta1: expected ...``."""
+    parts = line.split(": ")
+    return (parts[1],) if len(parts) > 2 and parts[1].isidentifier() else ()
 
 
 def expand_detectors(read: SuiteFile, source: YamlSource, catalog: Catalog) -> tuple[tuple[Detector, ...], list[str]]:

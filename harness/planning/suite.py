@@ -124,6 +124,8 @@ class Suite:
                     "setting": cell.setting,
                     "measures": [{"key": item.key, "better": item.better} for item in cell.metric.measures()],
                     "spec": cell.spec(),
+                    # Absent where nothing was drawn, so that such plans are those of earlier versions.
+                    **({"drawn": dict(cell.drawn)} if cell.drawn else {}),
                 }
                 for cell in self.cells
             ],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from ganbench.harness.errors import describe
-from ganbench.harness.planning.yaml_source import YamlSource
+from ganbench.harness.planning import draws
+from ganbench.harness.planning.yaml_source import Key, YamlSource
 from ganbench.harness.stability import known_definitions
 
 Named = str | dict[str, Any]
@@ -21,7 +22,16 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 """A name that is safe in a file's path."""
 
 
-PYDANTIC = ("str", "dict[str,any]", "list[union[str,dict[str,any]]]", "[key]", "[number]", "[rule]")
+PYDANTIC = (
+    "str",
+    "dict[str,any]",
+    "list[union[str,dict[str,any]]]",
+    "[key]",
+    "[number]",
+    "[rule]",
+    "[written]",
+    "[drawn]",
+)
 """Parts of pydantic's locations that name branches of a union, not places in a file."""
 
 
@@ -57,6 +67,21 @@ class Hyperparameters(_Model):
     resources: Needed = Needed()
 
 
+class Drawn(_Model):
+    """Settings that are drawn, in place of written ones: how many, the seed, and from what, by dotted key."""
+
+    draw: int = Field(ge=1, le=draws.MOST)
+    seed: int = Field(0, ge=0, lt=2**63)
+    from_: dict[str, Any] = Field(alias="from", min_length=1)
+
+
+def _written_or_drawn(said: Any) -> str:
+    """Say which a block's settings are; a written setting can be called "draw", none "from"."""
+    if isinstance(said, dict):
+        return "[drawn]" if "from" in said or not isinstance(said.get("draw", {}), dict) else "[written]"
+    return "[drawn]" if isinstance(said, Drawn) else "[written]"
+
+
 class GridBlock(_Model):
     """One data set and architecture, with the settings that are tried on it, ``without`` some of the normalizers."""
 
@@ -65,7 +90,10 @@ class GridBlock(_Model):
     metric: Combined
     without: list[str] = Field(default_factory=list)
     common: dict[str, Any] = Field(default_factory=dict)
-    settings: dict[Name, dict[str, Any]] = Field(min_length=1)
+    settings: Annotated[
+        Annotated[dict[Name, dict[str, Any]], Field(min_length=1), Tag("[written]")] | Annotated[Drawn, Tag("[drawn]")],
+        Discriminator(_written_or_drawn),
+    ]
 
 
 class Until(_Model):
@@ -134,6 +162,8 @@ def explain_file(source: YamlSource, error: ValidationError) -> list[str]:
     def known(key: tuple[Any, ...]) -> Iterable[str]:
         if key[:1] == ("seeds",):
             return (*Seeds.model_fields, *Until.model_fields)
+        if "[drawn]" in key:
+            return (field.alias or name for name, field in Drawn.model_fields.items())
         return GridBlock.model_fields if key[:1] == ("grid",) and len(key) > 2 else SuiteFile.model_fields
 
     lines = []
@@ -144,25 +174,15 @@ def explain_file(source: YamlSource, error: ValidationError) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def explain_setting(
-    source: YamlSource, here: tuple[str | int, ...], setting: str, values: dict[str, Any], error: ValidationError
-) -> list[str]:
-    """Return a line for everything that is wrong with a setting, at its own place or at its block's ``common``.
+def explain_setting(error: ValidationError, place: Callable[[Key], str]) -> list[tuple[str, str]]:
+    """Return place and sentence of everything that is wrong with a setting.
 
     Args:
-        source: Where keys stand.
-        here: The block's place.
-        setting: The setting's name.
-        values: What it says itself.
         error: What pydantic found.
+        place: From a key of the setting to its place in the file.
     """
 
     def known(key: tuple[Any, ...]) -> Iterable[str]:
         return Needed.model_fields if key[:1] == ("resources",) else Hyperparameters.model_fields
 
-    lines = []
-    for key, text in describe(error.errors(include_url=False), known):
-        common = (*here, "common", *key)
-        place = common if key[0] not in values and common in source.lines else (*here, "settings", setting, *key)
-        lines.append(f"{source.place(place)}: {text}")
-    return lines
+    return [(place(key), text) for key, text in describe(error.errors(include_url=False), known)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -74,3 +75,15 @@ def least_discordant_each(p_values: Sequence[float], alpha: float = ALPHA) -> li
         needed[(needed == 0) & passes] = pairs
         pairs += 1
     return needed.tolist()
+
+
+def settings_needed(comparisons: int, alpha: float = ALPHA) -> int:
+    """Return how many settings the sign-flip test with settings as blocks needs for any claim among some comparisons.
+
+    With n settings, all for the one, its p-value is 2 / 2ⁿ, and Holm's first step asks for alpha over the comparisons.
+
+    Args:
+        comparisons: How many, at least 1.
+        alpha: Chance of a false claim.
+    """
+    return math.ceil(math.log2(2 * comparisons / alpha) - 1e-9)

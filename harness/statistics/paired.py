@@ -1,7 +1,7 @@
 """Two normalizers compared: on the seeds that they share, or without any.
 
-The test behind a claim is :func:`claim_p`. All pairs are independent, those of one seed in different groups too, because
-random streams depend on the group (``harness/training/streams.py``).
+The test behind a claim in these settings is :func:`mcnemar_many`, over the pairs of all settings. They are independent,
+those of one seed in different settings too, because random streams depend on the group (``harness/training/streams.py``).
 """
 
 from __future__ import annotations
@@ -57,32 +57,6 @@ def mcnemar_many(only_first: ArrayLike, only_second: ArrayLike) -> NDArray[np.fl
     fewer, pairs = np.minimum(first, second), first + second
     tails = binom.cdf(fewer, pairs, 0.5) + binom.sf(pairs - fewer - 1, pairs, 0.5)
     return np.where(first == second, 1.0, np.minimum(tails, 1.0))
-
-
-def claim_p(first: ArrayLike, second: ArrayLike) -> float:
-    """Return the p-value of the claim that two normalizers differ: McNemar's exact test, pooled over groups.
-
-    It takes all pairs as independent. They are, by construction: two trials share random streams only if they share
-    both the group and the seed (``harness/training/streams.py``). Where two normalizers fail equally often on average
-    but not in every group, the test errs less often than its level. For outcomes that do hang together over cells, such
-    as those of a ledger from elsewhere whose cells share their starts, use
-    :func:`ganbench.harness.statistics.sign_flip` with seeds as blocks.
-
-    Args:
-        first: Outcomes of the first normalizer, [groups, seeds]: 1 failed, 0 stable, nan missing.
-        second: Outcomes of the second, of the same shape and in the same order.
-
-    Returns:
-        In (0, 1]; 1 without a discordant pair.
-
-    Raises:
-        ValueError: The shapes differ.
-    """
-    a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    if a.shape != b.shape or a.ndim != 2:
-        raise ValueError(f"outcomes of two normalizers have one shape [groups, seeds], not {a.shape} and {b.shape}")
-    difference = np.nan_to_num(a - b)  # a pair with a missing half is no pair
-    return mcnemar(int((difference > 0).sum()), int((difference < 0).sum()))
 
 
 def risk_difference(both: int, only_first: int, only_second: int, neither: int, alpha: float = ALPHA) -> RiskDifference:

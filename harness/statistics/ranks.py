@@ -7,22 +7,63 @@ doi:10.1093/restud/rdad006).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+Settled = frozenset[tuple[int, int]]
+"""(better, worse), by number."""
 
 
-def rank_intervals(count: int, worse: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def settled(count: int, claims: Iterable[tuple[int, int]]) -> Settled:
+    """Return who is better than whom by claims, and by what follows from them.
+
+    Who is better than one that is better than a third is better than the third. Methods that are better than each other
+    in a circle, which is possible where pairs rest on different trials, are level.
+
+    Args:
+        count: How many methods.
+        claims: (better, worse) for every pair that the corrected tests separate.
+    """
+    above = np.zeros((count, count), dtype=bool)
+    for better, worse in claims:
+        above[better, worse] = True
+    for middle in range(count):  # Warshall 1962
+        above |= np.outer(above[:, middle], above[middle])
+    above &= ~above.T
+    return frozenset((int(better), int(worse)) for better, worse in zip(*np.nonzero(above), strict=True))
+
+
+def rank_intervals(count: int, better: Settled) -> list[tuple[int, int]]:
     """Return the ranks that each of several methods may have, 1 being the most stable.
 
     Args:
         count: How many methods.
-        worse: (better, worse) for every pair that the corrected tests separate.
+        better: Of :func:`settled`.
     """
-    return [(1 + sum(item == loser for _, loser in worse), count - sum(item == winner for winner, _ in worse))
-            for item in range(count)]  # fmt: skip
+    return [
+        (1 + sum(item == loser for _, loser in better), count - sum(item == winner for winner, _ in better))
+        for item in range(count)
+    ]
 
 
-def tiers(count: int, separated: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
-    """Return the groups of methods that the corrected tests do not separate, as in a critical-difference diagram.
+def in_order(by_rate: Sequence[int], better: Settled) -> list[int]:
+    """Return the methods so that none is above one that is better.
+
+    Args:
+        by_rate: All of them, by their rates: of those that nobody who is left is better than, the first one is next.
+        better: Of :func:`settled`.
+    """
+    left, placed = list(by_rate), []
+    while left:
+        chosen = next(item for item in left if not any((other, item) in better for other in left))
+        placed.append(chosen)
+        left.remove(chosen)
+    return placed
+
+
+def tiers(count: int, better: Settled) -> list[tuple[int, ...]]:
+    """Return the groups of methods that are not separated, as in a critical-difference diagram.
 
     Methods are numbered in the order of their rates. A tier is a maximal set in which no two are separated, so a method
     can be in several: "a and b, b and c" says that b is level with both while a and c differ. Unlike the bars of such
@@ -31,12 +72,12 @@ def tiers(count: int, separated: Sequence[tuple[int, int]]) -> list[tuple[int, .
 
     Args:
         count: How many methods.
-        separated: The pairs that are separated, in either order.
+        better: Of :func:`settled`.
 
     Returns:
         The tiers, each in order of rank; sorted. A method that is separated from all others is a tier of its own.
     """
-    apart = {frozenset(pair) for pair in separated}
+    apart = {frozenset(pair) for pair in better}
     level = [{other for other in range(count) if other != item and frozenset((item, other)) not in apart}
              for item in range(count)]  # fmt: skip
     found: list[tuple[int, ...]] = []

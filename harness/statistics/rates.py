@@ -1,27 +1,22 @@
-"""The mean of cells' instability rates, with its interval."""
+"""The mean of settings' instability rates, and two intervals: for these very settings, and for settings like these."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from ganbench.harness.statistics.constants import ALPHA
 from ganbench.harness.statistics.intervals import rate_interval
 
 
 def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[float, float, float]:
-    """Return the mean over cells of k/n, each cell weighing the same, and its interval.
+    """Return the mean over cells of k/n, each cell weighing the same, and its interval for these very cells.
 
-    Where all cells have as many trials, this is the pooled rate with the interval of the pooled counts. It is then
-    conservative for these very cells: rates that differ between cells vary less in the mean than the pooled binomial
-    does. Where some trials are missing, the pooled counts would favour the cells that have more. The interval is then
-    that of the mean rate over the number of trials with the same variance, ``cells² / Σ 1/n``.
+    The interval is that of the mean rate over the number of trials with the same variance. Were all cells alike, that is
+    ``cells² / Σ 1/n``; the more unlike they are, the less the mean varies, and the more trials that are. How unlike they
+    are is read off the rates (k + 1) / (n + 2), which are never 0 or 1: none of 8 does not say that a cell never fails.
 
-    The trials of different cells are taken as independent, and they are (``harness/training/streams.py``). For outcomes
-    of a seed that hang together over cells, as where cells share their starts, :func:`blocked_rate` is the one to use.
+    The trials of different cells are taken as independent, and they are (``harness/training/streams.py``).
 
     Args:
         counts: (failures, trials) of each cell; cells without trials are left out.
@@ -33,53 +28,28 @@ def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[
     ran = [(failures, trials) for failures, trials in counts if trials > 0]
     if not ran:
         return math.nan, 0.0, 1.0
-    if len({trials for _, trials in ran}) == 1:  # whole numbers, free of rounding
-        failures, trials = sum(k for k, _ in ran), sum(n for _, n in ran)
-        return failures / trials, *rate_interval(failures, trials, alpha)
-    rate = sum(k / n for k, n in ran) / len(ran)
-    if all(k == 0 for k, _ in ran) or all(k == n for k, n in ran):
-        rate = float(round(rate))  # a sum of ones must not end beside one
-    effective = len(ran) ** 2 / sum(1 / n for _, n in ran)
+    failures, trials = sum(k for k, _ in ran), sum(n for _, n in ran)
+    alike = len({n for _, n in ran}) == 1
+    rate = failures / trials if alike else sum(k / n for k, n in ran) / len(ran)
+    if failures in (0, trials):
+        rate = float(failures > 0)  # a sum of ones must not end near one
+    pooled = float(trials) if alike else len(ran) ** 2 / sum(1 / n for _, n in ran)
+    if failures in (0, trials) or len(ran) == 1:
+        return rate, *rate_interval(rate * pooled, pooled, alpha)
+    shrunk = [((k + 1) / (n + 2), n) for k, n in ran]
+    variance = sum(p * (1 - p) / n for p, n in shrunk) / len(ran) ** 2
+    effective = max(pooled, rate * (1 - rate) / variance)
     return rate, *rate_interval(rate * effective, effective, alpha)
 
 
-def blocked_rate(outcomes: ArrayLike, alpha: float = ALPHA) -> tuple[float, float, float]:
-    """Return the mean over cells of k/n and an interval that lets the outcomes of a seed depend on each other over cells.
+def rate_elsewhere(rates: Sequence[float], alpha: float = ALPHA) -> tuple[float, float]:
+    """Return the interval of the mean rate over a population of settings of which some were run.
 
-    The variance of the mean is estimated with seeds as blocks (the linearised estimator of survey statistics). The interval
-    is that of the rate over as many independent trials as would have this variance, fewer by (z / t)² because few seeds
-    estimate it badly, and never more than there are (Korn & Graubard 1998, Survey Methodology 24, pp. 193-201). So it is
-    never narrower than :func:`mean_rate`'s.
+    It is that of as many trials as there are settings: what one setting says of another is at most what one trial says of
+    another. An interval from the spread of the rates covers far less where most rates are 0 or 1.
 
     Args:
-        outcomes: [cells, seeds] of one normalizer: 1 failed, 0 stable, nan missing.
+        rates: Of each setting that was run, in [0, 1].
         alpha: One minus the confidence.
-
-    Returns:
-        The rate and its interval; (nan, 0, 1) without any trial.
-
-    Raises:
-        ValueError: The array has another number of dimensions.
     """
-    values = np.asarray(outcomes, dtype=float)
-    if values.ndim != 2:
-        raise ValueError(f"outcomes of a normalizer are [cells, seeds], not of shape {values.shape}")
-    present = ~np.isnan(values)
-    values, present = values[present.any(axis=1)], present[present.any(axis=1)]
-    trials = present.sum(axis=1)
-    counts = [(int(k), int(n)) for k, n in zip(np.nansum(values, axis=1), trials, strict=True)]
-    rate, low, high = mean_rate(counts, alpha)
-    seeds = int(present.any(axis=0).sum())
-    if not counts or seeds < 2 or not 0 < rate < 1:
-        return rate, low, high
-    from scipy.special import ndtri, stdtrit
-
-    shares = np.array([k / n for k, n in counts])
-    parts = np.where(present, values - shares[:, None], 0) / (trials[:, None] * len(counts))
-    variance = seeds / (seeds - 1) * float((parts.sum(axis=0) ** 2).sum())
-    most = len(counts) ** 2 / float((1 / trials).sum())
-    if variance <= rate * (1 - rate) / most * 1e-9:
-        return rate, low, high
-    fewer = float(ndtri(1 - alpha / 2) / stdtrit(seeds - 1, 1 - alpha / 2)) ** 2
-    effective = min(most, rate * (1 - rate) / variance * fewer)
-    return rate, *rate_interval(rate * effective, effective, alpha)
+    return rate_interval(min(sum(rates), float(len(rates))), len(rates), alpha)

@@ -12,8 +12,8 @@ Names in MLflow:
     trials, unstable, instability_rate, ci_low, ci_high     of a cell, at the step "number of trials"
     decided, not_learnt, undecided, low_bound, high_bound   likewise, where the definition knows these outcomes
 
-The rate of a cell and its interval are those of its decided trials; its bounds are the rates that it would have if all
-undecided trials were stable, and if all of them had failed.
+The rate of a cell is that of its decided trials; its bounds are the rates that it would have if all undecided trials were
+stable, and if all of them had failed, and the ends of its interval are those of these two.
 
 Curves have at most :data:`CURVE_POINTS` points; the whole ones are in the ledger. Of a name that comes from a plugin
 ``[`` becomes ``.``, ``]`` disappears, and whatever else MLflow may refuse becomes ``_``: ``fid[digits-cnn]`` is
@@ -273,7 +273,8 @@ def project_cell(tally: Tally, plan: Mapping[str, Any], cell: Mapping[str, Any])
     values: dict[str, float] = {"trials": trials, "unstable": unstable}
     if decided:
         values["instability_rate"] = unstable / decided
-    values["ci_low"], values["ci_high"] = rate_interval(unstable, decided)
+    values["ci_low"] = rate_interval(unstable, trials)[0]
+    values["ci_high"] = rate_interval(unstable + undecided, trials)[1]
     if can_be_undecided(plan["definition"]):
         values |= {"decided": decided, NOT_LEARNT: tally.outcomes[NOT_LEARNT], UNDECIDED: undecided}
         values |= {"low_bound": unstable / trials, "high_bound": (unstable + undecided) / trials}

@@ -3,11 +3,11 @@
 * ``board``: a row for every normalizer, and everything together.
 * ``counting``: how many trials failed, and how; how many did not learn, or are undecided.
 * ``comparisons``: normalizers two by two.
-* ``order``: of the rows.
+* ``standing``: which normalizers stand in one order, and over which settings.
 * ``cost``: the time of a step.
 * ``conformance``: what ``ganbench check`` found.
 """
 
-from ganbench.reports.board.board import RESAMPLES, Board, CellRow, Change, Quality, Row, build, ranked, representative
+from ganbench.reports.board.board import Board, CellRow, Change, Quality, Row, build, ranked, representative
 
-__all__ = ["RESAMPLES", "Board", "CellRow", "Change", "Quality", "Row", "build", "ranked", "representative"]
+__all__ = ["Board", "CellRow", "Change", "Quality", "Row", "build", "ranked", "representative"]

@@ -11,22 +11,20 @@ import numpy as np
 from ganbench.harness.stability.verdict import STABLE
 from ganbench.harness.statistics import (
     ALPHA,
+    in_order,
     kaplan_meier,
-    macro_bootstrap,
     median_failures_worst,
     rank_intervals,
-    suite_generator,
+    rate_elsewhere,
+    settled,
     tiers,
 )
-from ganbench.reports.board.comparisons import Pair, compare_all, compare_learning, outcomes
+from ganbench.reports.board.comparisons import Pair, compare_all
 from ganbench.reports.board.conformance import Conformance
 from ganbench.reports.board.cost import step_costs
 from ganbench.reports.board.counting import Count, count_all, count_cell
-from ganbench.reports.board.order import ordered
+from ganbench.reports.board.standing import Standing, standing
 from ganbench.reports.evidence import Evidence, Group, QualityProtocol, Result
-
-RESAMPLES = 4000
-"""Of the seeds, for the chance of being best, which is shown in whole per cents: its standard error is below one."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,10 @@ class Change:
 
     Attributes:
         difference: Its rate less the baseline's, in [-1, 1]; nan without shared pairs.
-        low: Lower end of its interval; those of all comparisons with the baseline hold together (Bonferroni).
+        low: Lower end of its interval; those of all pairs of normalizers hold together (Bonferroni).
         high: Upper end.
-        p: Corrected for the comparisons with the baseline; None where a test of sequential seeds decides instead.
-        significant: Whether the two are separated among these comparisons.
+        p: Corrected for all pairs; None where a test of sequential seeds decides instead.
+        significant: Whether the two are separated in these settings.
         wins: In how many settings it failed less often than the baseline.
         ties: In how many equally often.
         losses: In how many more often.
@@ -78,24 +76,26 @@ class Row:
 
     Attributes:
         normalizer: Its label.
-        count: Over all cells; the rate is the mean of the cells' rates.
-        rank: The ranks that it may have, 1 being the most stable; one that learns significantly more often is not below.
-        tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated.
-        best: Chance of the lowest rate when seeds are drawn anew, in [0, 1]; ties share it.
+        count: Over the settings of the order, or over all its own where it stands apart; the rate is the mean of the
+            cells' rates, and its interval is for these very settings. The intervals of all rows hold together.
+        elsewhere: The interval of the mean rate on settings like these; those of all rows hold together, too.
+        rank: The ranks that it may have in these settings, 1 being the most stable; one that learns significantly more
+            often is not below. None where it stands apart.
+        tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated; none where it stands apart.
         change: Against the baseline; None for the baseline itself, and where there is none.
         quality: By protocol.
         lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
         cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
-        settings: In how many groups the plan has it.
+        settings: In how many of the settings that the row speaks of there are trials of it.
         datasets: Failed and decided trials by data set, in the plan's order.
         conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
     """
 
     normalizer: str
     count: Count
-    rank: tuple[int, int]
+    elsewhere: tuple[float, float]
+    rank: tuple[int, int] | None
     tiers: tuple[int, ...]
-    best: float
     change: Change | None
     quality: dict[QualityProtocol, Quality]
     lasted: float
@@ -129,17 +129,27 @@ class Board:
     """All numbers of a page.
 
     Attributes:
-        rows: Sorted by instability rate, then by how often they do not learn, then by name, those without decided trials
-            last; but none stands above one that learns significantly more often.
+        rows: Of the normalizers in the order: none is above one that is significantly better, or that learns significantly
+            more often; of the others the one with the lower rate is above, undecided trials counting as half a failure, and
+            then the one that learns more often.
+        apart: Of the others, in the plan's order: they ran in other settings, or not at all.
         pairs: All pairs of normalizers, the surest first.
         cells: All cells, in the plan's order.
+        standing: Who stands in the order, and over which settings.
         reference: The normalizer whose steps the others' times are compared with; None where nobody measured any.
     """
 
     rows: tuple[Row, ...]
+    apart: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     cells: tuple[CellRow, ...]
+    standing: Standing
     reference: str | None
+
+    @property
+    def all_rows(self) -> tuple[Row, ...]:
+        """The rows of the order, and then the others."""
+        return self.rows + self.apart
 
 
 def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -> Board:
@@ -150,37 +160,47 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
         checks: What ``ganbench check`` found, by the normalizer's label.
     """
     cells = tuple(_cell_row(evidence, group, normalizer) for group in evidence.groups for normalizer in group.cells)
-    by_name: dict[str, list[CellRow]] = {name: [] for name in evidence.normalizers}
-    for cell in cells:
-        by_name[cell.normalizer].append(cell)
-    counts = {name: count_all([cell.count for cell in own], evidence.modes) for name, own in by_name.items()}
-    by_rate = sorted(counts, key=lambda name: _place(counts[name], name))
-    learning = compare_learning(evidence, by_rate)
-    slower = [(found.more, names - {found.more}) for names, found in learning.items() if found.significant]
-    order = ordered(by_rate, [(next(iter(quicker)), name) for name, quicker in slower])
-    pairs = compare_all(evidence, order, learning)
-    places = {name: place for place, name in enumerate(order)}
-    apart = [(places[pair.apart[0]], places[pair.apart[1]]) for pair in pairs if pair.apart is not None]
-    ranks, groups = rank_intervals(len(order), apart), tiers(len(order), apart)
-    best, changes, (reference, costs) = _best(evidence, order), _changes(evidence, pairs), step_costs(evidence)
-    rows = tuple(
-        Row(
+    where = standing(evidence)
+    own = {name: _own_cells(evidence, where, cells, name) for name in evidence.normalizers}
+    alpha = ALPHA / max(1, len(where.names))
+    counts = {name: count_all([cell.count for cell in found], evidence.modes, alpha) for name, found in own.items()}
+    by_rate = sorted(where.names, key=lambda name: _place(counts[name], name))
+    pairs = compare_all(evidence, [*by_rate, *where.apart], where)
+    places = {name: place for place, name in enumerate(by_rate)}
+    inside = [pair for pair in pairs if {pair.first, pair.second} <= places.keys()]
+    claims = [(places[pair.apart[0]], places[pair.apart[1]]) for pair in inside if pair.apart is not None]
+    learnt = [(places[pair.learns_more], places[pair.learns_less]) for pair in inside if pair.mixed]
+    better = settled(len(by_rate), claims)
+    held = better | settled(len(by_rate), [*claims, *learnt])  # in no circle, as the one is, or is between its circles
+    order = [by_rate[place] for place in in_order(range(len(by_rate)), held)]
+    ranks, groups = rank_intervals(len(by_rate), better), tiers(len(by_rate), better)
+    changes, (reference, costs) = _changes(evidence, pairs), step_costs(evidence)
+
+    def row(name: str) -> Row:
+        place = places.get(name)
+        return Row(
             normalizer=name,
             count=counts[name],
-            rank=ranks[place],
+            elsewhere=_elsewhere([cell.count for cell in own[name] if cell.count.trials], alpha),
+            rank=None if place is None else ranks[place],
             tiers=tuple(index for index, tier in enumerate(groups) if place in tier),
-            best=best[place],
             change=changes.get(name),
-            quality={item: _quality(evidence, item, name) for item in evidence.protocols},
-            lasted=_lasted(evidence, by_name[name]),
+            quality={item: _quality(evidence, item, own[name]) for item in evidence.protocols},
+            lasted=_lasted(evidence, own[name]),
             cost=costs[name],
-            settings=len(by_name[name]),
-            datasets=_datasets(by_name[name]),
+            settings=sum(cell.count.trials > 0 for cell in own[name]),
+            datasets=_datasets(own[name]),
             conformance=checks[name].badge(evidence.sources_of(name)) if checks and name in checks else "",
         )
-        for place, name in enumerate(order)
+
+    return Board(
+        rows=tuple(map(row, order)),
+        apart=tuple(map(row, where.apart)),
+        pairs=tuple(_surest(pairs)),
+        cells=cells,
+        standing=where,
+        reference=reference,
     )
-    return Board(rows, tuple(sorted(pairs, key=lambda pair: (pair.holm_p, pair.p))), cells, reference)
 
 
 def ranked(results: Sequence[Result], protocol: QualityProtocol) -> list[Result]:
@@ -208,10 +228,24 @@ def _datasets(cells: Sequence[CellRow]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _place(count: Count, name: str) -> tuple[bool, float, float, str]:
-    if not count.decided:
-        return True, 0.0, 0.0, name  # nan does not sort
-    return False, count.rate, count.not_learnt_rate, name
+def _own_cells(evidence: Evidence, where: Standing, cells: Sequence[CellRow], name: str) -> list[CellRow]:
+    """Return the cells that a normalizer's row speaks of."""
+    titles = {group.title for group in where.settings_of(name, evidence)}
+    return [cell for cell in cells if cell.normalizer == name and cell.group.title in titles]
+
+
+def _place(count: Count, name: str) -> tuple[float, float, str]:
+    return count.middle, count.not_learnt_rate if count.decided else 0.0, name  # nan does not sort
+
+
+def _elsewhere(counts: Sequence[Count], alpha: float) -> tuple[float, float]:
+    """Return the interval on settings like these, with all undecided trials counted as stable, and as failed."""
+    low, high = ([getattr(count, bound) for count in counts] for bound in ("low_bound", "high_bound"))
+    return rate_elsewhere(low, alpha)[0], rate_elsewhere(high, alpha)[1]
+
+
+def _surest(pairs: Sequence[Pair]) -> list[Pair]:
+    return sorted(pairs, key=lambda pair: (pair.failing.holm_p, pair.failing.p))
 
 
 def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
@@ -221,41 +255,35 @@ def _cell_row(evidence: Evidence, group: Group, normalizer: str) -> CellRow:
     return CellRow(group, normalizer, count, _median(results, group.protocol), tuple(since))
 
 
-def _best(evidence: Evidence, order: Sequence[str]) -> list[float]:
-    generator = suite_generator(str(evidence.plan.get("hash", evidence.plan["suite"])))
-    found = macro_bootstrap(outcomes(evidence, order), generator, draws=RESAMPLES)
-    return [float(chance) for chance in found.best]
-
-
 def _changes(evidence: Evidence, pairs: Sequence[Pair]) -> Mapping[str, Change]:
     baseline = evidence.plan.get("baseline")
-    family = [pair for pair in pairs if baseline in (pair.first, pair.second)]
     return {
-        pair.second if pair.first == baseline else pair.first: _change(pair, len(family), first=pair.first == baseline)
-        for pair in family
+        pair.second if pair.first == baseline else pair.first: _change(pair, len(pairs), first=pair.first == baseline)
+        for pair in pairs
+        if baseline in (pair.first, pair.second)
     }
 
 
-def _change(pair: Pair, family: int, *, first: bool) -> Change:
+def _change(pair: Pair, pairs: int, *, first: bool) -> Change:
     """Return the change of a pair's other normalizer to the baseline, which is its first one or its second."""
-    found = pair.difference(ALPHA / family)
+    found = pair.difference(ALPHA / pairs)
     value, low, high = (-found.value, -found.high, -found.low) if first else (found.value, found.low, found.high)
     wins, losses = (pair.groups_first, pair.groups_second) if first else (pair.groups_second, pair.groups_first)
     return Change(
         difference=value,
         low=low,
         high=high,
-        p=pair.baseline_p if pair.test is None else None,
-        significant=pair.significant_to_baseline if pair.test is None else pair.significant,
+        p=pair.failing.holm_p if pair.failing.test is None else None,
+        significant=pair.significant,
         wins=wins,
         ties=pair.groups_level,
         losses=losses,
     )
 
 
-def _quality(evidence: Evidence, protocol: QualityProtocol, normalizer: str) -> Quality:
-    groups = [group for group in evidence.groups if group.protocol == protocol]
-    results = [result for group in groups for result in evidence.of(group, normalizer)]
+def _quality(evidence: Evidence, protocol: QualityProtocol, cells: Sequence[CellRow]) -> Quality:
+    own = [cell for cell in cells if cell.group.protocol == protocol]
+    results = [result for cell in own for result in evidence.of(cell.group, cell.normalizer)]
     stable = [item for item in results if item.verdict.outcome == STABLE]
     values = [item.quality for item in stable if math.isfinite(item.quality)]
     others = (len(results) - len(stable)) / len(results) if results else math.nan

@@ -1,7 +1,11 @@
 """Normalizers two by two, on the trials that they share: which fails less often, and which learns more often.
 
+A claim is made on one of two levels. *In these settings*: seeds are paired within settings, and the claim is about these
+very settings. *On settings like these*: settings are the blocks, and the claim is about the population that they were
+drawn from; it needs the first one, too.
+
 An undecided trial may be either. What is claimed of two normalizers holds with the undecided trials of both counted as
-failed (or as not learnt) and with those of both counted as stable.
+failed (or as not learnt) and with those of both counted as stable, and the decided pairs lean to the same side.
 """
 
 from __future__ import annotations
@@ -23,8 +27,10 @@ from ganbench.harness.statistics import (
     mcnemar_many,
     pairs_needed,
     risk_difference,
+    sign_flip_many,
 )
 from ganbench.harness.statistics.sequential import UNDECIDED, compare
+from ganbench.reports.board.standing import Standing
 from ganbench.reports.evidence import Evidence
 
 Outcomes = NDArray[np.float64]
@@ -37,43 +43,49 @@ class Tested:
 
     Attributes:
         more: The one that has more (failures, or trials that did not learn), whichever way the undecided trials are
-            counted; empty where the two are level or that depends on the undecided.
+            counted, and if they are left out; empty where the two are level or that depends on the undecided.
         ways: Of all pairs, in how many only that one has it and in how many only the other: with the undecided trials of
             both counted as having it, and as not having it.
-        p: McNemar's exact test, pooled over groups, see ``ganbench.harness.statistics.claim_p``: the larger one of both
-            ways to count the undecided, and 1 where they disagree on the direction.
+        p: McNemar's exact test, pooled over settings: the larger one of both ways to count the undecided, and 1 where
+            they disagree on the direction.
         holm_p: The same, corrected for all pairs of normalizers.
-        baseline_p: The same, corrected for the comparisons with the baseline; None where neither is the baseline.
-        test: The test of sequential seeds that decides in place of the p-values, which do not allow for its looks; or
-            None.
+        settings: How many settings they share.
+        settings_p: The sign-flip test with settings as blocks, likewise.
+        settings_holm_p: The same, corrected for all pairs.
+        test: The test of sequential seeds that decides in place of McNemar's, which does not allow for its looks; or None.
         separated: After how many seeds that test found that they differ; None where it did not.
+        turns: Whether planned trials that are missing could take the claim back: those of the better one failed (or did not
+            learn), those of the other did not. They may be missing because of what would have become of them.
     """
 
     more: str
     ways: tuple[tuple[int, int], ...]
     p: float
     holm_p: float
-    baseline_p: float | None
+    settings: int
+    settings_p: float
+    settings_holm_p: float
     test: str | None = None
     separated: int | None = None
+    turns: bool = False
 
     @property
-    def significant(self) -> bool:
-        """Whether the two are separated, among all pairs."""
+    def here(self) -> bool:
+        """Whether the two are separated in these settings, among all pairs."""
         return self.holm_p <= ALPHA if self.test is None else self.separated is not None
 
     @property
-    def significant_to_baseline(self) -> bool:
-        """Whether the two are separated among the comparisons with the baseline, a family that the suite declares."""
-        return self.test is None and self.baseline_p is not None and self.baseline_p <= ALPHA
+    def elsewhere(self) -> bool:
+        """Whether they are separated on settings like these, too."""
+        return self.here and self.settings_holm_p <= ALPHA
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two normalizers on the trials that they share.
+    """Two normalizers on the trials that they share: of two in one order, those of the order's settings.
 
     Attributes:
-        first: Label; the one that comes first in the table.
+        first: Label; of two in one order the one with the lower rate.
         second: Label of the other.
         shared: Pairs of decided trials with the same seed and everything else equal.
         undecided: Further pairs, of which at least one trial is undecided.
@@ -84,9 +96,9 @@ class Pair:
         unlearnt_second: Those in which only the second did not learn.
         failing: What the tests say of how often they fail.
         learning: What they say of how often they do not learn.
-        needed: Discordant pairs, all one way, that could separate the two.
-        enough: About how many pairs would separate them, if discordant ones went on as they came; may be infinite.
-        groups_first: In how many groups of cells the first failed more often.
+        needed: Discordant pairs, all one way, that could separate the two in these settings.
+        enough: About how many pairs would, if discordant ones went on as they came; may be infinite.
+        groups_first: In how many settings the first failed more often.
         groups_second: In how many the second did.
         groups_level: In how many both failed equally often.
     """
@@ -109,46 +121,24 @@ class Pair:
     groups_level: int
 
     @property
-    def p(self) -> float:
-        """The p-value of how often they fail."""
-        return self.failing.p
-
-    @property
-    def holm_p(self) -> float:
-        """The same, corrected for all pairs of normalizers."""
-        return self.failing.holm_p
-
-    @property
-    def baseline_p(self) -> float | None:
-        """The same, corrected for the comparisons with the baseline; None where neither is the baseline."""
-        return self.failing.baseline_p
-
-    @property
-    def test(self) -> str | None:
-        """The test of sequential seeds that decides in place of the p-values; or None."""
-        return self.failing.test
-
-    @property
-    def separated(self) -> int | None:
-        """After how many seeds that test found that they fail differently often; None where it did not."""
-        return self.failing.separated
-
-    @property
     def significant(self) -> bool:
-        """Whether one is more stable, among all pairs: it fails less often, and does not learn less often."""
-        return self.failing.significant and self.learns_less != self.better
+        """Whether one is more stable in these settings: it fails less often, and does not learn less often."""
+        return self.failing.here and not self.mixed
 
     @property
-    def significant_to_baseline(self) -> bool:
-        """Whether one is among the comparisons with the baseline, a family that the suite declares."""
-        learning = self.learning
-        worse_learner = self.learns_less or (learning.more if learning.significant_to_baseline else "")
-        return self.failing.significant_to_baseline and worse_learner != self.better
+    def elsewhere(self) -> bool:
+        """Whether one is more stable on settings like these."""
+        return self.failing.elsewhere and not self.mixed
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the one that fails significantly less often learns significantly less often, too."""
+        return self.failing.here and self.learns_less == self.better
 
     @property
     def learns_less(self) -> str:
-        """The one that learns significantly less often, among all pairs; empty where none does."""
-        return self.learning.more if self.learning.significant else ""
+        """The one that learns significantly less often; empty where none does."""
+        return self.learning.more if self.learning.here else ""
 
     @property
     def learns_more(self) -> str:
@@ -162,11 +152,18 @@ class Pair:
         None where the two are not separated, or one is better in the one and the other in the other.
         """
         lower = {self.learns_less} if self.learns_less else set()
-        lower |= {self.worse} if self.failing.significant else set()
+        lower |= {self.worse} if self.failing.here else set()
         if len(lower) != 1:
             return None
         (below,) = lower
         return (self.second if below == self.first else self.first), below
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """The rates of the first and of the second over the shared pairs; nan without any."""
+        both = [self.both + alone for alone in (self.only_first, self.only_second)]
+        first, second = (failed / self.shared if self.shared else float("nan") for failed in both)
+        return first, second
 
     def difference(self, alpha: float = ALPHA) -> RiskDifference:
         """Return the first one's rate less the second one's, over the shared pairs.
@@ -193,47 +190,54 @@ def outcomes(evidence: Evidence, normalizers: Sequence[str]) -> Outcomes:
     return _decided(_coded(evidence, normalizers, _failed))
 
 
-def compare_learning(evidence: Evidence, normalizers: Sequence[str]) -> dict[frozenset[str], Tested]:
-    """Return of every pair of normalizers what the tests say of how often they do not learn."""
-    return dict(_tested(evidence, normalizers, _coded(evidence, normalizers, _not_learnt)))
-
-
-def compare_all(evidence: Evidence, order: Sequence[str], learning: Mapping[frozenset[str], Tested]) -> list[Pair]:
+def compare_all(evidence: Evidence, order: Sequence[str], where: Standing) -> list[Pair]:
     """Compare every pair of normalizers.
 
     Args:
         evidence: The trials.
         order: The normalizers; of each pair the one that comes first here is its first.
-        learning: Of :func:`compare_learning`.
+        where: Those that stand in one order, and in which settings.
     """
-    coded = _coded(evidence, order, _failed)
-    tested = dict(_tested(evidence, order, coded))
-    failed = dict(zip(order, _decided(coded), strict=True))
-    unlearnt = _alone(_decided(_coded(evidence, order, _not_learnt)))
-    committed = np.isfinite(coded).reshape(len(order), -1).astype(float)
-    together = np.rint(committed @ committed.T).astype(int)
-    places = list(combinations(range(len(order)), 2))
-    names = [(order[first], order[second]) for first, second in places]
-    counts = [_discordant(failed[first], failed[second]) for first, second in names]
-    first_alone, second_alone, shared = (
-        [count[key] for count in counts] for key in ("only_first", "only_second", "shared")
+    sides = np.array(list(combinations(range(len(order)), 2)), int).reshape(-1, 2).T
+    allowed, whole = (_allowed(evidence, order, where, whole=whole)[:, sides[0], sides[1]] for whole in (False, True))
+    coded = {count: _coded(evidence, order, count) for count in (_failed, _not_learnt)}
+    failing, learning = (list(_tested(evidence, order, item, sides, allowed, whole)) for item in coded.values())
+    failed, unlearnt = (_decided(item) for item in coded.values())
+    committed = np.isfinite(coded[_failed])
+    together = _both(committed, committed, sides, allowed).sum(axis=0).tolist()
+    shared = _both(np.isfinite(failed), np.isfinite(failed), sides, allowed)
+    only_first, only_second = (_both(failed == one, failed == other, sides, allowed) for one, other in ((1, 0), (0, 1)))
+    both = _both(failed == 1, failed == 1, sides, allowed).sum(axis=0).tolist()
+    unlearnt_first, unlearnt_second = (
+        _both(unlearnt == one, unlearnt == other, sides, allowed).sum(axis=0).tolist()
+        for one, other in ((1, 0), (0, 1))
     )
-    needed = least_discordant_each([tested[frozenset(pair)].p for pair in names])
-    enough = pairs_needed(first_alone, second_alone, shared, ALPHA / max(1, len(names))).tolist()
+    ahead = only_first - only_second
+    groups = [(shared > 0) & found for found in (ahead > 0, ahead < 0, ahead == 0)]
+    groups_first, groups_second, groups_level = (found.sum(axis=0).tolist() for found in groups)
+    counts = [item.sum(axis=0).tolist() for item in (shared, only_first, only_second)]
+    needed = least_discordant_each([item.p for item in failing])
+    enough = pairs_needed(counts[1], counts[2], counts[0], ALPHA / max(1, len(failing))).tolist()
     return [
         Pair(
             first=order[first],
             second=order[second],
-            **counts[index],
-            undecided=int(together[first, second]) - counts[index]["shared"],
-            unlearnt_first=int(unlearnt[first, second]),
-            unlearnt_second=int(unlearnt[second, first]),
-            failing=tested[frozenset(names[index])],
-            learning=learning[frozenset(names[index])],
+            shared=counts[0][index],
+            undecided=together[index] - counts[0][index],
+            only_first=counts[1][index],
+            only_second=counts[2][index],
+            both=both[index],
+            unlearnt_first=unlearnt_first[index],
+            unlearnt_second=unlearnt_second[index],
+            failing=failing[index],
+            learning=learning[index],
             needed=needed[index],
             enough=enough[index],
+            groups_first=groups_first[index],
+            groups_second=groups_second[index],
+            groups_level=groups_level[index],
         )
-        for index, (first, second) in enumerate(places)
+        for index, (first, second) in enumerate(sides.T.tolist())
     ]
 
 
@@ -260,72 +264,148 @@ def _decided(coded: Outcomes) -> Outcomes:
     return np.where(coded == UNDECIDED, np.nan, coded)
 
 
-def _alone(values: Outcomes) -> NDArray[np.int64]:
-    """Return in how many pairs of trials only the one counts, and the other does not: [normalizers, normalizers]."""
-    flat = values.reshape(len(values), -1)
-    return np.rint((flat == 1).astype(float) @ (flat == 0).astype(float).T).astype(np.int64)
+def _allowed(evidence: Evidence, order: Sequence[str], where: Standing, *, whole: bool) -> NDArray[np.bool_]:
+    """Return in which groups two normalizers are compared: [groups, normalizers, normalizers].
+
+    Args:
+        evidence: The trials.
+        order: The normalizers.
+        where: Those that stand in one order, and in which settings.
+        whole: Whether to take settings in that the order would be over if no planned trial were missing.
+    """
+    settings = {group.title for group in where.settings}
+    settings |= {group.title for group in evidence.groups if whole and set(where.names) <= group.cells.keys()}
+    inside = np.array([group.title in settings for group in evidence.groups], dtype=bool)
+    ranked = np.array([name in where.names for name in order], dtype=bool)
+    return inside[:, None, None] | ~(ranked[:, None] & ranked)
 
 
-def _tested(evidence: Evidence, normalizers: Sequence[str], coded: Outcomes) -> Iterator[tuple[frozenset[str], Tested]]:
-    """Yield the pairs of normalizers, and what the tests say of them.
+def _both(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], sides: NDArray[np.int_], allowed: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return in how many pairs of trials the one has the first and the other the second: [groups, pairs].
+
+    Args:
+        first: [normalizers, groups, seeds].
+        second: Likewise.
+        sides: [2, pairs] the normalizers of each pair.
+        allowed: [groups, pairs] where they are compared.
+    """
+    one, other = (item.astype(np.float32).swapaxes(0, 1) for item in (first, second))
+    found = np.rint(one @ other.swapaxes(1, 2)).astype(np.int64)
+    return np.where(allowed, found[:, sides[0], sides[1]], 0)
+
+
+def _alone(
+    known: Outcomes, sides: NDArray[np.int_], allowed: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return in how many pairs only the first side has it, and in how many only the second: [groups, pairs] each."""
+    return _both(known == 1, known == 0, sides, allowed), _both(known == 0, known == 1, sides, allowed)
+
+
+def _tested(
+    evidence: Evidence,
+    normalizers: Sequence[str],
+    coded: Outcomes,
+    sides: NDArray[np.int_],
+    allowed: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
+) -> Iterator[Tested]:
+    """Yield what the tests say of each pair.
 
     Args:
         evidence: Whose plan says how it is tested.
         normalizers: Labels.
         coded: Of :func:`_coded`.
+        sides: [2, pairs] the normalizers of each pair.
+        allowed: [groups, pairs] where they are compared.
+        whole: [groups, pairs] where they would be if no planned trial were missing.
     """
-    first, second = (
-        np.array([pair[side] for pair in combinations(range(len(normalizers)), 2)], int) for side in (0, 1)
-    )
-    p_values, leans, alones = [], [], []
+    p_values, alones, by_settings = [], [], []
+    leans = [np.sign(np.subtract(*_alone(_decided(coded), sides, allowed)).sum(axis=0))]
     for code in (1.0, 0.0) if (coded == UNDECIDED).any() else (0.0,):
-        alone = _alone(np.where(coded == UNDECIDED, code, coded))
-        one, other = alone[first, second], alone[second, first]
-        p_values.append(mcnemar_many(one, other))  # what claim_p returns for each
+        known = np.where(coded == UNDECIDED, code, coded)
+        one, other = _alone(known, sides, allowed)
+        by_settings.append(sign_flip_many((one - other).T))
+        one, other = one.sum(axis=0), other.sum(axis=0)
+        p_values.append(mcnemar_many(one, other))
         leans.append(np.sign(one - other))
         alones.append(np.stack([one, other], axis=1).tolist())
-    agreed = leans[0] == leans[-1]
-    raw = np.where(agreed, np.maximum(p_values[0], p_values[-1]), 1.0).tolist()
+    agreed = np.all([lean == leans[0] for lean in leans], axis=0)
+    raw, settings_raw = (
+        np.where(agreed, np.maximum(found[0], found[-1]), 1.0).tolist() for found in (p_values, by_settings)
+    )
     lean = np.where(agreed, leans[0], 0).tolist()
-    names = [(normalizers[one], normalizers[other]) for one, other in zip(first, second, strict=True)]
-    family = [index for index, pair in enumerate(names) if evidence.plan.get("baseline") in pair]
-    to_baseline = dict(zip(family, holm([raw[index] for index in family]), strict=True))
+    committed = np.isfinite(coded)
+    settings = (_both(committed, committed, sides, allowed) > 0).sum(axis=0).tolist()
     sequential = evidence.sequential
     test = None if sequential is None else sequential.test
-    since = {} if test is None else _since(evidence, normalizers, coded)
-    for index, ((one, other), holm_p) in enumerate(zip(names, holm(raw), strict=True)):
-        more, separated = ("", one, other)[lean[index]], None
-        if (one, other) in since:
-            separated, more = since[one, other]
-        ways = tuple((b, a) if more == other else (a, b) for a, b in (alones[0][index], alones[-1][index]))
-        yield frozenset((one, other)), Tested(more, ways, raw[index], holm_p, to_baseline.get(index), test, separated)
+    since = {} if test is None else _since(evidence, normalizers, coded, sides, allowed)
+    corrected, settings_corrected = holm(raw), holm(settings_raw)
+    missing = _planned(evidence, normalizers) & ~np.isfinite(coded)
+    worst = [_at_worst(coded, missing, side, sides, whole) for side in (0, 1)]
+    for index, (first, second) in enumerate(sides.T.tolist()):
+        one_name, other_name = normalizers[first], normalizers[second]
+        more, separated = ("", one_name, other_name)[lean[index]], None
+        in_settings = settings_raw[index], settings_corrected[index]
+        if (one_name, other_name) in since:
+            separated, found = since[one_name, other_name]
+            in_settings = in_settings if found == more else (1.0, 1.0)
+            more = found
+        ways = tuple((b, a) if more == other_name else (a, b) for a, b in (alones[0][index], alones[-1][index]))
+        factor = corrected[index] / raw[index] if raw[index] else len(raw)  # a thousand pairs all one way have p = 0
+        turns = more != "" and min(1.0, factor * float(worst[more == one_name][index])) > ALPHA
+        yield Tested(more, ways, raw[index], corrected[index], settings[index], *in_settings, test, separated, turns)
 
 
-def _since(evidence: Evidence, normalizers: Sequence[str], coded: Outcomes) -> dict[tuple[str, str], tuple[int, str]]:
+def _planned(evidence: Evidence, normalizers: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which trials are planned: [normalizers, groups, seeds]."""
+    wanted = [
+        [evidence.wanted[group.cells[name]] if name in group.cells else 0 for group in evidence.groups]
+        for name in normalizers
+    ]
+    return np.arange(evidence.seeds) < np.array(wanted, dtype=int).reshape(len(wanted), -1, 1)
+
+
+def _at_worst(
+    coded: Outcomes, missing: NDArray[np.bool_], better: int, sides: NDArray[np.int_], allowed: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the p-value of each pair with what is missing as bad as can be for the claim that one side is better: [pairs].
+
+    Args:
+        coded: Of :func:`_coded`.
+        missing: Planned trials that are not there.
+        better: Which side of the pairs is said to be better, 0 or 1; 1 where it would not be any more.
+        sides: [2, pairs] the normalizers of each pair.
+        allowed: [groups, pairs] where they are compared.
+    """
+    found = np.zeros(sides.shape[1])
+    for code in (1.0, 0.0) if (coded == UNDECIDED).any() else (0.0,):
+        known = np.where(coded == UNDECIDED, code, coded)
+        filled = [np.where(missing, failed, known) for failed in ((1.0, 0.0) if better == 0 else (0.0, 1.0))]
+        has, lacks = (
+            _both(filled[0] == one, filled[1] == other, sides, allowed).sum(axis=0) for one, other in ((1, 0), (0, 1))
+        )
+        more, less = (lacks, has) if better == 0 else (has, lacks)
+        found = np.maximum(found, np.where(more > less, mcnemar_many(more, less), 1.0))
+    return found
+
+
+def _since(
+    evidence: Evidence,
+    normalizers: Sequence[str],
+    coded: Outcomes,
+    sides: NDArray[np.int_],
+    allowed: NDArray[np.bool_],
+) -> Mapping[tuple[str, str], tuple[int, str]]:
     """Return the pairs that the test of sequential seeds separates: after how many seeds, and which one has more."""
     if evidence.sequential is None:
         return {}
-    found = compare(coded, evidence.sequential.rule(list(normalizers)))
-    return {
-        (normalizers[item.first], normalizers[item.second]): (item.separated, normalizers[item.worse])
-        for item in found
-        if item.separated is not None and item.worse is not None
-    }
-
-
-def _discordant(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, int]:
-    """Return the counts of :class:`Pair` for outcomes [groups, seeds]; a pair with a missing half is no pair."""
-    difference = first - second
-    shared = np.isfinite(difference)
-    difference = np.where(shared, difference, 0)
-    groups = difference.sum(axis=1)
-    counts = {
-        "shared": shared.sum(),
-        "only_first": (difference > 0).sum(),
-        "only_second": (difference < 0).sum(),
-        "both": (shared & (first == 1) & (second == 1)).sum(),
-        "groups_first": (groups > 0).sum(),
-        "groups_second": (groups < 0).sum(),
-        "groups_level": (shared.any(axis=1) & (groups == 0)).sum(),
-    }
-    return {name: int(number) for name, number in counts.items()}
+    rule, found = evidence.sequential.rule(list(normalizers)), {}
+    for where in np.unique(allowed, axis=1).T:  # all groups, and those of the order
+        chosen = {tuple(pair) for pair in sides.T[(where == allowed.T).all(axis=1)].tolist()}
+        for item in compare(coded[:, where], rule):
+            if (item.first, item.second) in chosen and item.separated is not None and item.worse is not None:
+                pair = normalizers[item.first], normalizers[item.second]
+                found[pair] = item.separated, normalizers[item.worse]
+    return found

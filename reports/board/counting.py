@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ganbench.harness.stability.verdict import NOT_LEARNT
-from ganbench.harness.statistics import mean_rate
+from ganbench.harness.statistics import ALPHA, mean_rate
 from ganbench.harness.statistics.intervals import rate_interval
 from ganbench.reports.evidence import Result
 
@@ -25,8 +25,8 @@ class Count:
         trials: Committed trials.
         planned: Planned trials.
         rate: The instability rate, over decided trials; nan without any.
-        low: Lower end of its interval.
-        high: Upper end.
+        low: Lower end of its interval, with all undecided trials counted as stable.
+        high: Upper end, with all of them counted as failed.
         modes: How often each failure mode was found, of those of the definition; one trial can have several.
         only_slow: Failed trials of which nothing but "never converged" was found: more steps might have mended them.
         not_learnt: Trials that did not learn within their budget; they are decided, and did not fail.
@@ -58,6 +58,11 @@ class Count:
         return self.planned - self.trials
 
     @property
+    def middle(self) -> float:
+        """The rate if half of the undecided trials had failed; nan without trials."""
+        return (self.low_bound + self.high_bound) / 2
+
+    @property
     def decided(self) -> int:
         """Committed trials of which is known what became of them."""
         return self.trials - self.undecided
@@ -76,7 +81,7 @@ def count_cell(results: Sequence[Result], planned: int, modes: Sequence[str]) ->
     not_learnt = sum(verdict.outcome == NOT_LEARNT for verdict in verdicts)
     needs = Counter(verdict.needs for verdict in verdicts if not verdict.decided)
     undecided, trials = needs.total(), len(verdicts)
-    low, high = rate_interval(failed, trials - undecided)
+    low, high = rate_interval(failed, trials)[0], rate_interval(failed + undecided, trials)[1]
     found = Counter(mode for verdict in verdicts for mode in set(verdict.modes))
     return Count(
         unstable=failed,
@@ -96,14 +101,16 @@ def count_cell(results: Sequence[Result], planned: int, modes: Sequence[str]) ->
     )
 
 
-def count_all(counts: Sequence[Count], modes: Sequence[str]) -> Count:
+def count_all(counts: Sequence[Count], modes: Sequence[str], alpha: float = ALPHA) -> Count:
     """Count all cells of a normalizer; rates and bounds are the means of theirs.
 
     Args:
         counts: Of the cells.
         modes: Every way to fail, in the order of the tables.
+        alpha: One minus the confidence of the rate's interval, which is for these very cells.
     """
-    rate, low, high = mean_rate([(count.unstable, count.decided) for count in counts])
+    low_bound, low, _ = mean_rate([(count.unstable, count.trials) for count in counts], alpha)
+    high_bound, _, high = mean_rate([(count.unstable + count.undecided, count.trials) for count in counts], alpha)
     needs: Counter[str] = Counter()
     for count in counts:
         needs.update(count.needs)
@@ -111,15 +118,15 @@ def count_all(counts: Sequence[Count], modes: Sequence[str]) -> Count:
         unstable=sum(count.unstable for count in counts),
         trials=sum(count.trials for count in counts),
         planned=sum(count.planned for count in counts),
-        rate=rate,
+        rate=mean_rate([(count.unstable, count.decided) for count in counts])[0],
         low=low,
         high=high,
         modes={mode: sum(count.modes[mode] for count in counts) for mode in modes},
         only_slow=sum(count.only_slow for count in counts),
         not_learnt=sum(count.not_learnt for count in counts),
         undecided=needs.total(),
-        low_bound=mean_rate([(count.unstable, count.trials) for count in counts])[0],
-        high_bound=mean_rate([(count.unstable + count.undecided, count.trials) for count in counts])[0],
+        low_bound=low_bound,
+        high_bound=high_bound,
         not_learnt_rate=mean_rate([(count.not_learnt, count.decided) for count in counts])[0],
         needs=dict(needs),
     )

@@ -107,12 +107,12 @@ class Standing:
 
     Attributes:
         count: Over all cells.
-        rank: The ranks that it may have.
+        rank: The ranks that it may have; None where it stands in no order.
         among: Of how many normalizers.
     """
 
     count: Count
-    rank: tuple[int, int]
+    rank: tuple[int, int] | None
     among: int
 
 
@@ -220,8 +220,8 @@ def normalizer_changes(first: Side, second: Side, pairs: Sequence[CellPair]) -> 
 
 
 def _standings(side: Side) -> dict[str, Standing]:
-    rows = side.board.rows
-    return {row.normalizer: Standing(row.count, row.rank, len(rows)) for row in rows}
+    ranked = len(side.board.rows)
+    return {row.normalizer: Standing(row.count, row.rank, ranked) for row in side.board.all_rows}
 
 
 def _raw(first: Side, second: Side, normalizer: str, pairs: Sequence[CellPair]) -> list[_Raw]:

@@ -16,6 +16,7 @@ from ganbench.reports.differences.rate_changes import PAIRED, NormalizerChange, 
 from ganbench.reports.formatting import (
     NOTHING,
     count,
+    first_failure,
     listing,
     mode,
     needs,
@@ -29,7 +30,6 @@ from ganbench.reports.formatting import (
     rank,
     rate,
 )
-from ganbench.reports.wording.headline import first_failure
 
 LINES = 20
 """Of a list that has no end."""
@@ -187,7 +187,7 @@ def _rate(item: RateComparison, counted: Count) -> str:
 
 
 def _rank(standing: Standing | None) -> str:
-    return NOTHING if standing is None else f"{rank(standing.rank)} of {standing.among}"
+    return NOTHING if standing is None or standing.rank is None else f"{rank(standing.rank)} of {standing.among}"
 
 
 def _alone(change: NormalizerChange) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganbench.harness.planning.draws import Distribution
 from ganbench.harness.planning.seeding import Sequential
 from ganbench.harness.stability import METHOD_ERROR, Definition, Verdict
 
@@ -33,6 +35,19 @@ class QualityProtocol:
 
 
 @dataclass(frozen=True)
+class DrawnValue:
+    """A value that a suite drew.
+
+    Attributes:
+        distribution: From what.
+        value: A number, or what else a specification has; of a plugin its name and parameters, in words.
+    """
+
+    distribution: Distribution
+    value: Any
+
+
+@dataclass(frozen=True)
 class Group:
     """Cells that differ in nothing but the normalizer: their trials of one seed form pairs.
 
@@ -43,6 +58,7 @@ class Group:
         title: Unique within a page.
         protocol: How quality is measured.
         cells: The cells' identities by the label of the normalizer.
+        drawn: What the suite drew of its setting, by dotted key; nothing where the suite wrote it down.
     """
 
     dataset: str
@@ -51,6 +67,7 @@ class Group:
     title: str
     protocol: QualityProtocol
     cells: dict[str, str]
+    drawn: Mapping[str, DrawnValue] = field(default_factory=dict)
 
 
 D_GRADIENT, G_GRADIENT = "d_grad_norm", "g_grad_norm"

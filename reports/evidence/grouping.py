@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ganbench.harness.canonical import canonical_json
-from ganbench.reports.evidence import Group, QualityProtocol
+from ganbench.harness.errors import LedgerError
+from ganbench.harness.planning.draws import Between, declared, value_at
+from ganbench.reports.evidence import DrawnValue, Group, QualityProtocol
 
 
 def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
@@ -40,9 +42,27 @@ def group_cells(cells: Iterable[Mapping[str, Any]]) -> list[Group]:
             title=title,
             protocol=protocol,
             cells={item["normalizer"]: item["id"] for item in group},
+            drawn=_drawn(cell),
         )
         for group, cell, title, protocol in zip(members.values(), first, titles, protocols, strict=True)
     ]
+
+
+def _drawn(cell: Mapping[str, Any]) -> dict[str, DrawnValue]:
+    """Return what the suite drew of a cell's setting. The values are the specification's, whatever else a plan says."""
+    found, problems = declared(cell.get("drawn", {}), {})
+    drawn = {}
+    for key, item in sorted(found.items()):
+        try:
+            drawn[key] = DrawnValue(item, value_at(cell["spec"], key))
+        except KeyError:
+            problems[key] = "is not in the specification"
+            continue
+        if isinstance(item, Between) and not isinstance(drawn[key].value, int | float):
+            problems[key] = f"expected a number, found {drawn[key].value!r}"
+    for key, text in problems.items():
+        raise LedgerError(f"the plan's cell {cell['id']}: drawn.{key}: {text}")
+    return drawn
 
 
 def _batch(cell: Mapping[str, Any]) -> str:

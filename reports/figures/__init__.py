@@ -16,9 +16,9 @@ def draw(evidence: Evidence, board: Board) -> list[Drawing]:
         evidence: What the ledger holds.
         board: The numbers.
     """
-    from ganbench.reports.figures import forest, heatmap, profile, survival
+    from ganbench.reports.figures import effects, forest, heatmap, profile, survival
 
-    drawings = [module.draw(evidence, board) for module in (forest, profile, survival, heatmap)]
+    drawings = [module.draw(evidence, board) for module in (forest, profile, survival, heatmap, effects)]
     return [drawing for drawing in drawings if drawing.parts]
 
 

@@ -136,7 +136,7 @@ def render(name: str, title: str, width: float, height: float, paint: Callable[[
     # Matplotlib wants fixed colours; these stand for what the page's style sheet decides on.
     stand_ins = [f"#0102{place:02x}" for place in range(1, 1 + len(PALETTE) + len(_MEANING))]
     svg = _save("svg", width, height, paint, _PAGE_TYPE, stand_ins).decode()
-    svg = _fit(name, title, svg, _PAGE_FONT)
+    svg = fitted(name, title, svg, _PAGE_FONT)
     meanings = [f"var(--n{index}, {light})" for index, (light, _) in enumerate(PALETTE)]
     for stand_in, meaning in zip(stand_ins, [*meanings, *(page for page, _ in _MEANING)], strict=True):
         svg = svg.replace(stand_in, meaning)
@@ -157,7 +157,7 @@ def print_svg(name: str, title: str, width: float, height: float, paint: Callabl
     svg = svg.replace(
         "<svg ", '<svg style="background: #fff" ', 1
     )  # to be read on a dark page too; paper has no ground
-    return ('<?xml version="1.0" encoding="utf-8"?>\n' + _fit(name, title, svg, _PAPER_FONT) + "\n").encode()
+    return ('<?xml version="1.0" encoding="utf-8"?>\n' + fitted(name, title, svg, _PAPER_FONT) + "\n").encode()
 
 
 def print_pdf(title: str, width: float, height: float, paint: Callable[[Figure], None]) -> bytes:
@@ -224,7 +224,15 @@ def beside(axes: Axes) -> Transform:
     return blended_transform_factory(edge, axes.transData)
 
 
-def _fit(name: str, title: str, svg: str, font: str) -> str:
+def fitted(name: str, title: str, svg: str, font: str) -> str:
+    """Return a drawing of matplotlib's in fewer letters, whose names meet no others on a page.
+
+    Args:
+        name: Of the drawing; its identifiers begin with it.
+        title: What a screen reader says.
+        svg: As it was saved.
+        font: The family that its texts are set in.
+    """
     svg = _METADATA.sub("", _DOCUMENT.sub("", svg))
     svg = _PATH.sub(lambda path: f' d="{_compact(path[1])}"', svg)
     wanted = {match[2] for match in _REFERENCE.finditer(svg)}

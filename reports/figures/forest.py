@@ -53,7 +53,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     title = f"Against {name}"
     cut = f" Of {len(found)} normalizers, the {MOST // 2} with the lowest and the {MOST // 2} with the highest difference."
     decided = evidence.sequential is not None and evidence.sequential.test is not None
-    test = "the test of sequential seeds" if decided else "the test, corrected for all comparisons with the baseline,"
+    test = "the test of sequential seeds" if decided else "the test, corrected for all pairs,"
     height = 1.0 + ROW * len(shown)
 
     def paint(figure: Figure) -> None:
@@ -78,7 +78,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
 def entries(evidence: Evidence, board: Board) -> list[ForestRow]:
     """Return every normalizer that shares trials with the baseline, the lowest difference first."""
     baseline = evidence.plan.get("baseline")
-    changes = [(row.normalizer, row.change) for row in board.rows if row.change is not None]
+    changes = [(row.normalizer, row.change) for row in board.all_rows if row.change is not None]
     compared = sorted(
         ((name, found) for name, found in changes if np.isfinite(found.difference)), key=lambda item: item[1].difference
     )

@@ -78,7 +78,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
 
 def shown_columns(evidence: Evidence, board: Board) -> list[str]:
     """Return the normalizers that have a column: of many, the most stable, the least stable and the baseline."""
-    ranked = [row.normalizer for row in board.rows]
+    ranked = [row.normalizer for row in board.all_rows]
     if len(ranked) <= MOST_COLUMNS:
         return ranked
     wanted = {*ranked[: MOST_COLUMNS // 2], *ranked[-MOST_COLUMNS // 2 :], evidence.plan.get("baseline")}

@@ -75,7 +75,7 @@ class Lines:
 
 def choose(evidence: Evidence, board: Board) -> Lines:
     """Choose how to draw each normalizer that has trials: its own colour, and dashes where colours come again."""
-    ranked = [row.normalizer for row in board.rows if row.count.trials]
+    ranked = [row.normalizer for row in board.all_rows if row.count.trials]
     shown = ranked
     if len(ranked) > ALL_IN_COLOUR:
         wanted = {*ranked[:BEST], *ranked[-WORST:], evidence.plan.get("baseline")}

@@ -82,7 +82,7 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
     Raises:
         UnknownNameError: The plan has no such normalizer.
     """
-    rows = {row.normalizer: row for row in board.rows}
+    rows = {row.normalizer: row for row in board.all_rows}
     if normalizer not in rows:
         raise UnknownNameError("normalizer", normalizer, rows)
     row, label = rows[normalizer], f"{normalizer} on {evidence.plan['suite']}"
@@ -91,7 +91,12 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
     if not row.count.decided:
         undecided = f"all {count(row.count.trials, 'trial')} undecided"
         return Badge(label, undecided, "provisional", f"{label}: {undecided}; too little was seen of them")
-    standing = f"rank {rank(row.rank)} of {len(rows)}"
+    settings = count(len(evidence.groups), "setting")
+    standing = (
+        f"rank {rank(row.rank)} of {len(board.rows)}"
+        if row.rank
+        else f"not ranked: ran in {row.settings} of {settings}"
+    )
     colour, words, sentence = _standing(board, row, rows.get(evidence.plan.get("baseline") or ""))
     value = " · ".join(part for part in (f"unstable {rate(row.count)}", others(row.count), standing, words) if part)
     of_these = count(row.count.decided, "decided training" if row.count.undecided else "training")
@@ -102,7 +107,8 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
 
 def _standing(board: Board, row: Row, baseline: Row | None) -> tuple[str, str, str]:
     """Return colour, words and sentence for what the data support."""
-    missing = row.count.missing + (baseline.count.missing if baseline else 0)
+    both = {row.normalizer, baseline.normalizer} if baseline else {row.normalizer}
+    missing = sum(cell.count.missing for cell in board.cells if cell.normalizer in both)  # also where the order is not
     if missing:
         who = "it and of its baseline" if baseline not in (None, row) else "it"
         return "provisional", "provisional", f"; provisional: {count(missing, 'trial')} of {who} still to come"
@@ -111,31 +117,30 @@ def _standing(board: Board, row: Row, baseline: Row | None) -> tuple[str, str, s
     if baseline == row:
         return "neutral", "baseline", "; the others are compared with it"
     pair = next(pair for pair in board.pairs if {pair.first, pair.second} == {row.normalizer, baseline.normalizer})
-    if not _separated(pair) and pair.learns_less:
+    if pair.significant:
+        better = pair.better == row.normalizer
+        where = "on settings like these" if pair.elsewhere else "in these settings"
+        how = "less" if better else "more"
+        words = f"{'better' if better else 'worse'} than baseline {where}"
+        sentence = f"; fails significantly {how} often than {baseline.normalizer} {where}"
+        return "better" if better else "worse", words, sentence
+    if pair.learns_less:
         return _learning(pair, row.normalizer, baseline.normalizer)
-    if not _separated(pair):
-        lacking = (
-            f"; not enough {'decided trials' if pair.undecided else 'seeds'} to separate it from {baseline.normalizer}"
-        )
-        return "open", "not separated from baseline", lacking
-    if pair.better == row.normalizer:
-        return "better", "better than baseline", f"; fails significantly less often than {baseline.normalizer}"
-    return "worse", "worse than baseline", f"; fails significantly more often than {baseline.normalizer}"
+    lacking = (
+        f"; not enough {'decided trials' if pair.undecided else 'seeds'} to separate it from {baseline.normalizer}"
+    )
+    return "open", "not separated from baseline", lacking
 
 
 def _learning(pair: Pair, normalizer: str, baseline: str) -> tuple[str, str, str]:
     """Return the same where two normalizers are separated in how often they learn, and not in how stable they are."""
     less = pair.learns_less == normalizer
-    if pair.failing.significant:  # by the one that learns less often, or they would be separated
+    if pair.mixed:
         fails, learns = ("less", "less") if less else ("more", "more")
         words = f"fails and learns {fails} often than baseline"
         return "open", words, f"; fails significantly {fails} often than {baseline}, and learns {learns} often"
     how = "less" if less else "more"
     return "open", f"learns {how} often than baseline", f"; learns significantly {how} often than {baseline}"
-
-
-def _separated(pair: Pair) -> bool:
-    return pair.significant or pair.significant_to_baseline
 
 
 def draw(said: Badge) -> str:

@@ -10,7 +10,8 @@ from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
 from ganbench.reports.board.comparisons import Pair
 from ganbench.reports.evidence import Evidence, Group
-from ganbench.reports.wording.headline import conclusion
+from ganbench.reports.wording.matrix import level_of
+from ganbench.reports.wording.pairs import conclusion
 
 SENTENCES = 1000
 """Pairs that are spoken of in full, the surest first. Of more, the page says the counts and whether they are separated."""
@@ -26,7 +27,7 @@ def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
     undecided, a blank missing; it is empty where the plan has no such cell. ``rates[setting][normalizer]`` and
     ``quality[protocol][normalizer]`` hold the words that stand everywhere else.
     """
-    names = [row.normalizer for row in board.rows]
+    names = [row.normalizer for row in board.all_rows]
     place = {name: index for index, name in enumerate(names)}
     cells = {(cell.group.title, cell.normalizer): cell for cell in board.cells}
     shown = [[cells.get((group.title, name)) for name in names] for group in evidence.groups]
@@ -36,9 +37,12 @@ def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
         "outcomes": [[_letters(evidence, group, name) for name in names] for group in evidence.groups],
         "rates": [[f.rate(cell.count) if cell else "" for cell in row] for row in shown],
         "protocols": [f.plain(f.quality_title(item.title, item.better)) for item in evidence.protocols],
-        "quality": [[f.quality(row.quality[item].all) for row in board.rows] for item in evidence.protocols],
-        "sentences": {_key(pair, place): f.html(conclusion(pair)) for pair in _spoken_of(evidence, board.pairs)},
-        "separated": [_key(pair, place) for pair in board.pairs if pair.significant],
+        "quality": [[f.quality(row.quality[item].all) for row in board.all_rows] for item in evidence.protocols],
+        "sentences": {
+            _key(pair, place): f.html(conclusion(pair, len(board.pairs))) for pair in _spoken_of(evidence, board.pairs)
+        },
+        "separated": {_key(pair, place): level_of(pair) for pair in board.pairs if pair.significant},
+        "learns": {_key(pair, place): f.plain(pair.learns_more) for pair in board.pairs if pair.learns_less},
     }
 
 

@@ -49,7 +49,9 @@ class HeatRow:
 def heat(evidence: Evidence, board: Board) -> list[HeatRow]:
     """Return the map, settings in the plan's order and normalizers in that of the leaderboard."""
     known = {(cell.group.title, cell.normalizer): cell for cell in board.cells}
-    return [_row(group, [known.get((group.title, row.normalizer)) for row in board.rows]) for group in evidence.groups]
+    return [
+        _row(group, [known.get((group.title, row.normalizer)) for row in board.all_rows]) for group in evidence.groups
+    ]
 
 
 def _row(group: Group, cells: list[CellRow | None]) -> HeatRow:

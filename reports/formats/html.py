@@ -9,11 +9,13 @@ from typing import Any
 from ganbench.reports.figures.canvas import PALETTE
 from ganbench.reports.figures.drawing import Drawing
 from ganbench.reports.formats.comparison_data import comparison_data
+from ganbench.reports.formats.effects import effect_table
 from ganbench.reports.formats.heat import heat
 from ganbench.reports.pages.names import cell_href, normalizer_href, setting_href
 from ganbench.reports.published.words import APART, MATCHED
 from ganbench.reports.templating import environment, script_hash, template_text
 from ganbench.reports.wording.contents import Contents
+from ganbench.reports.wording.matrix import legend
 from ganbench.reports.wording.rules import MEANINGS
 
 SCRIPTS = ("sort", "theme", "heat", "compare", "print")
@@ -32,7 +34,7 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
     """
     script = "\n".join(template_text(f"scripts/{name}.js") for name in SCRIPTS)
     evidence, board = contents.evidence, contents.board
-    places_in_table = {row.normalizer: place for place, row in enumerate(board.rows)}
+    places_in_table = {row.normalizer: place for place, row in enumerate(board.all_rows)}
     return (
         environment("leaderboard.css")
         .get_template("leaderboard.html.j2")
@@ -40,9 +42,15 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
             board=board,
             caution=contents.caution,
             columns=contents.columns,
-            conclusions=contents.claims if board.pairs else None,
+            apart=contents.apart,
+            matrix=contents.matrix,
+            legend=legend(contents.matrix),
+            support=contents.support,
             data=_embedded(comparison_data(evidence, board)),
+            doubts=contents.doubts,
             drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
+            effects=next((drawing for drawing in drawings if drawing.name == "effects"), None),
+            effect_table=effect_table(evidence, board),
             evidence=evidence,
             failing=sorted(
                 (cell for cell in board.cells if cell.count.unstable),

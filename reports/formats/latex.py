@@ -12,12 +12,17 @@ LEFT_OUT = ("modes", "cost")
 
 HEAD = 16
 
+APART = "Not in the order, because they ran in other settings:"
+
 
 def render(contents: Contents) -> str:
     """Return ``leaderboard.tex``: a ``table*`` to be read in with LaTeX's "input"; needs the package booktabs."""
     shown = [column for column in contents.columns if column.key not in LEFT_OUT]
     head = " & ".join(_stacked(column.title) for column in shown)
-    rows = [" & ".join(f.latex(column.text(row)) for column in shown) + r" \\" for row in contents.board.rows]
+    rows, apart = (
+        [" & ".join(f.latex(column.text(row)) for column in shown) + r" \\" for row in some]
+        for some in (contents.board.rows, contents.board.apart)
+    )
     plan = contents.evidence.plan
     caption = f"Instability of GAN training on suite {plan['suite']}, version {plan['version']}. {contents.intro}"
     return "\n".join([
@@ -32,6 +37,7 @@ def render(contents: Contents) -> str:
         rf"{head} \\",
         r"\midrule",
         *rows,
+        *([r"\midrule", rf"\multicolumn{{{len(shown)}}}{{l}}{{{f.latex(APART)}}} \\", *apart] if apart else []),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table*}",

@@ -7,17 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
 from ganbench.reports.evidence import Evidence
+from ganbench.reports.formats.effects import EffectTable, effect_table
 from ganbench.reports.published.words import APART, MATCHED, Section
 from ganbench.reports.wording.contents import Contents
 from ganbench.reports.wording.failures import Failure
-from ganbench.reports.wording.headline import Claims
+from ganbench.reports.wording.matrix import legend
 from ganbench.reports.wording.measures import MeasureTable
 from ganbench.reports.wording.rules import MEANINGS, Meaning
 
-FAILURES = 200
+FAILURES = 12
 """A longer list is cut; the pages of the cells have the rest."""
 
-CELLS = 200
+MATRIX = 12
+"""Normalizers of which the matrix of pairs fits on a page."""
+
+CELLS = 16
 """Likewise, of each protocol; ``cells.csv`` has all of them."""
 
 
@@ -28,14 +32,17 @@ def render(contents: Contents) -> str:
         f"# {f.markdown(plan['suite'])}: stability leaderboard",
         f"> {f.markdown(contents.headline)}",
         f.markdown(contents.caution),
+        f.markdown(contents.doubts),
         f.markdown(contents.seen),
         f.markdown(contents.intro),
         _leaderboard(contents),
+        *_apart(contents),
         "## What the data support",
-        _claims(contents.claims),
+        *_support(contents),
         *_measures(contents.measures, "failed" if contents.evidence.decides_all else "failed of all"),
         "## Cell by cell",
         *_cells(contents.evidence, contents.board),
+        *_effects(effect_table(contents.evidence, contents.board)),
         "## What happened, trial by trial",
         _failures(contents.failures),
         *_meanings(contents.meanings),
@@ -43,7 +50,7 @@ def render(contents: Contents) -> str:
         "## How this was measured",
         *(_fact(fact.term, fact.lines, code=fact.code) for fact in contents.facts),
         "The figures are in leaderboard.html and in figures/, the first table in leaderboard.csv, leaderboard.parquet and"
-        " leaderboard.tex, all cells in cells.csv.",
+        " leaderboard.tex, all pairs in pairs.csv, all cells in cells.csv.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -54,11 +61,26 @@ def _leaderboard(contents: Contents) -> str:
     return _table([column.title for column in shown], rows)
 
 
-def _claims(found: Claims) -> str:
-    lines = [f"- {f.markdown(words)}" for _, words in (*found.sure, *found.open)]
-    more = found.more_sure + found.more_open
-    lines += [f"- … and {f.count(more, 'more pair')}, which leaderboard.html compares."] if more else []
-    return "\n".join(lines) or "There is nothing to compare."
+def _apart(contents: Contents) -> list[str]:
+    if not contents.apart:
+        return []
+    columns = [column for column in contents.columns if column.key != "rank"]
+    rows = (
+        [f.both_lines(column.text(row), column.more(row)) for column in columns] + [why] for row, why in contents.apart
+    )
+    head = [*(column.title for column in columns), "settings"]
+    return ["**Not in the order**, because they ran in other settings:", _table(head, rows)]
+
+
+def _support(contents: Contents) -> list[str]:
+    rows = contents.matrix
+    if len(rows) < 2:
+        return [f.markdown(contents.support) or "There is nothing to compare."]
+    if len(rows) > MATRIX:
+        return [f.markdown(contents.support), "All pairs are in pairs.csv, and as a matrix in leaderboard.html."]
+    head = ["", *(name for name, _ in rows)]
+    lines = ([name, *("" if entry is None else entry.text for entry in entries)] for name, entries in rows)
+    return [f.markdown(contents.support), _table(head, lines), f.markdown(legend(rows))]
 
 
 def _meanings(found: Sequence[Meaning]) -> list[str]:
@@ -98,6 +120,10 @@ def _cells(evidence: Evidence, board: Board) -> Iterator[str]:
         )  # fmt: skip
         if len(cells) > CELLS:
             yield f"{f.count(len(cells) - CELLS, 'more cell')} in cells.csv."
+
+
+def _effects(found: EffectTable | None) -> list[str]:
+    return [] if found is None else ["## What failures depend on", f.EFFECTS, _table(found.heads, found.rows)]
 
 
 def _failures(failed: Sequence[Failure]) -> str:

@@ -10,6 +10,7 @@ from ganbench.reports.board import Board, Row
 from ganbench.reports.board.counting import Count
 from ganbench.reports.evidence import Evidence, QualityProtocol
 from ganbench.reports.formatting import tier
+from ganbench.reports.wording.matrix import level_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,8 @@ COUNTS = ("trials", "unstable", "instability_rate", "ci_low", "ci_high")
 
 COLUMNS = (
     "tier",
-    "chance_of_lowest_rate",
+    "ci_low_elsewhere",
+    "ci_high_elsewhere",
     "settings",
     "conformance",
     "change",
@@ -38,14 +40,34 @@ COLUMNS = (
 """Of ``leaderboard.csv``, after the counts; then follow three columns of quality for each protocol."""
 
 
+PAIR_COLUMNS = (
+    "first",
+    "second",
+    "settings",
+    "shared",
+    "undecided",
+    "only_first_failed",
+    "only_second_failed",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "holm_p",
+    "settings_holm_p",
+    "separated",
+    "better",
+    "learns_more",
+)
+"""Of ``pairs.csv``."""
+
+
 def table(evidence: Evidence, board: Board) -> pd.DataFrame:
-    """Return a row for every normalizer, in the order of the leaderboard."""
+    """Return a row for every normalizer, in the order of the leaderboard; those in no order come last, unranked."""
     import pandas as pd
 
     quality = [name for protocol in evidence.protocols for name in _names(protocol)]
     columns = ["normalizer", *COUNTS, "rank_low", "rank_high", *_counted(evidence), *COLUMNS, *quality]
-    frame = pd.DataFrame([_row(row) for row in board.rows], columns=columns)
-    return frame.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
+    frame = pd.DataFrame([_row(row) for row in board.all_rows], columns=columns)
+    return frame.astype(dict.fromkeys(("rank_low", "rank_high", "wins", "ties", "losses"), "Int64"))
 
 
 def cell_table(evidence: Evidence, board: Board) -> pd.DataFrame:
@@ -67,6 +89,38 @@ def cell_table(evidence: Evidence, board: Board) -> pd.DataFrame:
     own = ("cell", "dataset", "architecture", "setting", "normalizer")
     quality = (protocol.title for protocol in evidence.protocols)
     return pd.DataFrame(rows, columns=[*own, *COUNTS, *_counted(evidence), *quality])
+
+
+def pair_table(board: Board) -> pd.DataFrame:
+    """Return a row for every pair of normalizers, the surest first: what both tests say, and on which level they differ.
+
+    ``difference`` is the first one's rate less the second one's on the decided trials that both have.
+    """
+    import pandas as pd
+
+    rows = []
+    for pair in board.pairs:
+        found = pair.difference()
+        rows.append(
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "settings": pair.failing.settings,
+                "shared": pair.shared,
+                "undecided": pair.undecided,
+                "only_first_failed": pair.only_first,
+                "only_second_failed": pair.only_second,
+                "difference": found.value,
+                "difference_low": found.low,
+                "difference_high": found.high,
+                "holm_p": None if pair.failing.test else pair.failing.holm_p,
+                "settings_holm_p": pair.failing.settings_holm_p,
+                "separated": level_of(pair),
+                "better": pair.better if pair.significant else None,
+                "learns_more": pair.learns_more or None,
+            }
+        )
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
 def as_parquet(frame: pd.DataFrame, ledger: str) -> bytes:
@@ -109,10 +163,11 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "normalizer": row.normalizer,
         **_counts(row.count),
-        "rank_low": row.rank[0],
-        "rank_high": row.rank[1],
+        "rank_low": None if row.rank is None else row.rank[0],
+        "rank_high": None if row.rank is None else row.rank[1],
         "tier": tier(row.tiers),
-        "chance_of_lowest_rate": row.best if row.count.decided else math.nan,
+        "ci_low_elsewhere": row.elsewhere[0],
+        "ci_high_elsewhere": row.elsewhere[1],
         "settings": row.settings,
         "conformance": row.conformance or None,
         "change": math.nan if change is None else change.difference,

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.reports.board import Row
 from ganbench.reports.evidence import Evidence, Group, Result
-from ganbench.reports.formatting import mode, number, quality_title
+from ganbench.reports.formatting import first_failure, mode, number, quality_title
 from ganbench.reports.pages import panels
 from ganbench.reports.pages.names import STYLESHEET, cell_href, normalizer_href, seed_href, setting_href
 from ganbench.reports.pages.panels import Drawn
 from ganbench.reports.pages.view import Cell, Item, marks, outcome, specification
 from ganbench.reports.templating import environment
 from ganbench.reports.wording.failures import how, warned
-from ganbench.reports.wording.headline import first_failure
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -120,7 +119,6 @@ class Renderer:
             "normalizer",
             about={"summary": "", "paper": ""} | self.evidence.plan.get("normalizers", {}).get(name, {}),
             baseline=name == self.evidence.plan.get("baseline"),
-            count=len(cells),
             protocols=self._by_protocol(cells, sparks),
             failed=[
                 {**_told(cell, result), "since": first_failure(result.verdict.failed_at)}
@@ -130,7 +128,7 @@ class Renderer:
             neither=[{**_told(cell, result), "outcome": outcome(result)} for cell, result in neither[:FAILURES]],
             more_neither=max(0, len(neither) - FAILURES),
             place=self.evidence.normalizers.index(name),
-            ranks=len(self.rows),
+            ranks=sum(row.rank is not None for row in self.rows.values()),
             row=self.rows[name],
             specification=self._method(name, cells),
         )

@@ -15,8 +15,7 @@ from ganbench.reports.board import Board, CellRow, ranked
 from ganbench.reports.evidence import Evidence, Group, Layout, Result
 from ganbench.reports.figures.alignment import Block
 from ganbench.reports.figures.chart import Line
-from ganbench.reports.formatting import mode, setting_value
-from ganbench.reports.wording.headline import first_failure
+from ganbench.reports.formatting import first_failure, mode, setting_value
 
 
 @dataclass(frozen=True)

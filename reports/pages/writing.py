@@ -75,7 +75,7 @@ def pages_beside(evidence: Evidence, board: Board, samples: ReadSamples, out: st
     pictures = _pictures(cells, samples)
     shown = {trial: samples_href(trial, "png" if values.ndim == 4 else "svg") for trial, values in pictures.items()}
     tasks = _tasks(folder, evidence, board, cells, pictures, shown)
-    found = renderer(evidence, board.rows, cells, shown)
+    found = renderer(evidence, board.all_rows, cells, shown)
     addresses = [
         STYLESHEET,
         *map(normalizer_href, found.rows),
@@ -122,7 +122,7 @@ def _tasks(
         wanted = [result.trial_id for cell in own.values() for _, result in cell.examples]
         seen = {trial: pictures[trial] for trial in wanted if trial in pictures}
         seen_at = {trial: shown[trial] for trial in seen}
-        tasks.append(_Groups(folder, material, board.rows, groups, own, seen, limits, seen_at))
+        tasks.append(_Groups(folder, material, board.all_rows, groups, own, seen, limits, seen_at))
     return tasks
 
 

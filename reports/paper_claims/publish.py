@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganbench.harness.errors import InputError, did_you_mean
-from ganbench.reports.paper_claims.judging.reading import Reading
+from ganbench.reports.paper_claims.judging.reading import Answer
 
 DOCS = Path("docs")
 
 
 def write_findings(
     ledgers: Sequence[str | Path], out: str | Path, notes: Path | None = None
-) -> list[tuple[str, str, Reading]]:
+) -> list[tuple[str, str, Answer]]:
     """Apply the rules to some ledgers and write the page; its figures go into a folder beside it, of the same name.
 
+    Where a page by rules version 1 stands beside it, ``findings-rules-1.md`` for ``findings.md``, its verdicts are quoted.
     The same ledgers give the same bytes.
 
     Args:
@@ -27,7 +28,7 @@ def write_findings(
         (:func:`ganbench.reports.paper_claims.rules.read_notes`).
 
     Returns:
-        The verdicts: the claim, the suite, and what the suite says of it.
+        The claim, the suite, and the answer, whose ``value`` is the verdict in words.
 
     Raises:
         InputError: No rule reads any of the suites, two ledgers are of the same one, or the file cannot be written.
@@ -37,7 +38,7 @@ def write_findings(
     from ganbench.reports.paper_claims.claims import CLAIMS
     from ganbench.reports.paper_claims.judging.cases import Cases, read_cases
     from ganbench.reports.paper_claims.page import figures, find, render
-    from ganbench.reports.paper_claims.rules import read_notes
+    from ganbench.reports.paper_claims.rules import read_notes, read_verdicts
 
     page = Path(out)
     if page.suffix != ".md":
@@ -55,7 +56,7 @@ def write_findings(
         suite, place = places.popitem()
         hint = did_you_mean(suite, known)
         raise InputError(f"{place}: no claim is read from a suite {suite!r}{hint}; known: {', '.join(known)}")
-    found = find(cases, places, read_notes(notes))
+    found = find(cases, places, read_notes(notes), read_verdicts(page.with_name(f"{page.stem}-rules-1.md")))
     folder = page.with_suffix("")
     try:
         if folder.is_dir():
@@ -72,7 +73,7 @@ def write_findings(
     except OSError as error:
         raise InputError(f"--out {page}: cannot be written ({error})") from error
     return [
-        (f"{number}. {found.rules[number].title}{f' ({answer.about})' if answer.about else ''}", suite, answer.reading)
+        (f"{number}. {found.rules[number].title}{f' ({answer.about})' if answer.about else ''}", suite, answer)
         for (number, suite), finding in found.findings.items()
         for answer in finding.answers
     ]

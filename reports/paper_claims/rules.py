@@ -1,4 +1,4 @@
-"""The rules, as they stand in ``rules.md``: committed before the runs that they judge, and quoted on the page."""
+"""The rules, as they stand in ``rules-2.md``: committed before they were applied, and quoted on the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganbench.harness.errors import InputError
 
-FILE = Path(__file__).with_name("rules.md")
+FILE = Path(__file__).with_name("rules-2.md")
 
 _HEAD = re.compile(r"^## (\d+)\. (.+)$", re.MULTILINE)
 _CLAIM = re.compile(r"^\*(.+?)\*(?: \((.+?)\))?\.", re.DOTALL)
@@ -78,6 +78,22 @@ def read_notes(file: Path | None) -> Notes:
             f"--notes {file}: expected the numbers of claims, 1 to {len(read_rules())}, found {unknown[0]}"
         )
     return Notes(texts, ("--notes", file.as_posix()))
+
+
+def read_verdicts(page: Path) -> dict[int, str]:
+    """Return the verdicts on small forms in the summary of a page by rules version 1, by the numbers of the claims."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| [")]
+    # A verdict is bold and ends its line but for the effect in parentheses, which the other page has.
+    return {
+        int(row[0].partition("]")[0][1:]): "<br>".join(
+            re.sub(r"(\*\*) \(.*\)$", r"\1", said) for said in row[1].split("<br>")
+        )
+        for row in rows
+    }
 
 
 def departures(text: str) -> list[str]:

@@ -65,7 +65,7 @@ def rank_correlation(own: Board, other: Board) -> float:
     from scipy.stats import kendalltau
 
     rates = {row.normalizer: row.count.rate for row in other.rows}
-    pairs = [(row.count.rate, rates[row.normalizer]) for row in own.rows]
+    pairs = [(row.count.rate, rates[row.normalizer]) for row in own.rows if row.normalizer in rates]
     known = [pair for pair in pairs if all(map(math.isfinite, pair))]
     return float(kendalltau(*zip(*known, strict=True)).statistic) if len(known) > 1 else math.nan
 

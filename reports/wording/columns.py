@@ -49,13 +49,13 @@ def columns(evidence: Evidence, board: Board) -> tuple[Column, ...]:
     found = [_rank(), _name(evidence), _rate(evidence)]
     found += [] if evidence.decides_all else [_not_learnt(evidence), _undecided()]
     found.append(_modes())
-    if evidence.plan.get("baseline") is not None and len(board.rows) > 1:
+    if evidence.plan.get("baseline") is not None and len(board.all_rows) > 1:
         found.append(_change(evidence.plan["baseline"]))
     found += [
         _quality(index, protocol, decides_all=evidence.decides_all) for index, protocol in enumerate(evidence.protocols)
     ]
     found.append(_lasted(evidence))
-    if board.reference is not None and len(board.rows) > 1:
+    if board.reference is not None and len(board.all_rows) > 1:
         found.append(_cost(board.reference))
     return tuple(found)
 
@@ -64,19 +64,18 @@ def _rank() -> Column:
     return Column(
         "rank",
         "rank",
-        "All places that the data leave open. Normalizers that share a tier (a letter) are not separated.",
+        "All places that the data leave open in these settings. Normalizers that share a tier (a letter) are level.",
         lambda row: f.rank(row.rank),
-        lambda row: row.rank[0] + row.rank[1] / 1000,
-        lambda row: f"tier {f.tier(row.tiers)}",
+        lambda row: row.rank[0] + row.rank[1] / 1000 if row.rank else math.nan,
+        lambda row: f"tier {f.tier(row.tiers)}" if row.tiers else "",
     )
 
 
 def _name(evidence: Evidence) -> Column:
-    baseline, settings = evidence.plan.get("baseline"), len(evidence.groups)
+    baseline = evidence.plan.get("baseline")
 
     def more(row: Row) -> str:
         notes = ["baseline"] if row.normalizer == baseline else []
-        notes += [f"in {row.settings} of {settings} settings"] if row.settings < settings else []
         notes += [row.conformance] if row.conformance else []
         return ", ".join(notes)
 
@@ -88,7 +87,8 @@ def _rate(evidence: Evidence) -> Column:
     datasets = len({group.dataset for group in evidence.groups})
 
     def more(row: Row) -> str:
-        notes = [f"{f.of(row.count)} {'trials' if evidence.decides_all else 'decided'}"]
+        notes = [f"{f.span(*row.elsewhere)} on settings like these"]
+        notes.append(f"{f.of(row.count)} {'trials' if evidence.decides_all else 'decided'}")
         notes += [f.bounds(row.count)] if row.count.undecided else []
         if 1 < datasets <= DATASETS:
             notes.append(", ".join(f"{name} {failed}/{trials}" for name, (failed, trials) in row.datasets.items()))
@@ -99,14 +99,15 @@ def _rate(evidence: Evidence) -> Column:
     return Column(
         "rate",
         "instability rate (95 %)",
-        "Share of trainings that failed, the mean over settings, with its interval. Below: failed of committed trials, by"
-        " data set, and how many of the failed did nothing worse than not to converge within the planned steps."
+        "Share of trainings that failed, the mean over settings, with its interval in these settings. Below: its interval"
+        " on settings like these; failed of committed trials, by data set, and how many of the failed did nothing worse"
+        " than not to converge within the planned steps."
         if evidence.decides_all
-        else "Share of the decided trainings that failed, the mean over settings, with its interval. Below: failed of"
-        " decided trials; where some are undecided, the rate if all of them were stable, and if all had failed; and by data"
-        " set.",
+        else "Share of the decided trainings that failed, the mean over settings, with its interval in these settings,"
+        " whatever became of the undecided. Below: its interval on settings like these; failed of decided trials; where"
+        " some are undecided, the rate if all of them were stable, and if all had failed; and by data set.",
         lambda row: f.rate(row.count),
-        lambda row: row.count.rate,
+        lambda row: row.count.middle,
         more,
     )
 
@@ -150,7 +151,7 @@ def _change(baseline: str) -> Column:
         "change",
         f"against {baseline}",
         "Difference of the instability rates in percentage points over shared seeds, with its interval, which holds for all"
-        " comparisons with the baseline together; Holm's p among them; settings in which it failed less often, equally"
+        " pairs together; Holm's p among all pairs; settings in which it failed less often, equally"
         " often, more often.",
         lambda row: f.change(row.change),
         lambda row: math.nan if row.change is None else row.change.difference,

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ganbench.reports.board import Board
+from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.published.matching import published
 from ganbench.reports.published.words import Section, section
 from ganbench.reports.wording.columns import Column, columns
 from ganbench.reports.wording.failures import Failure, failures
-from ganbench.reports.wording.headline import Claims, caution, claims, headline, intro
+from ganbench.reports.wording.headline import headline
+from ganbench.reports.wording.levels import apart_words, intro, support
+from ganbench.reports.wording.matrix import Entry, matrix
 from ganbench.reports.wording.measured import Fact, facts
 from ganbench.reports.wording.measures import MeasureTable, measure_tables
+from ganbench.reports.wording.missing import caution
 from ganbench.reports.wording.rules import Meaning, meanings
 from ganbench.reports.wording.seen import seen
 
@@ -25,14 +28,16 @@ class Contents:
     Attributes:
         evidence: The trials.
         board: The numbers.
+        doubts: Whether the claims hold when trials are judged in another way; empty without claims.
     """
 
     evidence: Evidence
     board: Board
+    doubts: str = ""
 
     @cached_property
     def headline(self) -> str:
-        """The answer to "what should I use, and how sure are you?"."""
+        """What failed least, by how much, how sure, on what and at what cost."""
         return headline(self.evidence, self.board)
 
     @cached_property
@@ -53,7 +58,12 @@ class Contents:
     @cached_property
     def intro(self) -> str:
         """What the main table shows."""
-        return intro(self.evidence)
+        return intro(self.evidence, self.board)
+
+    @cached_property
+    def support(self) -> str:
+        """What is claimed on which level; empty where there is nothing to compare."""
+        return support(self.evidence, self.board)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -61,9 +71,14 @@ class Contents:
         return columns(self.evidence, self.board)
 
     @cached_property
-    def claims(self) -> Claims:
-        """What is said of pairs of normalizers."""
-        return claims(self.evidence, self.board)
+    def matrix(self) -> list[tuple[str, list[Entry | None]]]:
+        """What is said of pairs of normalizers, row by row."""
+        return matrix(self.board)
+
+    @cached_property
+    def apart(self) -> list[tuple[Row, str]]:
+        """The normalizers that stand in no order, and why."""
+        return [(row, apart_words(row, self.board, len(self.evidence.groups))) for row in self.board.apart]
 
     @cached_property
     def measures(self) -> list[MeasureTable]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.stability.verdict import NEEDS
 from ganbench.reports.evidence import Evidence, Result
-from ganbench.reports.formatting import mode, short
-from ganbench.reports.wording.headline import first_failure
+from ganbench.reports.formatting import first_failure, mode, short
 
 MESSAGE = 400
 

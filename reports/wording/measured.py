@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ganbench.harness.stability import AddedDetector
-from ganbench.harness.statistics import ALPHA, detectable_rate
+from ganbench.harness.statistics import ALPHA, detectable_rate, settings_needed
 from ganbench.harness.statistics.intervals import EXACT_BELOW
 from ganbench.harness.statistics.power import POWER
-from ganbench.reports.board import RESAMPLES, Board
+from ganbench.reports.board import Board
 from ganbench.reports.evidence import Evidence
-from ganbench.reports.formatting import count, listing, mode, percent, short, thousands
-from ganbench.reports.wording.headline import seeds_each
+from ganbench.reports.formatting import count, listing, mode, percent, short
+from ganbench.reports.wording.levels import apart_words, seeds_each
 from ganbench.reports.wording.rules import in_words
 
 MISSING_LINES = 30
@@ -60,7 +60,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             " in every other setting.",
             "A trial lost with its machine runs again; a failed one never does.",
         )),
-        Fact("Not in all settings", _uneven(evidence)),
+        Fact("Not in the order", _apart(evidence, board)),
         Fact(f"Unstable, definition {evidence.definition.version}", (
             "A trial is unstable if a detector finds something, or if the method could not run (method error)."
             " One trial can fail in several ways:"
@@ -96,15 +96,14 @@ def _seeds(evidence: Evidence) -> str:
     return seeds_each(evidence) if evidence.sequential is None else evidence.sequential.words()
 
 
-def _uneven(evidence: Evidence) -> tuple[str, ...]:
-    """Say whose mean rates speak of fewer settings than there are."""
-    total = len(evidence.groups)
-    some = {name: evidence.settings_of(name) for name in evidence.normalizers}
-    lines = [f"{name}: in {found} of {total}" for name, found in some.items() if found < total]
-    said = (
-        "The mean rates of two normalizers speak of different settings where their settings differ; comparisons count"
-    )
-    return (*lines, f"{said} the settings that both have.") if lines else ()
+def _apart(evidence: Evidence, board: Board) -> tuple[str, ...]:
+    """Say who is in no order, and over which settings the order is."""
+    where = board.standing
+    if not where.apart and len(where.settings) == len(evidence.groups):
+        return ()
+    settings = f"{len(where.settings)} of {count(len(evidence.groups), 'setting')}"
+    lines = [f"The order is over the {settings} in which all of its normalizers have trials."]
+    return (*lines, *(f"{row.normalizer}: {apart_words(row, board, len(evidence.groups))}" for row in board.apart))
 
 
 def _software(evidence: Evidence) -> tuple[str, ...]:
@@ -119,20 +118,22 @@ def _statistics(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Instability rate: mean over a normalizer's cells of failed / {'committed' if all_ else 'decided'} trials, each"
         " cell weighing the same.",
-        f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Over several cells the"
-        " counts are pooled, which is conservative for these cells and says nothing about other cells.",
-        "Comparisons: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over cells,"
-        " whose trials are independent because random streams differ between cells. Two-sided, corrected by Holm over all"
-        " pairs of normalizers; the comparisons with a declared baseline are also corrected as a family of their own.",
+        f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Those of the rows hold"
+        " together (Bonferroni). In these settings: that of as many trials as would have the variance of the mean over"
+        " them. On settings like these: that of as many trials as there are settings.",
+        "In these settings: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over"
+        " settings, whose trials are independent because random streams differ between them. Two-sided, corrected by Holm"
+        " over all pairs of normalizers.",
+        "On settings like these: the exact sign-flip test, with settings as blocks, of the difference in how many trials"
+        " failed, corrected likewise. It supposes that the settings were drawn from the population that is spoken of. A"
+        " claim needs both tests.",
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
         f" those significantly worse. All intervals together hold with {confidence if all_ else both} confidence"
         + ("" if all_ else ", as two families of tests are in them,")
         + " (in the manner of Mogstad et al. 2024).",
         "Tiers: the largest sets of normalizers of which no two are separated.",
-        f"The chance of the lowest rate, in leaderboard.csv: in what share of {thousands(RESAMPLES)} resamples of the"
-        " seeds, drawn within each setting, a normalizer has it, ties sharing it; it claims nothing.",
-        "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates. The"
-        f" intervals hold together with {confidence} confidence (Bonferroni). A setting is won by whoever failed less often"
+        "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates. Those of"
+        f" all pairs hold together with {confidence} confidence (Bonferroni). A setting is won by whoever failed less often"
         " in it.",
         "How many seeds it would take: about, by Connor's approximation (1987), if discordant pairs went on as they came.",
         "Quality: the last evaluation, its median over all trials, where a failed trial is worse than any number.",
@@ -156,10 +157,12 @@ def _undecided(evidence: Evidence) -> tuple[str, ...]:
         "Rates, their intervals and the numbers of pairs are those of decided trials; one that did not learn is decided,"
         " and did not fail. Bounds: the rate with all undecided trials counted as stable, and as failed.",
         "A claim holds with the undecided trials of both normalizers counted as failed and with those of both counted as"
-        " stable: the larger of the two p-values counts, and 1 where they disagree on the direction.",
+        " stable: the larger of the two p-values counts, and 1 where they, or decided pairs alone, disagree on the"
+        " direction.",
         "How often trainings do not learn is compared by the same test, corrected by Holm over all pairs as a family of its"
         " own. Who fails less often but learns significantly less often is not called more stable.",
-        "Order: by rate, then by how often trainings do not learn, but below everybody who learns significantly more often."
+        "Order: by rate, undecided trials counting as half a failure, then by how often trainings do not learn, but below"
+        " everybody who is significantly better or learns significantly more often; who is so in a circle is level."
         " To learn significantly more often separates two normalizers in ranks and tiers, too, unless the other one fails"
         " significantly less often.",
     )
@@ -172,14 +175,17 @@ RATE = 0.5
 def _detectable(evidence: Evidence, board: Board) -> tuple[str, ...]:
     """Say which difference the planned trials could show, if they all were there and shared."""
     pairs = min((row.count.planned for row in board.rows), default=0)
-    many = len(board.rows)
+    many, settings = len(board.rows), len(board.standing.settings)
     if many < 2 or evidence.sequential is not None:
         return ()
-    families = {"all pairs": many * (many - 1) // 2}
-    families |= {"comparisons with the baseline": many - 1} if evidence.plan.get("baseline") is not None else {}
-    return tuple(
-        f"Among {family}: from one that fails in {percent(RATE)} of trainings, {_told_apart(pairs, comparisons)}"
-        for family, comparisons in families.items()
+    comparisons = len(board.pairs)
+    needed = settings_needed(comparisons)
+    return (
+        f"In these settings, among {count(comparisons, 'pair')}: from one that fails in {percent(RATE)} of trainings,"
+        f" {_told_apart(pairs, comparisons)}",
+        f"On settings like these: at least {count(needed, 'setting')} are needed for any claim among"
+        f" {count(comparisons, 'pair')}; there are {settings}."
+        + (" `ganbench power` says how settings and seeds share out." if settings >= needed else ""),
     )
 
 

@@ -53,7 +53,7 @@ def measure_tables(evidence: Evidence, board: Board) -> list[MeasureTable]:
         MeasureTable(
             protocol.title.replace(protocol.measure, "").strip(" ·") or protocol.dataset,
             protocol.measures,
-            tuple(_row(evidence, protocol, row.normalizer) for row in board.rows),
+            tuple(_row(evidence, protocol, row.normalizer) for row in board.all_rows),
         )
         for protocol in evidence.protocols
         if len(protocol.measures) > 1

@@ -75,7 +75,7 @@ def test_run_report_and_sync_from_a_suite_to_a_leaderboard_and_mlflow(ganbench, 
     board = tmp_path / "out" / "leaderboard"
     kinds = {f"leaderboard.{kind}" for kind in ("html", "md", "csv", "parquet", "tex")}
     folders = {"cells", "figures", "normalizers", "samples", "settings"}
-    assert {path.name for path in board.iterdir()} == kinds | {"cells.csv", "pages.css"} | folders
+    assert {path.name for path in board.iterdir()} == kinds | {"cells.csv", "pairs.csv", "pages.css"} | folders
     assert str(Path("out") / "leaderboard" / "leaderboard.html") in reported.stdout
     header = (board / "leaderboard.csv").read_text().splitlines()[0]
     expected = "normalizer,trials,unstable,instability_rate,ci_low,ci_high,rank_low,rank_high,missing"
@@ -169,16 +169,17 @@ def test_doctor_says_what_this_machine_has(ganbench, monkeypatch):
     assert "metric fidelity: GANBENCH_INCEPTION names absent.pth, where there is no file" in done.stdout
 
 
-def test_power_says_how_many_seeds_and_what_it_takes_as_given():
-    told = CliRunner().invoke(app, ["power", "0.5", "0.2", "--normalizers", "5"])
+def test_power_shows_how_settings_and_seeds_trade_off_and_what_it_takes_as_given():
+    told = CliRunner().invoke(app, ["power", "0.5", "0.2", "--settings", "5", "--seeds", "8", "--normalizers", "5"])
     assert told.exit_code == 0
-    assert "50 % and 20 %, 1 cell of each normalizer, 10 comparisons at 5 % in all" in told.output
-    assert [line.split()[0] for line in told.output.splitlines()[2:]] == ["37", "74"]
-    pooled = CliRunner().invoke(app, ["power", "0.5", "0.2", "--cells", "5", "--normalizers", "5"]).output
-    assert [line.split()[0] for line in pooled.splitlines()[2:]] == ["8", "15"]
+    assert "Failure rates of 50 % and 20 %, 10 comparisons at 5 % in all." in told.output
+    assert "with 40 trials of each" in told.output
+    assert "no claim is possible with fewer than 9 settings" in told.output
+    assert "In 5 settings alone, 80 % power takes so many seeds in each: 8 if" in told.output
+    assert ", 15 if their outcomes are independent." in told.output
 
 
 def test_power_refuses_equal_rates_and_rates_beyond_one():
     equal = CliRunner().invoke(app, ["power", "0.5", "0.5"])
-    assert "no number of seeds" in str(equal.exception)
+    assert "no number of settings" in str(equal.exception)
     assert CliRunner().invoke(app, ["power", "0.5", "1.2"]).exit_code == 2

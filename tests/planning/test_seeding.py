@@ -133,7 +133,7 @@ def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_me
 def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp_path):
     """A ledger made by hand: one normalizer always fails, the other never, in eight seeds."""
     from ganbench.reports.board import build
-    from ganbench.reports.wording.headline import conclusion
+    from ganbench.reports.wording.pairs import conclusion
 
     named = {"dataset": {"name": "d"}, "architecture": {"name": "a"}, "metric": {"name": "m"}}
     cells = []
@@ -153,11 +153,11 @@ def test_a_page_of_a_sweep_that_looked_claims_by_the_test_that_allows_for_it(tmp
     assert ledger.verify().problems == ()
     board = build(gather(ledger))
     (pair,) = board.pairs
-    assert pair.test == "spending"
+    assert pair.failing.test == "spending"
     # What decides is the test that allows for the looks, whatever the fixed one says.
-    assert pair.holm_p < 0.05
-    assert pair.significant == (pair.separated is not None)
-    assert "spending test" in conclusion(pair)
+    assert pair.failing.holm_p < 0.05
+    assert pair.significant == (pair.failing.separated is not None)
+    assert "spending test" in conclusion(pair, pairs=1)
 
 
 UNDECIDED_TEXT = """

@@ -12,7 +12,7 @@ from ganbench.reports.board import representative
 
 
 def rows(ledger):
-    return {row.normalizer: row for row in leaderboard(ledger).board.rows}
+    return {row.normalizer: row for row in leaderboard(ledger).board.all_rows}
 
 
 def pair(ledger, first, second):
@@ -91,37 +91,49 @@ def test_rank_intervals_part_when_seeds_suffice(ledgers):
 def test_every_cell_of_a_seed_counts(ledgers):
     found = pair(ledgers({"a": ("cccc....", "cccc...."), "b": ("........", "........")}), "a", "b")
     assert {found.only_first, found.only_second} == {8, 0}
-    assert found.p == pytest.approx(2 / 2**8)
+    assert found.failing.p == pytest.approx(2 / 2**8)
     assert found.needed == 6
     assert found.significant
 
 
-def test_comparisons_with_the_baseline_are_a_family_of_their_own(ledgers):
+def test_comparisons_with_the_baseline_are_corrected_for_all_pairs_like_the_others(ledgers):
     texts = {"a": "........", "base": "cccccccc", "c": "c.......", "d": ".c......", "e": "..c....."}
     outcomes = {name: (text,) for name, text in texts.items()}
-    found = pair(ledgers(outcomes, baseline="base"), "a", "base")
-    assert found.holm_p == pytest.approx(10 * 2 / 2**8)
-    assert found.baseline_p == pytest.approx(4 * 2 / 2**8)
-    assert found.significant_to_baseline
+    ledger = ledgers(outcomes, baseline="base")
+    found = pair(ledger, "a", "base")
+    assert found.failing.holm_p == pytest.approx(10 * 2 / 2**8)
     assert not found.significant
-    assert pair(ledgers(outcomes, baseline="base"), "a", "c").baseline_p is None
-    assert pair(ledgers(outcomes), "a", "base").baseline_p is None
-
-
-def test_a_claim_about_the_baseline_alone_says_so(ledgers):
-    texts = {"a": "........", "base": "cccccccc", "c": "c.......", "d": ".c......", "e": "..c....."}
-    text = leaderboard(ledgers({name: (text,) for name, text in texts.items()}, baseline="base")).markdown()
-    assert (
-        "Among the comparisons with the baseline alone, **a** failed significantly less often than **base**"
-        " (Holm p = 0.031); among all pairs there are not enough seeds to separate **a** and **base**" in text
-    )
-    assert "No other" not in text
+    assert rows(ledger)["a"].change.p == found.failing.holm_p and not rows(ledger)["a"].change.significant
+    assert pair(ledgers(outcomes), "a", "base").failing == found.failing
+    text = leaderboard(ledger).markdown()
+    assert "No method is shown to fail less often in this setting" in text
     assert "no difference" not in text
 
 
-def test_the_most_stable_comes_first_and_ties_go_by_name(ledgers):
-    ledger = ledgers({"z": ("....",), "none": ("    ",), "b": ("c...",), "a": ("c...",)})
-    assert [row.normalizer for row in leaderboard(ledger).board.rows] == ["z", "a", "b", "none"]
+def test_settings_are_the_blocks_of_the_second_test_which_needs_seven_for_three_pairs(ledgers):
+    def found(many):
+        settings = [(f"s{index}", ledgers.points) for index in range(many)]
+        return pair(
+            ledgers({"a": ("..",) * many, "b": ("cc",) * many, "c": (".c",) * many}, settings=settings), "a", "b"
+        )
+
+    six, seven = found(6), found(7)
+    assert six.failing.settings_p == pytest.approx(2 / 2**6)
+    assert six.failing.settings_holm_p == pytest.approx(3 * 2 / 2**6)
+    assert six.significant and not six.elsewhere
+    assert seven.significant and seven.elsewhere
+
+
+def test_one_setting_with_many_seeds_is_a_claim_about_it_alone(ledgers):
+    found = pair(ledgers({"a": ("." * 40,), "b": ("c" * 40,)}), "a", "b")
+    assert found.significant and not found.elsewhere
+    assert found.failing.settings_p == pytest.approx(1)
+
+
+def test_the_most_stable_comes_first_and_ties_go_by_name_and_who_has_no_trial_is_in_no_order(ledgers):
+    board = leaderboard(ledgers({"z": ("....",), "none": ("    ",), "b": ("c...",), "a": ("c...",)})).board
+    assert [row.normalizer for row in board.rows] == ["z", "a", "b"]
+    assert [row.normalizer for row in board.apart] == ["none"]
 
 
 def test_quality_counts_failures_as_worst(ledgers):
@@ -191,7 +203,7 @@ def test_without_a_baseline_there_is_no_change(ledgers):
 
 def test_stable_steps_are_the_share_before_the_first_failure_and_none_where_the_method_could_not_run(ledgers):
     board = leaderboard(ledgers({"a": ("..c.", "...."), "b": ("e...", "cccc"), "c": ("    ", "....")})).board
-    rows = {row.normalizer: row.lasted for row in board.rows}
+    rows = {row.normalizer: row.lasted for row in board.all_rows}
     assert rows["a"] == pytest.approx((3.4 / 4 + 1) / 2)  # what fails, fails at step 40 of 100
     assert rows["b"] == pytest.approx((3 / 4 + 0.4) / 2)
     assert rows["c"] == 1.0  # the mean over cells that have trials
@@ -215,11 +227,6 @@ def test_the_time_of_a_step_is_compared_within_settings(ledgers):
     assert without.reference == "quick"
     assert {row.normalizer: round(row.cost, 9) for row in without.rows} == {"base": 2, "slow": 6, "quick": 1}
     assert leaderboard(ledgers({"a": ("..",)})).board.reference is None
-
-
-def test_the_chance_of_the_lowest_rate_is_shared_by_those_that_tie(ledgers):
-    rows = leaderboard(ledgers({"a": ("........",), "b": ("........",), "c": ("cccccccc",)})).board.rows
-    assert [row.best for row in rows] == pytest.approx([0.5, 0.5, 0.0])
 
 
 def test_stable_only_quality_leaves_failed_trials_out_and_says_how_many_are_left(ledgers):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -133,18 +132,26 @@ def test_cells_that_changed_between_versions_stand_apart_under_titles_that_say_s
     ]
 
 
-def test_two_suites_stand_on_one_page_and_the_rates_say_of_how_many_settings(ledgers: Ledgers) -> None:
+def test_two_suites_stand_on_one_page_and_are_ranked_where_all_ran(ledgers: Ledgers) -> None:
     toys = ledgers({"sn": ("cc",), "none": ("cc",)}, suite="toys", description="Points?")
     photographs = ledgers({"sn": ("....",)}, suite="photographs", settings=[("big", ledgers.images)],
                           description="Images?")  # fmt: skip
     evidence = combined(toys, photographs)
     assert [group.title for group in evidence.groups] == ["ring · fast", "digits · big"]
     assert [protocol.title for protocol in evidence.protocols] == ["ring · share", "digits · fid"]
-    rows = {row.normalizer: row.count for row in build(evidence).rows}
-    assert rows["sn"].rate == 0.5 and rows["sn"].trials == 6 and rows["none"].rate == 1.0
+    board = build(evidence)
+    rows = {row.normalizer: row for row in board.rows}
+    assert [group.title for group in board.standing.settings] == ["ring · fast"] and not board.apart
+    assert {name: (row.count.rate, row.count.trials, row.settings) for name, row in rows.items()} == {
+        "sn": (1.0, 2, 1),
+        "none": (1.0, 2, 1),
+    }
+    assert [cell.count.trials for cell in board.cells] == [2, 2, 4], "what is in no rate is on the page"
     assert [(name, evidence.settings_of(name)) for name in evidence.normalizers] == [("sn", 2), ("none", 1)]
     told = said(evidence)
-    assert told["Not in all settings"][0] == "none: in 1 of 2"
+    assert told["Not in the order"] == (
+        "The order is over the 1 of 2 settings in which all of its normalizers have trials.",
+    )
     assert told["Made by"] == (
         "ganbench run toys",
         "ganbench run photographs",
@@ -172,7 +179,8 @@ def test_seeds_of_another_suite_seed_are_no_pairs_of_these(ledgers: Ledgers) -> 
         ("ring · fast · mlp · 100 steps · random streams from 3", 2),
         ("ring · fast · mlp · 100 steps · random streams from 4", 1),
     ]
-    assert {row.normalizer: row.count.trials for row in build(evidence).rows} == {"sn": 5, "none": 2}
+    assert {row.normalizer: row.count.trials for row in build(evidence).rows} == {"sn": 2, "none": 2}
+    assert [len(evidence.of(group, "sn")) for group in evidence.groups] == [2, 3]
     assert build(evidence).pairs[0].shared == 2
     assert all(is_identity(cell) for group in evidence.groups for cell in group.cells.values()), "files are named so"
 
@@ -236,9 +244,11 @@ def test_the_baseline_is_the_one_that_all_declare_or_the_one_that_was_chosen(led
     assert "'sn' (ledger 0), 'none' (ledger 1); choose one with --baseline" in refusal(first, other)
     evidence = combined(first, other, baseline="none")
     assert evidence.plan["baseline"] == "none"
-    assert not math.isnan(
-        next(pair.baseline_p for pair in build(evidence).pairs if "none" in (pair.first, pair.second))
-    )
+    assert {row.normalizer: row.change is None for row in build(evidence).all_rows} == {
+        "sn": False,
+        "bssn": False,
+        "none": True,
+    }
     assert combined(first, baseline="bssn").plan["baseline"] == "bssn", "also of one ledger"
     with pytest.raises(UnknownNameError, match="did you mean 'bssn'"):
         combined(first, silent, baseline="bsn")

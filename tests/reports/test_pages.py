@@ -13,6 +13,8 @@ from pages import Page
 from ganbench.harness.errors import InputError, LedgerError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.reports import leaderboard
+from ganbench.reports.formatting import unmarked
+from ganbench.reports.wording.pairs import conclusion
 
 NASTY = "<script>alert(1)</script>|`\"'$x$_*[a](javascript:b)&amp;\\ @me https://x.y <img src=x onerror=alert(1)>"
 
@@ -47,41 +49,59 @@ def test_the_page_its_tables_and_its_data_are_written(written):
             "leaderboard.tex",
             "leaderboard.parquet",
             "cells.csv",
+            "pairs.csv",
         ),
     }
 
 
-def _bold(text, *names):
-    return re.sub(rf"\b({'|'.join(names)})\b", r"**\1**", text)
+def test_the_headline_says_what_failed_least_by_how_much_where_and_how_many_are_level(written):
+    expected = "So far: In these 2 settings a failed least: 0 % (at most 26 %) against 56 %; 1 level. Elsewhere: open."
+    assert "> " + expected.replace("settings a failed", "settings **a** failed") in written["leaderboard.md"]
+    assert expected in Page(written["leaderboard.html"]).text
 
 
-def test_the_headline_names_what_to_use(written):
-    expected = (
-        "So far, use a on settings like these (100 steps on ring and digits): it failed in 0/16 trials, 0 % (at most 19 %),"
-        " significantly less often than b."
-    )
-    assert "> " + _bold(expected, "a", "b", "ring", "digits") in written["leaderboard.md"]
-    assert expected in Page(written["leaderboard.html"]).text.replace("\u00a0", " ")
+def test_the_headline_says_at_what_cost_unless_it_is_the_reference_itself(ledgers):
+    def said(times):
+        made = ledgers({"a": ("........",), "b": ("cccccccc",)}, baseline="b", seconds=lambda label, seed: times[label])
+        return leaderboard(made).headline()
+
+    assert "against 100 %, at 1.50× step time; 0 level." in said({"a": 0.003, "b": 0.002})
+    alone = ledgers({"a": ("........",), "b": ("cccccccc",)}, seconds=lambda label, seed: {"a": 1, "b": 2}[label])
+    assert leaderboard(alone).board.reference == "a" and "step time" not in leaderboard(alone).headline()
 
 
 def test_a_complete_ledger_is_spoken_of_without_reserve(ledgers):
     page = leaderboard(ledgers({"a": ("........",), "b": ("cccccccc",)}))
-    assert (
-        "> Use **a** on settings like these (100 steps on **ring**): it failed in 0/8 trials, 0 % (at most 37 %)"
-        in page.markdown()
+    assert "> In this setting **a** failed least: 0 % (at most 42 %) against 100 %; 0 level. Elsewhere: open." in (
+        page.markdown()
     )
-    assert "significantly less often than every other normalizer here." in page.markdown()
+    for word in ("So far", "Provisional"):
+        assert word not in page.markdown()
+
+
+def test_a_page_gives_no_advice_and_says_what_it_would_take_to_speak_of_other_settings(written):
+    for text in (written["leaderboard.md"], Page(written["leaderboard.html"]).text):
+        assert (
+            "With 2 settings nothing can be claimed of settings that were not run: for 3 pairs it takes at least 7"
+            in text
+        )
+        assert "More settings would change that, more seeds would not." in text
+    assert not re.search(
+        r"\b(use|recommend\w*)\b", written["leaderboard.md"].split("## Cell by cell")[0], re.IGNORECASE
+    )
 
 
 def test_too_few_seeds_are_said_aloud_and_never_called_no_difference(ledgers):
     page = leaderboard(ledgers({"a": ("....",), "b": ("cc..",)}))
     for text in (page.markdown().replace("**", ""), Page(page.html()).text.replace("\u00a0", " ")):
-        assert "Not enough seeds to recommend one. a failed least often (0 % (at most 60 %))" in text
-        assert (
-            "Not enough seeds to separate a and b: of 4 shared pairs only a failed in 0 and only b in 2 (Holm p = 0.5);"
-            " fewer than 6 such pairs cannot claim anything; if that went on, about 14 seeds in each setting would."
-        ) in text
+        assert "No method is shown to fail less often in this setting; a failed least: 0 % (at most 67 %)." in text
+        assert "In these settings, 0 of 1 pair are separated" in text
         assert "no difference" not in text.lower()
+    (pair,) = page.board.pairs
+    assert unmarked(conclusion(pair, pairs=1)) == (
+        "Not enough seeds to separate a and b: of 4 shared pairs only a failed in 0 and only b in 2 (Holm p = 0.5);"
+        " fewer than 6 such pairs cannot claim anything; if that went on, about 14 seeds in each setting would."
+    )
 
 
 def test_the_same_ledger_gives_the_same_bytes(ledgers):
@@ -117,13 +137,14 @@ def test_the_page_names_nothing_that_it_would_have_to_load(written):
 
 EDGES = {
     "nothing committed": ({"a": ("   ",), "b": ("   ",)}, "No trial has been committed yet"),
-    "one trial": ({"a": (".",)}, "a failed in 0/1 trials, 0 % (at most 98 %); there is nothing to compare it with."),
-    "everything failed": ({"a": ("cccc", "dddd"), "b": ("nnnn", "bbbb")}, "Every trial failed"),
+    "one trial": ({"a": (".",)}, "a failed in 0 of 1 trials, and no other ran in the same settings."),
+    "everything failed": ({"a": ("cccc", "dddd"), "b": ("nnnn", "bbbb")}, "Every decided trial failed"),
     "nothing failed": ({"a": ("....",), "b": ("....",)}, "No trial failed"),
-    "one normalizer": ({"a": ("c...", "....")}, "a failed in 1/8 trials"),
-    "method errors only": ({"a": ("ee",), "b": ("ee",)}, "Every trial failed"),
-    "one normalizer missing": ({"a": ("c.",), "b": ("  ",)}, "a failed in 1/2 trials"),
-    "most missing": ({"a": ("c   ", "    "), "b": (".   ", "  . ")}, "Not enough seeds"),
+    "one normalizer": ({"a": ("c...", "....")}, "a failed in 1 of 8 trials"),
+    "method errors only": ({"a": ("ee",), "b": ("ee",)}, "Every decided trial failed"),
+    "one normalizer missing": ({"a": ("c.",), "b": ("  ",)}, "a failed in 1 of 2 trials"),
+    "most missing": ({"a": ("c   ", "    "), "b": (".   ", "  . ")}, "No method is shown to fail less often"),
+    "one ran elsewhere": ({"a": ("c.", "  "), "b": ("  ", "..")}, "and no other ran in the same settings"),
 }
 
 
@@ -134,7 +155,9 @@ def test_a_page_is_made_of(name, ledgers):
     html, markdown = Page(page.html()), page.markdown().replace("**", "")
     assert expected in html.text.replace("\u00a0", " ")
     assert expected in markdown
-    assert len(html.tables["leaderboard"]) == 1 + len(outcomes)
+    rows = [*html.tables["leaderboard"][1:], *html.tables["apart"][1:]]
+    assert len(rows) == len(outcomes)
+    assert len(html.tables["leaderboard"]) == 1 + len(page.board.rows)
     assert len(page.table) == len(outcomes)
     assert "nan" not in markdown.lower()
     assert "nan" not in page.latex()
@@ -154,17 +177,43 @@ def test_a_page_is_made_of_trials_without_trace_or_samples(ledgers):
     assert page.board.rows[0].count.trials == 8
 
 
-def test_missing_trials_make_the_page_provisional_and_bound_its_rates(ledgers):
+def test_missing_trials_make_the_page_provisional_and_are_listed(ledgers):
     page = leaderboard(ledgers({"a": ("c.  ",), "b": ("....",)}))
     text = page.markdown().replace("**", "")
-    assert "Provisional: missing are 2 of 8 planned trials." in text
-    assert "a 25 % to 75 %" in text
-    assert "That could change the order: b and a." not in text  # b has none, whatever becomes of a
-    assert "No order would change." in text
-    close = leaderboard(ledgers({"a": ("c.  ",), "b": ("cc..",)})).markdown().replace("**", "")
-    assert "That could change the order: a and b." in close
+    assert "So far: " in text
+    assert "Provisional: 2 of 8 planned trials are missing." in text
+    assert "depends on them" not in text  # there is no claim
     assert "ring · fast, a: 2" in text
     assert "Provisional" not in leaderboard(ledgers({"a": ("c.",)})).markdown()
+
+
+def test_a_claim_that_missing_trials_of_the_better_one_could_turn_is_named(ledgers):
+    outcomes = {"good": ("." * 8 + " " * 8,), "bad": ("c" * 8 + "." * 8,)}
+    for text in (leaderboard(ledgers(outcomes)).markdown().replace("**", ""), _text(leaderboard(ledgers(outcomes)))):
+        assert "Provisional: 8 of 32 planned trials are missing." in text
+        assert "these claims would not hold: good over bad." in text
+        assert "No claim depends on them" not in text
+
+
+def test_where_too_few_are_missing_to_turn_a_claim_the_page_says_that_none_depends_on_them(ledgers):
+    outcomes = {"good": ("." * 15 + " ",), "bad": ("c" * 16,)}
+    for text in (leaderboard(ledgers(outcomes)).markdown().replace("**", ""), _text(leaderboard(ledgers(outcomes)))):
+        assert "Provisional: 1 of 32 planned trials is missing. No claim depends on them." in text
+        assert "would not hold" not in text
+
+
+def test_a_claim_that_a_missing_setting_could_turn_is_named(ledgers):
+    """In it one has trials and the other has not, so the order is not over it yet."""
+    outcomes = {"good": ("." * 8, " " * 8), "bad": ("c" * 8, "." * 8)}
+    page = leaderboard(ledgers(outcomes))
+    assert len(page.board.standing.settings) == 1
+    assert "these claims would not hold: good over bad." in page.markdown().replace("**", "")
+    without = leaderboard(ledgers({name: texts[:1] for name, texts in outcomes.items()}))
+    assert "would not hold" not in without.markdown()
+
+
+def _text(page):
+    return Page(page.html()).text
 
 
 def test_failed_trials_are_listed_with_step_and_reason(written):
@@ -235,13 +284,11 @@ def test_a_page_of_two_hundred_normalizers_is_made_cut_where_lists_are_long_and_
     assert len(page.tables["leaderboard"]) == 201
     assert len(page.tables["heat"][0]) == 201
     assert len(board.headline()) < 400
-    assert "n000, n001, n002, n003 and 21 others failed least often" in board.headline()
-    said = [pair for pair in board.board.pairs if pair.significant]
+    assert "n000 and 24 others failed least" in board.headline()
     assert len(board.board.pairs) == 19_900
-    claims = page.text.split("What the data support")[-1].split("Any two normalizers")[0]
-    assert claims.count("failed significantly less often") <= 60
-    assert f"{len(said) - 60} more pairs separated: choose two below." in page.text or len(said) <= 60
-    assert "which leaderboard.html compares" in text
+    assert len(page.tables["matrix"]) == 201
+    assert "All pairs are in pairs.csv, and as a matrix in leaderboard.html." in text
+    assert "| n000 | n001 |" not in text
     assert len(board.html().encode()) < 6_000_000
 
 
@@ -250,14 +297,21 @@ def test_what_is_measured_says_which_difference_the_seeds_could_show(written, le
     page = leaderboard(ledgers({"a": ("........",), "b": ("cccccccc",)})).markdown()
     assert "from one that fails in 50 % of trainings, not even a normalizer that never fails is told apart" in page
     three = leaderboard(ledgers(dict.fromkeys("abc", ("." * 40,)), baseline="a")).markdown()
-    assert "Among all pairs: from one that fails in 50 % of trainings, a normalizer that fails in" in three
-    assert "Among comparisons with the baseline: from one" in three
+    assert (
+        "In these settings, among 3 pairs: from one that fails in 50 % of trainings, a normalizer that fails in"
+        in three
+    )
+    assert "On settings like these: at least 7 settings are needed for any claim among 3 pairs; there are 1." in three
+    assert "comparisons with the baseline:" not in three
 
 
-def test_the_headline_says_where_the_best_was_not_tried_everywhere(ledgers):
-    everywhere, partly = ledgers({"a": ("cccccccc", "cccccccc"), "b": ("........", "........")}), "It was tried in"
-    assert partly not in leaderboard(everywhere).headline()
+def test_the_headline_speaks_of_the_settings_that_all_ran_in(ledgers):
+    everywhere = ledgers({"a": ("cccccccc", "cccccccc"), "b": ("........", "........")})
+    assert leaderboard(everywhere).headline().startswith("In these 2 settings b failed least")
     both = [("fast", ledgers.points), ("slow", ledgers.images)]
     one = ledgers({"a": ("cccccccc",), "b": ("........",)}, settings=both[:1], suite="one")
     other = ledgers({"a": ("cccccccc",)}, settings=both[1:], suite="other")
-    assert "It was tried in 1 of 2 settings only." in leaderboard(one, other).headline()
+    page = leaderboard(one, other)
+    assert page.headline().startswith("In this setting b failed least")
+    assert "the mean over 1 of 2 settings (100 steps on **ring**)" in page.markdown()
+    assert "the mean over 1 of 2 settings (100 steps on ring)" in _text(page)

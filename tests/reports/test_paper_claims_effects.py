@@ -28,9 +28,9 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def test_a_rate_has_the_exact_interval():
-    found = rate(3, 16)
+    found = rate([True] * 3 + [False] * 13)
     assert (found.low, found.high) == pytest.approx(tuple(binomtest(3, 16).proportion_ci(method="exact")))
-    assert math.isnan(rate(0, 0).value)
+    assert math.isnan(rate([]).value)
 
 
 def test_rates_in_pairs_are_mcnemar_s():
@@ -39,7 +39,6 @@ def test_rates_in_pairs_are_mcnemar_s():
     assert found.value == pytest.approx((7 - 2) / 16)
     assert found.p == mcnemar(6, 1)
     assert found.low < found.value < found.high
-    assert found.needed > 0
 
 
 def test_a_tie_is_no_pair_that_differs():
@@ -130,3 +129,63 @@ def test_a_test_over_strata_keeps_its_level(effect):
     p = [effect([(random.random(6), random.random(6)) for _ in range(3)], random).p for _ in range(120)]
     assert np.mean(np.array(p) <= 0.05) <= 0.12
     assert np.mean(np.array(p) <= 0.5) >= 0.35
+
+
+# --- by settings, and what is imagined for a power
+
+
+def test_differences_of_settings_are_told_from_a_reference():
+    settings = ["a", "a", "b", "b", "b"]
+    assert rates_in_pairs([1, 1, 0, 0, 1], [0, 0, 0, 1, 1], settings=settings).settings(0.5) == [1.0, -2.5]
+    assert larger_in_pairs([1, 2, 3, 0, 5], [0, 2, 1, 1, 1], settings=settings).settings(0.5) == [
+        0.5,
+        0.5,
+    ]  # a tie is nothing
+    assert ratio_in_pairs([2, 3, 1, 1, 3], [1, 1, 2, 1, 1], settings=settings).settings(2.5) == [0.0, -1.0]
+    assert rate([True, False, True, True, True], settings=settings).settings(0.5) == [0.0, 1.5]
+    apart = rates_apart([True, False, True], [False, False, True], settings=(["a", "a", "b"], ["a", "b", "b"]))
+    assert apart.settings(0.0) == [0.5, 0.5]
+
+
+def test_strata_of_one_setting_are_averaged():
+    strata = [
+        (np.array([2.0]), np.array([1.0])),
+        (np.array([1.0]), np.array([2.0])),
+        (np.array([2.0]), np.array([1.0])),
+    ]
+    assert chance_larger(strata, generator(), settings=["a", "a", "b"]).settings(0.5) == [0.0, 0.5]
+
+
+ONES, ZEROS = [True] * 10, [False] * 30
+IMAGINED = {
+    "rates in pairs": (rates_in_pairs(ONES + ZEROS, ZEROS + ONES), 0.3),
+    "rates apart": (rates_apart(ONES + ZEROS, ONES + ZEROS), 0.3),
+    "larger": (larger_in_pairs([1.0] * 20 + [0.0] * 20, [0.5] * 40), 0.65),
+    "rate": (rate(ONES + ZEROS), 0.9),
+    "ratio": (ratio_in_pairs(generator(3).lognormal(size=40), np.ones(40)), 0.8),
+    "chance": (chance_larger([(np.arange(20.0), np.arange(20.0))] * 2, generator()), 0.65),
+}
+
+
+@pytest.mark.parametrize("name", IMAGINED)
+def test_imagined_effects_scatter_around_the_true_one(name):
+    effect, true = IMAGINED[name]
+    found = effect.imagined(true, generator())
+    assert sum(chance for chance, _ in found) == pytest.approx(1)
+    in_order = sorted((one.value, chance) for chance, one in found)
+    middle = in_order[int(np.searchsorted(np.cumsum([chance for _, chance in in_order]), 0.5))][0]
+    assert middle == pytest.approx(true, rel=0.06)
+    covered = sum(chance for chance, one in found if one.low <= true <= one.high)
+    assert covered >= 0.9
+    assert {one.size for _, one in found} == {effect.size}
+
+
+def test_a_rate_that_cannot_be_so_much_higher_moves_the_other_down():
+    found = rates_in_pairs(ONES * 4, ONES * 4).imagined(0.1, generator())
+    assert sum(chance * one.value for chance, one in found) == pytest.approx(0.1, abs=0.01)
+
+
+def test_imagined_correlations_are_those_of_ranks():
+    strata = [(generator(k).random(200), generator(k + 50).random(200)) for k in range(3)]
+    found = correlation(strata, generator()).imagined(0.3, generator())
+    assert np.mean([one.value for _, one in found]) == pytest.approx(0.3, abs=0.01)

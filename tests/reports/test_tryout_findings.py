@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from graded import graded
 
 from ganbench.reports import leaderboard
@@ -48,6 +49,24 @@ def test_one_that_learns_less_often_is_not_more_stable_for_failing_less_often(le
         in said.text
     )
     assert "stable than" not in said.text
+
+
+def test_it_says_in_these_settings_where_only_those_show_it_and_on_settings_like_these_where_settings_do(ledgers):
+    def tried(settings, **outcomes):
+        names = [(f"s{place}", ledgers.points) for place in range(settings)]
+        texts = {name: (text,) * settings for name, text in outcomes.items()}
+        (finding,) = findings(leaderboard(ledgers(texts, settings=names, baseline="none")))
+        return finding
+
+    few, many, none = tried(5, none="cc", mine=".."), tried(6, none="cc", mine=".."), tried(6, none="..", mine="..")
+    assert few.text.startswith("mine is more stable than none in these settings.")
+    assert "On settings like these it is open (5 settings as blocks" in few.text
+    assert many.text.startswith("mine is more stable than none on settings like these.")
+    assert "So it does on settings like these (6 settings as blocks" in many.text
+    assert [item.verdict for item in (few, many, none)] == ["more stable", "more stable", "not enough seeds"]
+    said = [item.to_json() for item in (few, many, none)]
+    assert [item["level"] for item in said] == ["here", "elsewhere", "open"]
+    assert [item["p_settings"] for item in said] == pytest.approx([2 / 2**5, 2 / 2**6, 1])
 
 
 def test_without_undecided_trials_it_speaks_of_seeds(ledgers):

@@ -6,10 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import norm, t
 
-from ganbench.harness.statistics import blocked_rate, macro_bootstrap, mean_rate, suite_generator
-from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.statistics import macro_bootstrap, suite_generator
 
 
 def failed(rates, groups=4, seeds=16, seed=0):
@@ -108,50 +106,3 @@ def test_other_numbers_are_refused():
         macro_bootstrap(np.full((1, 1, 2), 0.5), suite_generator("a"))
     with pytest.raises(ValueError, match="normalizers, groups, seeds"):
         macro_bootstrap(np.zeros((2, 2)), suite_generator("a"))
-
-
-def test_the_blocked_interval_is_never_narrower_than_that_of_independent_trials():
-    for seed in range(30):
-        values = failed([0.3], groups=5, seeds=8, seed=seed)[0]
-        rate, low, high = blocked_rate(values)
-        plain = mean_rate([(int(row.sum()), 8) for row in values])
-        assert rate == plain[0]
-        assert high - low >= plain[2] - plain[1] - 1e-12
-
-
-def test_cells_that_repeat_each_other_are_worth_one():
-    one = failed([0.3], groups=1, seeds=40)[0]
-    many = blocked_rate(np.repeat(one, 20, axis=0))
-    alone = blocked_rate(one)
-    assert many == pytest.approx(alone)
-    assert many[2] - many[1] > 3 * np.diff(mean_rate([(int(one.sum()), 40)] * 20)[1:])[0]
-
-
-def test_few_seeds_count_for_fewer_because_they_estimate_their_own_variance():
-    one = np.array([[1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
-    effective = 11 * (norm.isf(0.025) / t.isf(0.025, 11)) ** 2
-    assert blocked_rate(one) == pytest.approx((0.25, *rate_interval(0.25 * effective, effective)))
-
-
-def test_the_blocked_interval_covers_where_seeds_fail_in_many_cells():
-    random = np.random.default_rng(0)
-    hits = np.zeros(2)
-    for _ in range(300):
-        bad = random.random((1, 16)) < 0.3
-        values = (random.random((10, 16)) < np.where(bad, 0.8, 0.1)).astype(float)
-        truth = 0.3 * 0.8 + 0.7 * 0.1
-        for place, (_, low, high) in enumerate(
-            (blocked_rate(values), mean_rate([(int(k), 16) for k in values.sum(1)]))
-        ):
-            hits[place] += low <= truth <= high
-    assert hits[0] / 300 > 0.91
-    assert hits[1] / 300 < 0.8
-
-
-def test_the_blocked_interval_of_odd_suites():
-    assert blocked_rate(np.zeros((3, 8))) == mean_rate([(0, 8)] * 3)
-    assert blocked_rate(np.ones((3, 1))) == mean_rate([(1, 1)] * 3)
-    assert math.isnan(blocked_rate(np.full((2, 2), np.nan))[0])
-    assert blocked_rate([[1, 0, np.nan], [np.nan] * 3])[0] == 0.5
-    with pytest.raises(ValueError, match="cells, seeds"):
-        blocked_rate([1, 0])

@@ -10,14 +10,16 @@ from scipy.stats import binom, binomtest
 
 from ganbench.harness.errors import InputError
 from ganbench.harness.statistics import (
-    claim_p,
     detectable_rate,
     discordant_chances,
+    mcnemar_many,
     mcnemar_power,
     pairs_needed,
+    power_by_settings,
     seeds_needed,
+    settings_needed,
 )
-from ganbench.reports.power import seeds_in_words
+from ganbench.reports.power import power_in_words
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,8 @@ def test_the_pairs_of_all_cells_count():
 def test_pooled_power_is_the_share_of_suites_in_which_a_claim_is_made():
     random, draws = np.random.default_rng(0), 1000
     failed = random.random((draws, 2, 5, 8)) < np.array([0.5, 0.2])[:, None, None]
-    claimed = np.mean([claim_p(*item) <= 0.05 for item in failed])
+    alone = [(failed[:, one] & ~failed[:, 1 - one]).sum(axis=(1, 2)) for one in (0, 1)]
+    claimed = np.mean(mcnemar_many(*alone) <= 0.05)
     power = mcnemar_power(40, *discordant_chances(0.5, 0.2, nested=False))
     assert claimed == pytest.approx(power, abs=4 * math.sqrt(power * (1 - power) / draws))
 
@@ -85,14 +88,38 @@ def test_arguments_out_of_range_are_refused(wrong):
 
 
 def test_words_count_the_comparisons():
-    assert "10 comparisons at 5 %" in seeds_in_words(0.5, 0.2, normalizers=5)[0]
-    assert "4 comparisons with the baseline" in seeds_in_words(0.5, 0.2, normalizers=5, baseline_only=True)[0]
-    assert "1 comparison at" in seeds_in_words(0.5, 0.2)[0]
-    for wrong in ({"normalizers": 1}, {"alpha": 2.0}):
+    assert "10 comparisons at 5 %" in power_in_words(0.5, 0.2, settings=16, seeds=2, normalizers=5)[0]
+    assert "1 comparison at" in power_in_words(0.5, 0.2, settings=16, seeds=2)[0]
+    for wrong in ({"normalizers": 1}, {"alpha": 2.0}, {"agreement": 2.0}):
         with pytest.raises(InputError):
-            seeds_in_words(0.5, 0.2, **wrong)
-    with pytest.raises(InputError, match="no number of seeds"):
-        seeds_in_words(0.2, 0.2)
+            power_in_words(0.5, 0.2, settings=16, seeds=2, **wrong)
+    with pytest.raises(InputError, match="no number of settings"):
+        power_in_words(0.2, 0.2, settings=16, seeds=2)
+
+
+def test_words_show_the_design_that_is_asked_for_among_others_with_as_many_trials():
+    lines = power_in_words(0.45, 0.2, settings=16, seeds=8)
+    designs = [tuple(map(int, line.split()[:2])) for line in lines if "%" in line and line.split()[0].isdigit()]
+    assert {settings * seeds for settings, seeds in designs} == {128}
+    assert len(designs) == 5
+    assert next(line for line in lines if "(asked for)" in line).split()[:2] == ["16", "8"]
+
+
+def test_settings_buy_more_than_seeds_where_the_seeds_of_a_setting_agree():
+    found = [power_by_settings(0.45, 0.2, *design)[1] for design in ((8, 16), (16, 8), (32, 4), (64, 2))]
+    assert found == sorted(found)
+    assert found[0] < 0.3 < 0.7 < found[-1]
+
+
+def test_where_settings_are_alike_only_the_number_of_trials_counts():
+    exact = mcnemar_power(128, *discordant_chances(0.45, 0.2, nested=False))
+    for design in ((16, 8), (64, 2)):
+        assert power_by_settings(0.45, 0.2, *design, agreement=0)[0] == pytest.approx(exact, abs=0.03)
+
+
+def test_with_too_few_settings_nothing_can_be_found_on_settings_like_these():
+    assert power_by_settings(1.0, 0.0, settings_needed(10) - 1, 64, alpha=0.005) == (1.0, 0.0)
+    assert power_by_settings(1.0, 0.0, settings_needed(10), 64, alpha=0.005) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("nested", [True, False])

@@ -15,6 +15,7 @@ from ganbench.harness.statistics import (
     mean_rate,
     median_failures_worst,
     rank_intervals,
+    settled,
 )
 from ganbench.harness.statistics.intervals import rate_interval, wilson
 from ganbench.reports.board.counting import Count
@@ -52,17 +53,28 @@ def test_every_cell_weighs_the_same():
     assert mean_rate([(1, 2), (0, 8)])[0] == pytest.approx(0.25)  # pooled it would be 0.1
 
 
-def test_with_equal_cells_the_interval_is_that_of_the_pooled_counts():
-    rate_, low, high = mean_rate([(3, 8), (0, 8), (1, 8)])
-    assert (rate_, low, high) == (4 / 24, *wilson(4, 24))
+@pytest.mark.parametrize("counts", [[(3, 8), (0, 8), (1, 8)], [(2, 8)] * 5, [(0, 8)] * 3, [(8, 8)] * 3, [(5, 12)]])
+def test_where_cells_are_alike_the_interval_is_that_of_the_pooled_counts(counts):
+    failures, trials = sum(k for k, _ in counts), sum(n for _, n in counts)
+    assert mean_rate(counts) == (failures / trials, *rate_interval(failures, trials))
+    assert mean_rate(counts, 0.01) == (failures / trials, *rate_interval(failures, trials, 0.01))
 
 
-def test_with_unequal_cells_the_interval_is_that_of_as_many_trials_as_have_the_variance():
+def test_where_some_cells_have_fewer_trials_the_interval_is_that_of_as_many_as_have_the_variance():
     trials = 2**2 / (1 / 20 + 1 / 5)  # 16, by hand
     assert trials == 16
-    rate_, low, high = mean_rate([(10, 20), (0, 5)])
-    assert rate_ == 0.25
-    assert (low, high) == pytest.approx(wilson(4, 16))
+    rate_, low, high = mean_rate([(8, 20), (2, 5)])
+    assert rate_ == 0.4
+    assert (low, high) == pytest.approx(wilson(0.4 * 16, 16))
+
+
+def test_the_more_unlike_cells_are_the_more_trials_their_mean_is_worth():
+    # By hand: (0 + 1) / (8 + 2) and (8 + 1) / (8 + 2) have the variance 0.09 / 8, and their mean half of that.
+    trials = 0.25 / (0.09 / 8 / 2)
+    assert mean_rate([(0, 8), (8, 8)]) == pytest.approx((0.5, *wilson(trials / 2, trials)))
+    widths = [np.diff(mean_rate(counts)[1:])[0] for counts in ([(4, 8), (4, 8)], [(2, 8), (6, 8)], [(0, 8), (8, 8)])]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > widths[2]
 
 
 def test_a_method_that_never_or_always_failed_keeps_its_rate_whatever_is_missing():
@@ -93,9 +105,9 @@ def test_fewer_pairs_are_needed_once_others_are_separated():
 
 
 def test_ranks_are_all_that_the_tests_leave_open():
-    assert rank_intervals(3, []) == [(1, 3)] * 3
-    assert rank_intervals(3, [(0, 2), (1, 2)]) == [(1, 2), (1, 2), (3, 3)]
-    assert rank_intervals(2, [(1, 0)]) == [(2, 2), (1, 1)]
+    assert rank_intervals(3, frozenset()) == [(1, 3)] * 3
+    assert rank_intervals(3, settled(3, [(0, 2), (1, 2)])) == [(1, 2), (1, 2), (3, 3)]
+    assert rank_intervals(2, settled(2, [(1, 0)])) == [(2, 2), (1, 1)]
 
 
 def test_rank_intervals_hold_all_at_once():
@@ -106,8 +118,8 @@ def test_rank_intervals_hold_all_at_once():
         failed = random.random((4, 60)) < 0.4
         pairs = [(a, b) for a in range(4) for b in range(a)]
         ps = [mcnemar(int((failed[a] & ~failed[b]).sum()), int((failed[b] & ~failed[a]).sum())) for a, b in pairs]
-        worse = [pair for pair, p in zip(pairs, holm(ps), strict=True) if p <= 0.05]
-        wrong += rank_intervals(4, worse) != [(1, 4)] * 4
+        claims = [pair for pair, p in zip(pairs, holm(ps), strict=True) if p <= 0.05]
+        wrong += rank_intervals(4, settled(4, claims)) != [(1, 4)] * 4
     assert wrong / 400 < 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / 400)
 
 

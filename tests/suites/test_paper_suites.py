@@ -106,7 +106,7 @@ def test_the_page_of_costs_counts_what_the_suites_hold(suites):
         assert f"| `{name}` | {suite.seeds * len(suite.cells):,} | {steps:,} | {updates:,} |" in page
 
 
-# What reports/paper_claims/rules.md reads from them
+# What reports/paper_claims/rules-2.md reads from them
 
 READ = [
     ("bssn", None, ("spectral_norm", "none", "spectral_norm_conv")),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ganbench.harness.planning.suite import load_suite
 from ganbench.harness.plugins.registry import Catalog
-from ganbench.harness.stability import STABLE, UNSTABLE, Finding, Verdict
+from ganbench.harness.stability import STABLE, UNDECIDED, UNSTABLE, Finding, Verdict
 from ganbench.harness.traces.trace import LayerTrace, Trace
 from ganbench.reports.evidence import Group
 from ganbench.reports.evidence.grouping import group_cells
@@ -46,7 +46,8 @@ def made(
     seed: int,
     *,
     modes: tuple[str, ...] = (),
-    quality: float | None = None,
+    undecided: bool = False,
+    quality: float | Sequence[float] | None = None,
     measures: dict[str, list[float]] | None = None,
     variance: tuple[float, float] = (0.5, 0.5),
     gradient: float = 1.0,
@@ -58,22 +59,24 @@ def made(
         label: Its normalizer.
         seed: Its seed.
         modes: How it failed; not at all by default.
-        quality: Of every evaluation of the protocol's measure; by default a number of its own.
-        measures: Evaluations of further measures, from the untrained generator on.
+        undecided: Whether nobody can say what became of it.
+        quality: Of every evaluation of the protocol's measure, or of each of the 20; by default a number of its own.
+        measures: Evaluations of further measures, from the untrained generator on: 21.
         variance: Of the weights, times max(m, n): before training and at the end.
         gradient: The discriminator's gradient norm at the end; at the start it is 1.
     """
     quality = np.random.default_rng([seed, *label.encode()]).random() if quality is None else quality
+    qualities = np.broadcast_to(np.asarray(quality, dtype=float), 20)
     steps, probes = np.linspace(1, 1000, 200), np.linspace(0, 1000, 11)
     norms = np.where(steps < 100, 1.0, gradient)
     layer = LayerTrace((10, 20), np.linspace(*variance, 11) / 20, np.ones(11))
-    evaluations = {group.protocol.measure: np.array([90.0] + [quality] * 10)}
+    evaluations = {group.protocol.measure: np.concatenate([[90.0], qualities])}
     trace = Trace(
         budget=1000, stopped=1000, steps=steps, scalars={"d_grad_norm": norms}, probe_steps=probes,
         layers={"conv1": layer, "output": LayerTrace((1, 20), np.full(11, 9.0), np.ones(11))},
-        evaluation_steps=np.linspace(0, 1000, 11),
+        evaluation_steps=np.linspace(0, 1000, 21),
         evaluations=evaluations | {key: np.array(values, dtype=float) for key, values in (measures or {}).items()},
     )  # fmt: skip
     findings = tuple(Finding(mode, 500, 1.0, 1.0, "") for mode in modes)
-    verdict = Verdict(UNSTABLE if modes else STABLE, 2, findings)
+    verdict = Verdict(UNSTABLE if modes else UNDECIDED if undecided else STABLE, 3, findings)
     return Case(group, label, seed, verdict, trace, started=100.0 * seed, seconds=50.0, device="cpu")

@@ -86,7 +86,9 @@ class Books:
         self._check_place(submission.attempts, submission, nodes)
         shape = submission.resources
         self.flying[shape] += 1
-        avoid = submission.avoid - submission.attempts[0].avoid  # what one trial avoids does not make the window smaller
+        avoid = (
+            submission.avoid - submission.attempts[0].avoid
+        )  # what one trial avoids does not make the window smaller
         slots = sum(_room(node.has, shape) for node in nodes if node.id not in avoid)
         most = min(max(2 * slots, 8), 4000)
         assert self.flying[shape] <= most, f"{self.flying[shape]} tasks given out at once, at most {most} allowed"

@@ -1,4 +1,4 @@
-"""The claims of ``rules.md``, one rule in each module."""
+"""The claims of ``rules-2.md``, one rule in each module."""
 
 from __future__ import annotations
 

@@ -8,64 +8,78 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganbench.reports.evidence import Group
-from ganbench.reports.paper_claims.judging.cases import Case, Cases
-from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, missing
-from ganbench.reports.paper_claims.judging.effects import rate, rates_in_pairs
-from ganbench.reports.paper_claims.judging.measures import late_ratio, trained
+from ganbench.reports.paper_claims.judging.cases import Case, Cases, settings_of
+from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, missing, tail_table
+from ganbench.reports.paper_claims.judging.effects import ratio_in_pairs
+from ganbench.reports.paper_claims.judging.looks import (
+    FIRST,
+    LATE,
+    TAILS,
+    Look,
+    late_by,
+    share_settled,
+    speaks_late,
+    why_not_late,
+)
+from ganbench.reports.paper_claims.judging.measures import trained
 from ganbench.reports.paper_claims.judging.pictures import medians_over_steps
-from ganbench.reports.paper_claims.judging.reading import Part, answer
-from ganbench.reports.paper_claims.judging.words import median, share
+from ganbench.reports.paper_claims.judging.reading import Part, Question, Reading, answers
+from ganbench.reports.paper_claims.judging.words import median
 
 if TYPE_CHECKING:
     from ganbench.reports.figures import Picture
 
-USUAL = "spectral_norm"
-SCALED, AT_ONE = "bssn(scale=1.2)", "bsn"
-LONG = "g2_d2_long"
-"""The small form's setting that lasts."""
+USUAL, BSSN = "spectral_norm", "bsn"
+FACTOR = 1.2
 
 
 def read(cases: Cases) -> JudgedClaim:
     """Apply the rule."""
-    groups = [group for group in cases.both(USUAL, AT_ONE) if _lasts(cases, group)]
-    bssn = {group.title: SCALED if SCALED in group.cells else AT_ONE for group in groups}
-    lacking = missing(cases, (USUAL, *sorted(set(bssn.values()))), groups)
+    groups = [group for group in cases.both(USUAL, BSSN) if _named(cases, group)]
+    lacking = missing(cases, (USUAL, BSSN), groups)
     if lacking:
         return lacking
-    pairs = [pair for group in groups for pair in cases.pairs(USUAL, bssn[group.title], [group])]
-    usual = _late(cases.of(USUAL, groups))
-    parts = (
-        Part("trials of spectral_norm that deteriorate late", rate(sum(usual), len(usual)), 0.1, form="percent"),
-        Part("late deterioration, spectral_norm less BSSN", rates_in_pairs(_late([a for a, _ in pairs]),
-             _late([b for _, b in pairs])), 0.1),
-    )  # fmt: skip
+    compared = {group.title: [cases.cell(group, label) for label in (USUAL, BSSN)] for group in groups}
+    speaking = [group for group in groups if speaks_late(compared[group.title], group.protocol.measure)]
+    every = [cell for cells in compared.values() for cell in cells]
+    barred = None
+    if not speaking:
+        barred = Reading.CANNOT_SPEAK, why_not_late(every, groups[0].protocol.measure)
+    pairs = cases.pairs(USUAL, BSSN, speaking or groups)
+
+    def parts(look: Look) -> tuple[Part]:
+        usual, other = (_ratios(cases, [pair[side] for pair in pairs], look) for side in (0, 1))
+        effect = ratio_in_pairs(usual, other, settings=settings_of(pairs))
+        words = "late ratio of spectral_norm over that of bsn, median"
+        return (Part(words, effect, FACTOR, nothing=1, form="ratio", barred=barred),)
+
     rows = tuple(
-        (group.title, label, share(_late(cell)), share(cell), _ratio(cell))
+        (group.title, label, median(_ratios(cases, cell, FIRST)), f"{some}/{trials}", "yes" if group in speaking else "no")
         for group in groups
         for label in group.cells
         if (cell := cases.cell(group, label))
+        for some, trials in [share_settled([cell], group.protocol.measure, LATE)]
+    )  # fmt: skip
+    head = ("setting", "normalizer", "late ratio, median", "settled by half of the budget", "setting is read")
+    table = Table("Late ratios of every normalizer: the tail's Frechet distance over the best", head, rows)
+    return JudgedClaim(
+        answers([Question("", parts, TAILS)], cases.random),
+        (table, tail_table(cases, groups)),
+        pictures=_pictures(cases, speaking or groups),
     )
-    head = ("setting", "normalizer", "deteriorated late", "failed", "tail over best, median")
-    table = Table("Late deterioration of every normalizer there; the ratio is of Frechet distances", head, rows)
-    return JudgedClaim((answer(parts),), (table,), pictures=_pictures(cases, groups, bssn))
 
 
-def _lasts(cases: Cases, group: Group) -> bool:
-    """Return whether a setting is long enough: every one of CIFAR-10 in the paper's protocol, one in the small form."""
-    return group.setting == LONG if cases.suite.endswith("-small") else group.dataset.startswith("cifar10")
+def _named(cases: Cases, group: Group) -> bool:
+    """Return whether the rule names a setting: CIFAR-10's in the paper's protocol, all in the small form; distances."""
+    named = cases.suite.endswith("-small") or group.dataset.startswith("cifar10")
+    return named and group.protocol.better == "lower"
 
 
-def _late(cases: Sequence[Case]) -> list[bool]:
-    return ["late_deterioration" in case.verdict.modes for case in cases]
+def _ratios(cases: Cases, cell: Sequence[Case], look: Look) -> list[float]:
+    return [late_by(cases, case, case.group.protocol.measure, look) for case in cell]
 
 
-def _ratio(cell: Sequence[Case]) -> str:
-    if cell[0].group.protocol.better != "lower":
-        return "–"
-    return median(late_ratio(case.trace, case.group.protocol.measure) for case in cell if case.trace is not None)
-
-
-def _pictures(cases: Cases, groups: Sequence[Group], bssn: dict[str, str]) -> tuple[Picture, ...]:
+def _pictures(cases: Cases, groups: Sequence[Group]) -> tuple[Picture, ...]:
     panels = {
         group.title: {
             label: [
@@ -73,15 +87,18 @@ def _pictures(cases: Cases, groups: Sequence[Group], bssn: dict[str, str]) -> tu
                 for case in cases.cell(group, label)
                 if case.trace is not None and len(values := trained(case.trace, group.protocol.measure))
             ]
-            for label in (USUAL, bssn[group.title])
+            for label in (USUAL, BSSN)
         }
-        for group in groups[:4]
-        if group.protocol.better == "lower"
+        for group in sorted(groups, key=lambda group: -_budget(cases, group))[:4]
     }
     return medians_over_steps(
-        f"{cases.suite}-late", panels, ylabel="Frechet distance over the best so far", bounds=(1.3,),
+        f"{cases.suite}-late", panels, ylabel="Frechet distance over the best so far", bounds=(FACTOR,),
         spoken="Quality over the best so far, through training: the median over seeds and every seed",
     )  # fmt: skip
+
+
+def _budget(cases: Cases, group: Group) -> int:
+    return max((case.trace.budget for case in cases.cell(group, USUAL) if case.trace is not None), default=0)
 
 
 CLAIM = Claim(5, ("bssn", "bssn-small"), read)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ganbench.reports.paper_claims.judging.cases import Cases
-from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, missing
+from ganbench.reports.paper_claims.judging.cases import Cases, settings_of
+from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, missing, tail_table
 from ganbench.reports.paper_claims.judging.effects import larger_in_pairs
-from ganbench.reports.paper_claims.judging.measures import goodness
-from ganbench.reports.paper_claims.judging.reading import Part, answer
+from ganbench.reports.paper_claims.judging.looks import TAILS, Look, goodness, told_settled
+from ganbench.reports.paper_claims.judging.reading import Part, Question, answers
 from ganbench.reports.paper_claims.judging.words import median_quality, share
 
 USUAL, STRICT = "spectral_norm", "spectral_norm_conv"
@@ -19,24 +19,32 @@ def read(cases: Cases) -> JudgedClaim:
     if lacking:
         return lacking
     pairs = cases.pairs(USUAL, STRICT, groups)
-    better = larger_in_pairs([goodness(usual) for usual, _ in pairs], [goodness(strict) for _, strict in pairs])
-    part = Part(
-        "pairs in which spectral_norm is better than spectral_norm_conv", better, 0.65, nothing=0.5, form="percent"
-    )
+
+    def parts(look: Look) -> tuple[Part]:
+        usual, strict = ([goodness(cases, pair[side], look) for pair in pairs] for side in (0, 1))
+        better = larger_in_pairs(usual, strict, settings=settings_of(pairs))
+        words = "pairs in which spectral_norm is better than spectral_norm_conv"
+        return (Part(words, better, 0.65, nothing=0.5, form="percent"),)
+
     rows = tuple(
         (
             group.title,
             group.protocol.measure,
-            median_quality(usual),
+            median_quality(cases, usual),
             share(usual),
-            median_quality(strict),
+            median_quality(cases, strict),
             share(strict),
         )
         for group in groups
         for usual, strict in [(cases.cell(group, USUAL), cases.cell(group, STRICT))]
     )
     head = ("setting", "measure", "spectral_norm", "failed", "spectral_norm_conv", "failed")
-    return JudgedClaim((answer((part,)),), (Table("Median quality, failures being worst, and failures", head, rows),))
+    table = Table("Median quality, failures being worst, and failures", head, rows)
+    return JudgedClaim(
+        answers([Question("", parts, TAILS)], cases.random),
+        (table, tail_table(cases, groups)),
+        (told_settled(cases, groups, (USUAL, STRICT)),),
+    )
 
 
 CLAIM = Claim(3, ("bssn", "bssn-small"), read)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
+from ganbench.harness.stability import NOT_LEARNT
 from ganbench.reports.evidence import Group
-from ganbench.reports.paper_claims.judging.cases import Case, Cases, labels_of
-from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, measured, missing
-from ganbench.reports.paper_claims.judging.effects import Effect, larger_in_pairs, rate, rates_apart, rates_in_pairs
-from ganbench.reports.paper_claims.judging.measures import tail
-from ganbench.reports.paper_claims.judging.reading import Answer, Part, Reading, answer
+from ganbench.reports.paper_claims.judging.cases import Case, Cases, labels_of, settings_of
+from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, missing, nothing_seen, tail_table
+from ganbench.reports.paper_claims.judging.effects import larger_in_pairs, rates_apart, rates_in_pairs
+from ganbench.reports.paper_claims.judging.looks import FIRST, TAILS, UNDECIDED, Look, tail_by
+from ganbench.reports.paper_claims.judging.reading import Part, Question, answers
 from ganbench.reports.paper_claims.judging.words import median, share
 
 PLAIN = "none"
@@ -28,44 +28,39 @@ def read(cases: Cases) -> JudgedClaim:
     lacking = missing(cases, labels, cases.groups)
     if lacking:
         return lacking
-    found = [rule(cases) for rule in (_penalty, _spectral, _discrimination, _growing)]
-    p = [1.0 if part.effect.p is None else part.effect.p for part, _ in found]
-    answers = tuple(
-        _unless_nothing(answer((part,), about, [*p[:place], *p[place + 1 :]]), before)
-        for place, ((part, before), about) in enumerate(zip(found, ABOUT, strict=True))
-    )
-    return JudgedClaim(answers, (_table(cases),))
+    asked = (
+        Question("a. gradient penalty, vanishing gradients", lambda _: (_penalty(cases),)),
+        Question("b. spectral normalization, instability", lambda look: (_spectral(cases, look),), UNDECIDED),
+        Question("c. minibatch discrimination, mode collapse", lambda look: (_discrimination(cases, look),), TAILS),
+        Question("d. progressive growing, instability at higher resolution", lambda look: (_growing(cases, look),),
+                 UNDECIDED),
+    )  # fmt: skip
+    counted = [group for group in cases.groups if _counted(group)]
+    return JudgedClaim(answers(asked, cases.random), (_table(cases), tail_table(cases, counted, MODES)))
 
 
-ABOUT = (
-    "a. gradient penalty, vanishing gradients",
-    "b. spectral normalization, instability",
-    "c. minibatch discrimination, mode collapse",
-    "d. progressive growing, instability at higher resolution",
-)
-
-Found = tuple[Part, Effect | None]
-"""The comparison, and how often the failure happens without the technique, where there can be nothing to reduce."""
-
-
-def _penalty(cases: Cases) -> Found:
+def _penalty(cases: Cases) -> Part:
     groups = [group for group in cases.both(PLAIN, PENALTY) if group.setting == SATURATING]
-    return _reduced(cases, "vanishing gradients, none less gradient_penalty", PENALTY, groups, _vanished)
+    return _reduced(cases, "vanishing gradients, none less gradient_penalty", PENALTY, groups, FIRST, _vanished)
 
 
-def _spectral(cases: Cases) -> Found:
+def _spectral(cases: Cases, look: Look) -> Part:
     groups = cases.both(PLAIN, SPECTRAL)
-    return _reduced(cases, "failures, none less spectral_norm", SPECTRAL, groups, lambda case: case.failed)
+    return _reduced(cases, "failures, none less spectral_norm", SPECTRAL, groups, look, Case.fails)
 
 
-def _reduced(cases: Cases, words: str, label: str, groups: Sequence[Group], bad: Callable[[Case], bool]) -> Found:
+def _reduced(
+    cases: Cases, words: str, label: str, groups: Sequence[Group], look: Look, bad: Callable[[Case, bool], bool]
+) -> Part:
     pairs = cases.pairs(PLAIN, label, groups)
-    before = [bad(first) for first, _ in pairs]
-    effect = rates_in_pairs(before, [bad(second) for _, second in pairs])
-    return Part(words, effect, THRESHOLD), rate(sum(before), len(before))
+    before, after = ([pair[side] for pair in pairs] for side in (0, 1))
+    effect = rates_in_pairs(
+        *([bad(case, look.undecided) for case in side] for side in (before, after)), settings=settings_of(pairs)
+    )
+    return Part(words, effect, THRESHOLD, barred=nothing_seen(before, after, bad, THRESHOLD))
 
 
-def _discrimination(cases: Cases) -> Found:
+def _discrimination(cases: Cases, look: Look) -> Part:
     pairs = [
         pair
         for label in labels_of(cases, DISCRIMINATION)
@@ -73,11 +68,12 @@ def _discrimination(cases: Cases) -> Found:
         if _counted(group)
         for pair in cases.pairs(label, PLAIN, [group])
     ]
-    more = larger_in_pairs(_modes([first for first, _ in pairs]), _modes([second for _, second in pairs]))
-    return Part("pairs in which it captures more modes than none", more, 0.65, nothing=0.5, form="percent"), None
+    captured = (_modes(cases, [pair[side] for pair in pairs], look) for side in (0, 1))
+    more = larger_in_pairs(*captured, settings=settings_of(pairs))
+    return Part("pairs in which it captures more modes than none", more, 0.65, nothing=0.5, form="percent")
 
 
-def _growing(cases: Cases) -> Found:
+def _growing(cases: Cases, look: Look) -> Part:
     """Compare growing with the same networks at full side from the start, at the largest side."""
     published = {group.title: _spec(cases, group) for group in cases.groups if group.setting == PUBLISHED}
     side = max((spec["dataset"]["side"] for spec in published.values()), default=0)
@@ -87,32 +83,26 @@ def _growing(cases: Cases) -> Found:
          for case in cases.cell(group, label)]
         for grows in (True, False)
     )  # fmt: skip
-    before = [_failed_after_starting(case) for case in still]
-    effect = rates_apart(before, [_failed_after_starting(case) for case in growing])
-    words = f"failures but never converged at {side} pixels, without growing less with it"
-    return Part(words, effect, THRESHOLD), rate(sum(before), len(before))
+    # Growing and not growing are two groups of one data set, which is the setting that they share.
+    settings = ([case.group.dataset for case in still], [case.group.dataset for case in growing])
+    effect = rates_apart(
+        *([case.fails(look.undecided) for case in trials] for trials in (still, growing)), settings=settings
+    )
+    barred = nothing_seen(still, growing, Case.fails, THRESHOLD)
+    return Part(f"failures at {side} pixels, without growing less with it", effect, THRESHOLD, barred=barred)
 
 
-def _unless_nothing(found: Answer, before: Effect | None) -> Answer:
-    """Return the answer, or that a failure that hardly happens cannot be reduced."""
-    nothing = before is not None and before.high < THRESHOLD
-    return replace(found, reading=Reading.NOTHING_TO_REDUCE) if nothing else found
-
-
-def _vanished(case: Case) -> bool:
+def _vanished(case: Case, undecided: bool = False) -> bool:
+    """Return whether the gradient vanished: that is seen or not in a whole trace, also in one that is undecided."""
     return "vanishing_gradient" in case.verdict.modes
-
-
-def _failed_after_starting(case: Case) -> bool:
-    return any(mode != "never_converged" for mode in case.verdict.modes)
 
 
 def _counted(group: Group) -> bool:
     return any(key == MODES for key, _ in group.protocol.measures)
 
 
-def _modes(cases: Sequence[Case]) -> list[float]:
-    found = measured(cases, lambda trace: tail(trace, MODES), math.nan)
+def _modes(cases: Cases, cell: Sequence[Case], look: Look) -> list[float]:
+    found = [tail_by(cases, case, MODES, look) for case in cell]
     return [value if math.isfinite(value) else -math.inf for value in found]
 
 
@@ -130,14 +120,16 @@ def _table(cases: Cases) -> Table:
             label,
             share(cell),
             share([_vanished(case) for case in cell]),
-            share(["mode_collapse" in case.verdict.modes for case in cell]),
-            median(_modes(cell)) if _counted(group) else "–",
+            share([case.verdict.outcome == NOT_LEARNT for case in cell]),
+            share([not case.verdict.decided for case in cell]),
+            median(_modes(cases, cell, FIRST)) if _counted(group) else "–",
         )
         for group in cases.groups
         for label in group.cells
         if (cell := cases.cell(group, label))
     )
-    head = ("data set", "setting", "normalizer", "failed", "gradient vanished", "modes collapsed", "modes, median")
+    head = ("data set", "setting", "normalizer", "failed", "gradient vanished", "not learnt", "undecided",
+            "modes, median")  # fmt: skip
     return Table("What failed, and how", head, rows)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ganbench.reports.paper_claims.judging.cases import Case, Cases
+from ganbench.reports.paper_claims.judging.cases import Case, Cases, settings_of
 from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table, measured, missing
 from ganbench.reports.paper_claims.judging.effects import rate, rates_in_pairs
 from ganbench.reports.paper_claims.judging.measures import NEAR, variance_drifts, variance_ratios, variances_near
 from ganbench.reports.paper_claims.judging.pictures import medians_over_steps
-from ganbench.reports.paper_claims.judging.reading import Part, answer
+from ganbench.reports.paper_claims.judging.reading import Part, Question, answers
 from ganbench.reports.paper_claims.judging.words import share
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def read(cases: Cases) -> JudgedClaim:
     lacking = missing(cases, (WITH, WITHOUT), groups)
     if lacking:
         return lacking
-    near = _near(cases.of(WITH, groups))
-    pairs = cases.pairs(WITHOUT, WITH, groups)
-    drift = rates_in_pairs(_drift([a for a, _ in pairs]), _drift([b for _, b in pairs]))
+    kept, pairs = cases.of(WITH, groups), cases.pairs(WITHOUT, WITH, groups)
+    near = rate(_near(kept), settings=settings_of(kept))
+    drift = rates_in_pairs(*(_drift([pair[side] for pair in pairs]) for side in (0, 1)), settings=settings_of(pairs))
     parts = (
-        Part("trials with spectral normalization whose variances stay near", rate(sum(near), len(near)), 0.9,
-             nothing=0.8, form="percent"),
+        Part("trials with spectral normalization whose variances stay near", near, 0.9, nothing=0.8,
+             form="percent"),
         Part("trials whose variances drift, none less spectral_norm", drift, 0.5),
     )  # fmt: skip
     rows = tuple(
@@ -43,7 +43,9 @@ def read(cases: Cases) -> JudgedClaim:
     longest = max(
         groups, key=lambda group: max((c.trace.budget for c in cases.cell(group, WITH) if c.trace), default=0)
     )
-    return JudgedClaim((answer(parts),), (table,), pictures=_picture(cases, longest.title))
+    return JudgedClaim(
+        answers([Question("", lambda _: parts)], cases.random), (table,), pictures=_picture(cases, longest.title)
+    )
 
 
 def _near(cases: list[Case]) -> list[bool]:

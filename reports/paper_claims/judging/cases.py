@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.harness.errors import InputError
 from ganbench.harness.stability import Verdict, load_definition
+from ganbench.harness.statistics import suite_generator
 from ganbench.harness.traces.trace import Trace
 from ganbench.reports.evidence import Group
 from ganbench.reports.evidence.grouping import group_cells
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ganbench.harness.ledger import Ledger
 
-DEFINITION = 2
+DEFINITION = 3
 """The definition of instability that the rules name."""
 
 ENOUGH = 0.95
@@ -52,6 +55,10 @@ class Case:
         """Whether it counts as a failure."""
         return self.verdict.failed
 
+    def fails(self, undecided: bool) -> bool:
+        """Return whether it counts as a failure where undecided trials do, or do not."""
+        return self.failed or (undecided and not self.verdict.decided)
+
 
 Pair = tuple[Case, Case]
 """Two trials of one group and one seed."""
@@ -75,6 +82,10 @@ class Cases:
     def suite(self) -> str:
         """The suite's name."""
         return str(self.plan["suite"])
+
+    def random(self, purpose: str) -> np.random.Generator:
+        """Return the generator that belongs to the suite and to what its numbers are for."""
+        return suite_generator(str(self.plan["hash"]), f"findings: {purpose}")
 
     @cached_property
     def _cells(self) -> dict[tuple[str, str], list[Case]]:
@@ -142,6 +153,11 @@ def read_cases(ledger: Ledger) -> Cases:
             float(started or 0), float(seconds or 0), str(device or ""),
         )  # fmt: skip
     return Cases(plan, tuple(groups), tuple(found[key] for key in sorted(found)))
+
+
+def settings_of(found: Iterable[Case | Pair]) -> list[str]:
+    """Return the setting of each of some trials, or pairs."""
+    return [(item[0] if isinstance(item, tuple) else item).group.title for item in found]
 
 
 def labels_of(cases: Cases, name: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What the rules measure of one trial. Pure functions of a trace; ``rules.md`` says when each is used."""
+"""What the rules measure of one trial. Pure functions of a trace; ``rules-2.md`` says when each is used."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from numpy.typing import NDArray
 from ganbench.harness.stability.definition import Reference
 from ganbench.harness.stability.gradients import Norm
 from ganbench.harness.traces.trace import Column, Trace
-from ganbench.reports.paper_claims.judging.cases import Case
-
-TAIL = 0.1
-"""The share of all evaluations whose median is a trial's quality."""
 
 NEAR = (0.1, 1.1)
 """Within these, a weight's variance times max(m, n) is near 1."""
@@ -25,17 +21,14 @@ NEARLY_ALL = 0.95
 DRIFT = 2.0
 """From this factor on a variance has drifted."""
 
-SETTLED = 0.02
+FROM = 0.02
 """The share of the budget after which variances are looked at."""
 
+WINDOW = 3
+"""The best of a training is its best median of so many evaluations."""
 
-def goodness(case: Case) -> float:
-    """Return a trial's quality on a scale on which more is better; minus infinity for a failure."""
-    protocol = case.group.protocol
-    value = math.nan if case.trace is None else tail(case.trace, protocol.measure)
-    if case.failed or not math.isfinite(value):
-        return -math.inf
-    return value if protocol.better == "higher" else -value
+NEAR_BEST = 1.05
+"""A training has settled once it is within this factor of its best of all."""
 
 
 def trained(trace: Trace, key: str) -> Column:
@@ -44,10 +37,10 @@ def trained(trace: Trace, key: str) -> Column:
     return column[trace.evaluation_steps[: len(column)] > 0]
 
 
-def tail(trace: Trace, key: str) -> float:
-    """Return the median of the last tenth of a measure's evaluations; nan without any."""
+def tail(trace: Trace, key: str, length: int) -> float:
+    """Return the median of the last evaluations of a measure, so many of them; nan without any."""
     column = trained(trace, key)
-    return float(np.median(column[-max(1, math.ceil(TAIL * len(column))) :])) if len(column) else math.nan
+    return float(np.median(column[-length:])) if len(column) else math.nan
 
 
 def last(trace: Trace, key: str) -> float:
@@ -63,15 +56,27 @@ def at(trace: Trace, key: str, share: float) -> float:
     return float(column[there][0]) if there.any() else math.nan
 
 
-def late_ratio(trace: Trace, key: str) -> float:
+def late_ratio(trace: Trace, key: str, length: int) -> float:
     """Return the tail of a measure that is better low over its best median of three; infinite where it is not finite."""
-    column = trained(trace, key)
-    if not len(column):
-        return math.inf
-    windows = np.lib.stride_tricks.sliding_window_view(column, min(3, len(column)))
-    best = float(np.nanmin(np.median(windows, axis=1), initial=math.inf))
-    ratio = tail(trace, key) / best
+    best = _best(trained(trace, key))
+    ratio = tail(trace, key, length) / best if best > 0 else math.inf
     return ratio if math.isfinite(ratio) else math.inf
+
+
+def settled(trace: Trace, key: str, share: float) -> bool:
+    """Return whether a measure that is better low was near its best of all by a share of the budget."""
+    column = trained(trace, key)
+    steps = trace.evaluation_steps[trace.evaluation_steps > 0][: len(column)]
+    best = _best(column)
+    return math.isfinite(best) and _best(column[steps <= share * trace.budget]) <= NEAR_BEST * best
+
+
+def _best(column: Column) -> float:
+    """Return the least median of three of a column; infinite where there are not three."""
+    if len(column) < WINDOW:
+        return math.inf
+    windows = np.lib.stride_tricks.sliding_window_view(column, WINDOW)
+    return float(np.nanmin(np.median(windows, axis=1), initial=math.inf))
 
 
 def variance_ratios(trace: Trace) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -83,7 +88,7 @@ def variance_ratios(trace: Trace) -> dict[str, tuple[NDArray[np.float64], NDArra
 def variances_near(trace: Trace) -> bool:
     """Return whether variances stayed near 1/max(m, n) (Lin, Sekar & Fanti 2021, theorem 2)."""
     low, high = NEAR
-    probes = [values[steps >= SETTLED * trace.budget] for steps, values in variance_ratios(trace).values()]
+    probes = [values[steps >= FROM * trace.budget] for steps, values in variance_ratios(trace).values()]
     every = np.concatenate([*probes, np.empty(0)])
     return bool(len(every)) and float(np.mean((every >= low) & (every <= high))) >= NEARLY_ALL
 

@@ -13,7 +13,7 @@ from ganbench.reports.figures import Picture
 from ganbench.reports.figures.canvas import SOFT, TEXT, colour, label
 from ganbench.reports.figures.chart import spreads
 from ganbench.reports.formatting import tick
-from ganbench.reports.paper_claims.judging.measures import goodness
+from ganbench.reports.paper_claims.judging.looks import goodness
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ def scale_points(cases: Cases, group: Group, labels: Mapping[float, str]) -> dic
     cells = {scale: cases.cell(group, name) for scale, name in labels.items()}
     return {
         scale: (
-            sign * float(np.median([goodness(case) for case in cell])),
+            sign * float(np.median([goodness(cases, case) for case in cell])),
             sum(case.failed for case in cell) / len(cell),
         )
         for scale, cell in cells.items()

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from ganbench.harness.statistics import median_failures_worst
 from ganbench.reports import formatting as f
-from ganbench.reports.paper_claims.judging.cases import Case
+from ganbench.reports.paper_claims.judging.cases import Case, Cases
 from ganbench.reports.paper_claims.judging.effects import Effect
-from ganbench.reports.paper_claims.judging.measures import goodness
+from ganbench.reports.paper_claims.judging.looks import goodness
 from ganbench.reports.paper_claims.judging.reading import Part
 
 
@@ -33,9 +33,16 @@ def interval(effect: Effect, form: str) -> str:
 
 def asked(part: Part) -> str:
     """Return what a part must show: ``at least +10 pp``."""
-    if not part.reaches:
+    if part.equal is not None:
         return f"interval above {value(part.nothing, part.form)}"
     return f"{'at most' if part.below else 'at least'} {value(part.threshold, part.form)}"
+
+
+def power(chance: float) -> str:
+    """Return a power in per cent, or a dash where there is none."""
+    if math.isnan(chance):
+        return f.NOTHING
+    return "< 1 %" if chance < 0.01 else f.percent(chance)
 
 
 def p_value(p: float | None) -> str:
@@ -51,14 +58,14 @@ def share(cases: Sequence[Case] | Sequence[bool]) -> str:
     return f"{sum(held)}/{len(held)}"
 
 
-def median_quality(cases: Iterable[Case]) -> str:
-    """Return the median quality of trials, failures being worst."""
-    kept = list(cases)
+def median_quality(cases: Cases, cell: Iterable[Case]) -> str:
+    """Return the median quality of a cell's trials, failures being worst."""
+    kept = list(cell)
     if not kept:
         return f.NOTHING
     better = kept[0].group.protocol.better
     sign = 1 if better == "higher" else -1
-    fine = [sign * good for case in kept if math.isfinite(good := goodness(case))]
+    fine = [sign * good for case in kept if math.isfinite(good := goodness(cases, case))]
     found = median_failures_worst(fine, len(kept) - len(fine), better)
     return f"{found:.3g}" if math.isfinite(found) else f.HALF_FAILED
 

@@ -6,7 +6,6 @@
     const [first, second] = ["first", "second"].map((id) => document.getElementById(id));
     const [head, body] = [document.getElementById("pair").tHead, document.getElementById("pair").tBodies[0]];
     const quality = document.getElementById("pair-quality");
-    const separated = new Set(data.separated);
     const unlearnt = data.outcomes.some((setting) => setting.some((seeds) => seeds.includes("n")));
     const line = (kind, cells) => {
       const row = document.createElement("tr");
@@ -45,7 +44,9 @@
       else
         verdict.textContent =
           `Of ${total.shared} shared pairs only ${nameA} failed in ${total.a} and only ${nameB} in ${total.b}: ` +
-          (separated.has(key) ? "they are separated." : "not enough seeds to separate them.");
+          ({ here: "separated in these settings.", elsewhere: "separated on settings like these." }[data.separated[key]] ??
+            "not separated.") +
+          (data.learns[key] ? ` ${data.learns[key]} learns significantly more often.` : "");
       head.replaceChildren(
         line("th", [
           ...["setting", nameA, nameB, `only ${nameA} failed`, `only ${nameB} failed`],

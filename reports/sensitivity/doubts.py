@@ -1,0 +1,76 @@
+"""Whether a page's claims hold when its trials are judged in another way: at half of the budget, by other thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganbench.harness.ledger import Ledger
+from ganbench.reports.board import Board, build
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.evidence.combining import combine
+from ganbench.reports.formatting import count, listing, named, thousands
+from ganbench.reports.sensitivity.comparing import Claim, claims_of
+from ganbench.reports.sensitivity.rejudging import rejudged
+from ganbench.reports.sensitivity.variants import Variant, variants
+
+MOST = 5000
+"""Trials that are judged again for a page; of more, ``ganbench sensitivity`` says it."""
+
+NAMED = 4
+"""Reversed claims that are named."""
+
+
+def doubts(ledgers: Sequence[Ledger], names: Sequence[str], evidence: Evidence, board: Board) -> str:
+    """Say which claims another way to judge reverses, and how many every way makes; empty without claims.
+
+    Args:
+        ledgers: What the page is made from.
+        names: What they are called.
+        evidence: Their trials.
+        board: The numbers.
+
+    Raises:
+        LedgerError: A record is damaged.
+    """
+    own = claims_of(board)
+    if not own:
+        return ""
+    if evidence.committed > MOST:
+        return (
+            f"Claims were not judged in other ways, as there are more than {thousands(MOST)} trials: `ganbench sensitivity`"
+            " says what half of the budget and other thresholds change."
+        )
+    ways = _ways(evidence)
+    judged = zip(*(rejudged(ledger, ways) for ledger in ledgers), strict=True)
+    kept, reversed_ = set(own), list[str]()
+    for way, found in zip(ways[1:], list(judged)[1:], strict=True):
+        claims = claims_of(build(combine([one.evidence for one in found], list(names), evidence.plan.get("baseline"))))
+        kept &= claims
+        reversed_ += [f"{_said(claim)} {_way(way)}" for claim in sorted(own) if _opposite(claim) in claims]
+    tried = f"at half of the budget and with each threshold changed alone ({count(len(ways) - 1, 'way')} to judge)"
+    if not reversed_:
+        return f"Judged {tried}, no claim is reversed, and {len(kept)} of {len(own)} are made by all."
+    more = [count(len(reversed_) - NAMED, "other")] if len(reversed_) > NAMED else []
+    return f"Not to be relied on: judged {tried}, these claims are reversed: {listing([*reversed_[:NAMED], *more])}."
+
+
+def _ways(evidence: Evidence) -> list[Variant]:
+    """Return the definition itself, half of the budget, and, where it leaves trials undecided, other thresholds."""
+    definition = evidence.definition
+    if definition.evidence is None:
+        return [Variant("budget", 1.0, definition), Variant("budget", 0.5, definition, 0.5)]
+    return [way for way in variants(definition) if way.share in (0.5, 1.0)]
+
+
+def _said(claim: Claim) -> str:
+    what, better, worse = claim
+    return f"{named(better)} {what} often than {named(worse)}"
+
+
+def _opposite(claim: Claim) -> Claim:
+    what, better, worse = claim
+    return what, worse, better
+
+
+def _way(way: Variant) -> str:
+    return "at half of the budget" if way.share < 1 else f"with {way.what} {way.value:g}"

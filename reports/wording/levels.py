@@ -1,0 +1,93 @@
+"""What the main table shows, and what the two levels of claims say: in these settings, and on settings like these."""
+
+from __future__ import annotations
+
+from ganbench.harness.statistics import ALPHA, settings_needed
+from ganbench.reports.board import Board, Row
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import budgets, count, listing, named, percent
+
+
+def intro(evidence: Evidence, board: Board) -> str:
+    """Say what the main table shows, on what, and for how long was trained."""
+    of_these = "seeded" if evidence.decides_all else "decided"
+    settings, where = len(board.standing.settings), _where(evidence, board)
+    only = settings < len(evidence.groups)
+    over = f"{settings} of {count(len(evidence.groups), 'setting')}" if only else count(settings, "setting")
+    return (
+        f"Instability rate: the share of {of_these} trainings that failed, the mean over {over}{where} with"
+        f" {_seeds(evidence)} each. Its intervals hold for all rows together with {percent(1 - ALPHA)} confidence, also for"
+        " the first one. A rank is all the places that the data leave open in these settings: nobody is above one that is"
+        " significantly better" + (", or that learns significantly more often." if not evidence.decides_all else ".")
+    )
+
+
+def _where(evidence: Evidence, board: Board) -> str:
+    """Return on what, and for how long, was trained: `` (400 to 1,000 steps on ring8 and digits)``."""
+    datasets = list(dict.fromkeys(group.dataset for group in board.standing.settings or evidence.groups))
+    on = listing([named(name) for name in datasets]) if len(datasets) <= 3 else count(len(datasets), "data set")
+    return f" ({budgets(evidence.budgets)} on {on})" if evidence.budgets else f" ({on})"
+
+
+def seeds_each(evidence: Evidence) -> str:
+    """Say how many seeds a cell has: as planned, and from the fewest to the most where suites differ in that."""
+    fewest = min(evidence.wanted.values(), default=evidence.seeds)
+    most = count(evidence.seeds, "seed")
+    return most if fewest == evidence.seeds else f"{fewest} to {most}"
+
+
+def _seeds(evidence: Evidence) -> str:
+    if evidence.sequential is None:
+        return seeds_each(evidence)
+    return f"{evidence.sequential.least} to {evidence.sequential.most} seeds, as many as it took"
+
+
+def support(evidence: Evidence, board: Board) -> str:
+    """Say how many claims are made on each level, and what it would take to make one on settings like these."""
+    if not board.pairs:
+        return ""
+    pairs, settings = len(board.pairs), len(board.standing.settings)
+    here, elsewhere = sum(pair.significant for pair in board.pairs), sum(pair.elsewhere for pair in board.pairs)
+    test = "McNemar's exact test" if evidence.sequential is None else f"the {evidence.sequential.test} test"
+    blocks = "the settings that both have" if board.apart else f"the {count(settings, 'setting')}"
+    text = (
+        f"In these settings, {here} of {count(pairs, 'pair')} {'is' if here == 1 else 'are'} separated ({test} on seeds"
+        f" paired within settings). On settings like these, {elsewhere} (sign-flips with {blocks}"
+        " as blocks). Both are corrected for all pairs (Holm)."
+    )
+    needed, most = settings_needed(pairs), max(pair.failing.settings for pair in board.pairs)
+    if most < needed:
+        text += (
+            f" With {count(most, 'setting')} nothing can be claimed of settings that were not run: for"
+            f" {count(pairs, 'pair')} it takes at least {needed}. More settings would change that, more seeds would not."
+        )
+    return text
+
+
+def apart_words(row: Row, board: Board, settings: int) -> str:
+    """Say why a normalizer is not in the order, and what it shares with whom.
+
+    Args:
+        row: Of the normalizer.
+        board: All numbers.
+        settings: How many there are.
+    """
+    if not row.count.trials:
+        return "no trial yet"
+    shared = {
+        (pair.second if pair.first == row.normalizer else pair.first): pair
+        for pair in board.pairs
+        if row.normalizer in (pair.first, pair.second) and pair.failing.settings
+    }
+    ran = f"in {row.settings} of {count(settings, 'setting')}"
+    ranked = [other for other in board.rows if other.normalizer in shared]
+    if not ranked:
+        return f"{ran}; shares none with those above"
+    pair = shared[ranked[0].normalizer]
+    rates = pair.rates if pair.first == row.normalizer else pair.rates[::-1]
+    if not pair.shared:
+        return f"{ran}; shares {pair.failing.settings} with {ranked[0].normalizer}, and no decided pair"
+    return (
+        f"{ran}; in the {pair.failing.settings} that {ranked[0].normalizer} has too: {percent(rates[0])} against"
+        f" {percent(rates[1])}"
+    )

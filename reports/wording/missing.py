@@ -1,0 +1,36 @@
+"""What is missing, and which claims it could take back."""
+
+from __future__ import annotations
+
+from ganbench.reports.board import Board
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formatting import count, listing, named
+
+NAMED = 6
+"""Claims that are named."""
+
+
+def caution(evidence: Evidence, board: Board) -> str:
+    """Say how many trials are missing, and which claims that could take back; empty when nothing is missing."""
+    if evidence.committed >= evidence.planned:
+        return ""
+    missing = evidence.planned - evidence.committed
+    are = "is" if missing == 1 else "are"
+    text = f"Provisional: {missing} of {count(evidence.planned, 'planned trial')} {are} missing."
+    claims = [pair for pair in board.pairs if pair.significant]
+    turned = [f"{named(pair.better)} over {named(pair.worse)}" for pair in claims if pair.failing.turns]
+    learning = [pair for pair in board.pairs if pair.learns_less]
+    turned += [
+        f"{named(pair.learns_more)} over {named(pair.learns_less)} in learning"
+        for pair in learning
+        if pair.learning.turns
+    ]
+    if not claims and not learning:
+        return text
+    if not turned:
+        return f"{text} No claim depends on them."
+    shown = [*turned[:NAMED], *([count(len(turned) - NAMED, "other")] if len(turned) > NAMED else [])]
+    return (
+        f"{text} A trial can be missing because of what became of it. If those of the better one failed and those of the"
+        f" other one did not, these claims would not hold: {listing(shown)}."
+    )

@@ -1,0 +1,417 @@
+"""No page contradicts itself: what must hold of every ledger, however few of its trials are there and however odd."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
+
+import pytest
+from drawn_boards import evidence_of
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ganbench.harness.statistics import rank_intervals, settled
+from ganbench.reports.board import Board, build
+from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.standing import standing
+from ganbench.reports.evidence import Evidence
+from ganbench.reports.formats.badge import normalizer_badge
+from ganbench.reports.formats.table import pair_table, table
+from ganbench.reports.formatting import unmarked
+from ganbench.reports.wording.columns import columns
+from ganbench.reports.wording.headline import WORDS, headline
+from ganbench.reports.wording.levels import support
+from ganbench.reports.wording.matrix import ELSEWHERE, HERE, MARKS, matrix
+from ganbench.reports.wording.missing import caution
+
+Outcomes = Mapping[str, Sequence[str | None]]
+NAMES = "vwxyz"
+
+CIRCLE = {
+    "v": ("." * 10 + " " * 10 + "d" * 10,),
+    "w": ("d" * 10 + "." * 10 + " " * 10,),
+    "x": (" " * 10 + "d" * 10 + "." * 10,),
+}
+"""Each is significantly better than the next, on trials that the third lacks."""
+
+FEWER_SETTINGS = {"v": ("....", "dddd", "...."), "w": ("d...", "dd..", "d..."), "x": ("....", None, None)}
+
+LOWEST_BUT_BEATEN = {
+    # v has the lowest rate, by what only it has; where both ran, w is better.
+    "v": ("d" * 8 + "." * 40 + " " * 4,),
+    "w": ("." * 8 + " " * 40 + "dddd",),
+    "x": ("d" * 52,),
+}
+
+LOWEST_AND_UNPROVEN = {"v": ("." * 4 + " " * 36,), "w": ("d" + "." * 39,), "x": ("d" * 40,)}
+"""v failed least, in four trials; what is shown is that w fails less often than x."""
+
+ALL_ONE_WAY = {"v": ("....",) * 10, "w": ("dddd",) * 10, "x": ("dd..",) * 10}
+UNDECIDED_BOTH_WAYS = {
+    # x and y share no decided trial, and lean to one side whichever way the undecided are counted.
+    "v": ("." * 27,),
+    "w": ("." * 27,),
+    "x": ("." * 9 + " " * 9 + "u" * 9,),
+    "y": ("u" * 9 + "d" * 18,),
+}
+UNLEARNT = {"v": ("nnnnnnnn",) * 4, "w": ("........",) * 4, "x": ("d.......",) * 4}
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> Outcomes:
+    """Draw outcomes of which most cells of a normalizer are alike and some are not, are not there or are missing."""
+    names, places = NAMES[: draw(st.integers(1, 5))], draw(st.integers(1, 10))
+    length = draw(st.sampled_from([1, 3, 9]))
+    blocks = draw(st.integers(1, 3))
+    text = st.text(".dun ", min_size=blocks, max_size=blocks)
+    found: dict[str, Sequence[str | None]] = {}
+    for name in names:
+        usual = draw(st.sampled_from([".", "d", "u", "n"]).map(lambda letter: letter * blocks) | text)
+        others = draw(st.dictionaries(st.integers(0, places - 1), st.none() | text, max_size=3))
+        cells = [others.get(place, usual) for place in range(places)]
+        found[name] = [cell and "".join(letter * length for letter in cell) for cell in cells]
+    return found
+
+
+def ledgers(test):
+    """Run a test on drawn outcomes, and on those that were wrong once or could be."""
+    for outcomes in (
+        CIRCLE,
+        FEWER_SETTINGS,
+        LOWEST_BUT_BEATEN,
+        LOWEST_AND_UNPROVEN,
+        UNDECIDED_BOTH_WAYS,
+        ALL_ONE_WAY,
+        UNLEARNT,
+    ):
+        test = example(outcomes)(test)
+    return settings(max_examples=60, deadline=None)(given(drawn())(test))
+
+
+def claims(board: Board) -> list[tuple[str, str]]:
+    """Who is better than whom, of those in the order."""
+    return [pair.apart for pair in inside(board) if pair.apart]
+
+
+def inside(board: Board) -> list[Pair]:
+    """The pairs of which both are in the order."""
+    return [pair for pair in board.pairs if {pair.first, pair.second} <= set(board.standing.names)]
+
+
+def said(evidence: Evidence, board: Board) -> str:
+    return unmarked(headline(evidence, board))
+
+
+def words(text: str) -> list[str]:
+    """The words of a sentence, a number with its unit being one."""
+    return re.sub(r"(\d) %", r"\1%", text).split()
+
+
+@ledgers
+def test_no_row_stands_above_one_that_is_better_unless_they_are_in_a_circle(outcomes):
+    board = build(evidence_of(outcomes))
+    places = {row.normalizer: place for place, row in enumerate(board.rows)}
+    better = settled(len(places), [(places[above], places[below]) for above, below in claims(board)])
+    assert all(above < below for above, below in better)
+    for names in claims(board):
+        above, below = (places[name] for name in names)
+        if (above, below) not in better:  # in a circle
+            assert (below, above) not in better
+            assert set(board.rows[above].tiers) & set(board.rows[below].tiers)
+
+
+@ledgers
+def test_ranks_are_intervals_that_agree_with_the_claims_and_with_the_order(outcomes):
+    board = build(evidence_of(outcomes))
+    places = {row.normalizer: place for place, row in enumerate(board.rows)}
+    better = settled(len(places), [(places[above], places[below]) for above, below in claims(board)])
+    assert [row.rank for row in board.rows] == rank_intervals(len(places), better)
+    for place, row in enumerate(board.rows, 1):
+        assert row.rank[0] <= place <= row.rank[1]
+    for (one, first), (other, second) in combinations(enumerate(board.rows), 2):
+        level = (one, other) not in better and (other, one) not in better
+        assert level == bool(set(first.tiers) & set(second.tiers))
+    assert all(row.rank is None and row.tiers == () for row in board.apart)
+
+
+@ledgers
+def test_no_row_stands_above_one_that_learns_more_often_unless_claims_lead_in_a_circle(outcomes):
+    board = build(evidence_of(outcomes))
+    places = {row.normalizer: place for place, row in enumerate(board.rows)}
+    mixed = [(pair.learns_more, pair.learns_less) for pair in inside(board) if pair.mixed]
+    held = settled(len(places), [(places[above], places[below]) for above, below in claims(board) + mixed])
+    for pair in inside(board):
+        if pair.learns_less and (places[pair.learns_more], places[pair.learns_less]) in held:
+            assert places[pair.learns_more] < places[pair.learns_less]
+
+
+@ledgers
+def test_of_two_neighbours_that_are_level_the_one_with_the_lower_rate_is_above(outcomes):
+    board = build(evidence_of(outcomes))
+    names = [row.normalizer for row in board.rows]
+    mixed = [(pair.learns_more, pair.learns_less) for pair in inside(board) if pair.mixed]
+    held = settled(len(names), [(names.index(above), names.index(below)) for above, below in claims(board) + mixed])
+    for place, (first, second) in enumerate(pairwise(board.rows)):
+        assert first.count.middle <= second.count.middle or (place, place + 1) in held or first.rank[0] < second.rank[0]
+
+
+@ledgers
+def test_all_rows_of_the_order_speak_of_the_same_settings_and_so_do_their_pairs(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    own = {group.title for group in board.standing.settings}
+    assert {row.settings for row in board.rows} <= {len(own)}
+    for row in board.rows:
+        trials = [len(evidence.of(group, row.normalizer)) for group in board.standing.settings]
+        assert all(trials) and row.count.trials == sum(trials)
+    assert all(pair.failing.settings <= len(own) for pair in inside(board))
+    assert {row.normalizer for row in board.all_rows} == set(evidence.normalizers)
+    assert len(board.all_rows) == len(evidence.normalizers)
+
+
+@ledgers
+def test_who_ran_in_every_setting_is_in_the_order_and_who_is_apart_lacks_some(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    everywhere = {name for name in outcomes if all(evidence.of(group, name) for group in evidence.groups)}
+    assert everywhere <= set(board.standing.names)
+    assert all(row.settings < len(evidence.groups) for row in board.apart)
+
+
+@ledgers
+def test_the_headline_is_short_and_gives_no_advice(outcomes):
+    evidence = evidence_of(outcomes)
+    text = said(evidence, build(evidence))
+    assert len(words(text)) <= WORDS == 25, text
+    assert not re.search(r"\b(use|recommend)", text, re.IGNORECASE)
+    assert "nan" not in text
+
+
+@ledgers
+def test_the_headline_claims_no_more_than_the_pairs_do(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    text, rows, pairs = said(evidence, board), {row.normalizer: row for row in board.rows}, inside(board)
+    if found := re.search(r"(\w) failed least on (\d+) settings like these", text):
+        assert any(pair.elsewhere and pair.better == found[1] for pair in pairs)
+        assert int(found[2]) == len(board.standing.settings)
+    else:
+        assert "like these" not in text
+    if found := re.search(r"In (?:this setting|these \d+ settings) (\w) failed least", text):
+        assert any(pair.significant and pair.better == found[1] for pair in pairs)
+        assert text.endswith("Elsewhere: open.")
+        assert not any(pair.elsewhere and pair.better == found[1] for pair in pairs)
+    if "No method is shown to fail less often" in text or "Nothing shows" in text:
+        assert not any(pair.significant for pair in pairs)
+    if found := re.search(r"(\w)(?: and \d+ others?)? failed least", text):
+        lowest = min(row.count.middle for row in board.rows)
+        assert rows[found[1]].count.middle == lowest
+        beaten = any(pair.significant and pair.worse == found[1] for pair in pairs)
+        assert not beaten or text.removeprefix("So far: ").startswith("Open: ")
+    if found := re.search(r"; (\d+) level", text):
+        assert 0 <= int(found[1]) < len(board.rows) - 1
+    assert text.startswith("So far: ") == (0 < evidence.committed < evidence.planned and bool(board.rows))
+
+
+@ledgers
+def test_the_first_row_is_what_the_headline_names_or_it_says_that_it_is_open(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    found = re.search(r"(\w) failed least", said(evidence, board))
+    if found and "Open:" not in said(evidence, board) and " and " not in said(evidence, board):
+        first, named = board.rows[0], next(row for row in board.rows if row.normalizer == found[1])
+        assert first.count.middle == named.count.middle
+
+
+@ledgers
+def test_the_text_on_support_counts_the_claims_and_says_nothing_is_possible_only_where_nothing_is_claimed(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    text, elsewhere = support(evidence, board), sum(pair.elsewhere for pair in board.pairs)
+    if board.pairs:
+        assert f"In these settings, {sum(pair.significant for pair in board.pairs)} of {len(board.pairs)} pair" in text
+        assert f"On settings like these, {elsewhere} (" in text
+    assert not ("nothing can be claimed" in text and elsewhere)
+
+
+@ledgers
+def test_pairs_csv_and_the_matrix_say_what_the_pairs_say(outcomes):
+    board = build(evidence_of(outcomes))
+    found = pair_table(board).astype(object).replace({float("nan"): None}).to_dict("records")
+    lines = {frozenset((line["first"], line["second"])): line for line in found}
+    assert len(lines) == len(board.pairs) == len(board.all_rows) * (len(board.all_rows) - 1) // 2
+    heads = [name for name, _ in matrix(board)]
+    entries = {frozenset(both): [] for both in combinations(heads, 2)}
+    assert heads == [row.normalizer for row in board.rows]
+    for name, row in matrix(board):
+        for other, entry in zip(heads, row, strict=True):
+            assert (entry is None) == (name == other)
+            if entry is not None:
+                entries[frozenset((name, other))].append((name, entry))
+    for pair in board.pairs:
+        both = frozenset((pair.first, pair.second))
+        level = "elsewhere" if pair.elsewhere else "here" if pair.significant else "open"
+        line = lines[both]
+        assert line["separated"] == level
+        assert line["better"] == (pair.better if pair.significant else None)
+        assert line["learns_more"] == (pair.learns_more or None)
+        assert (line["holm_p"], line["settings_holm_p"]) == (pair.failing.holm_p, pair.failing.settings_holm_p)
+        assert (line["shared"], line["undecided"], line["settings"]) == (
+            *(pair.shared, pair.undecided, pair.failing.settings),
+        )
+        for name, entry in entries.get(both, []):
+            assert entry.level == level
+            assert entry.better == (pair.significant and pair.better == name)
+            if pair.shared:
+                assert (MARKS[ELSEWHERE] in entry.text, MARKS[HERE] in entry.text) == (
+                    *(level == ELSEWHERE, level == HERE),
+                )
+                assert ("▲" in entry.text) == (pair.learns_more == name)
+                assert ("▼" in entry.text) == (pair.learns_less == name)
+
+
+@ledgers
+def test_the_rates_of_a_separated_pair_lie_as_the_claim_says(outcomes):
+    for pair in build(evidence_of(outcomes)).pairs:
+        if pair.significant:
+            assert pair.rates[pair.first == pair.worse] <= pair.rates[pair.first == pair.better]
+            alone = {pair.first: pair.only_first, pair.second: pair.only_second}
+            assert alone[pair.better] < alone[pair.worse]
+
+
+@ledgers
+def test_a_claim_on_settings_like_these_is_one_in_these_settings_too(outcomes):
+    for pair in build(evidence_of(outcomes)).pairs:
+        assert not pair.elsewhere or pair.significant
+        assert not pair.mixed or not (pair.significant or pair.elsewhere)
+
+
+@ledgers
+def test_every_rate_lies_in_both_of_its_intervals_whatever_became_of_the_undecided(outcomes):
+    for row in build(evidence_of(outcomes)).all_rows:
+        count, (low, high) = row.count, row.elsewhere
+        if count.trials:
+            tiny = 1e-9
+            assert count.low <= count.low_bound + tiny and count.high_bound - tiny <= count.high
+            assert low <= count.low_bound + tiny and count.high_bound - tiny <= high
+            assert count.low_bound <= count.middle <= count.high_bound
+
+
+@ledgers
+def test_the_csv_ranks_those_in_the_order_and_no_others(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    found = table(evidence, board)
+    assert list(found.normalizer) == [row.normalizer for row in board.all_rows]
+    assert list(found.rank_low.notna()) == list(found.rank_high.notna()) == [bool(row.rank) for row in board.all_rows]
+    assert list(found.settings) == [row.settings for row in board.all_rows]
+
+
+@ledgers
+def test_a_badge_claims_what_the_pair_claims(outcomes):
+    evidence = evidence_of(outcomes, baseline="v")
+    board = build(evidence)
+    pairs = {frozenset((pair.first, pair.second)): pair for pair in board.pairs}
+    for row in board.all_rows:
+        badge = normalizer_badge(evidence, board, row.normalizer)
+        pair = pairs.get(frozenset((row.normalizer, "v")))
+        if re.search("(better|worse) than baseline", badge.value):
+            assert pair.significant and ("like these" in badge.value) == pair.elsewhere
+            assert (badge.colour == "better") == (pair.better == row.normalizer)
+        if row.count.decided:
+            assert ("not ranked" in badge.value) == (row.rank is None)
+        lacking = sum(cell.count.missing for cell in board.cells if cell.normalizer in (row.normalizer, "v"))
+        assert (badge.colour == "provisional") == bool(lacking or not row.count.decided)
+
+
+@ledgers
+def test_the_caution_names_claims_and_only_those_that_are_made(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    text = unmarked(caution(evidence, board))
+    assert bool(text) == (evidence.committed < evidence.planned)
+    for better, worse in re.findall(r"(\w) over (\w)(?! in learning)", text):
+        assert any(pair.significant and (pair.better, pair.worse) == (better, worse) for pair in board.pairs)
+    made = any(pair.significant or pair.learns_less for pair in board.pairs)
+    assert bool(re.search("No claim depends|would not hold", text)) == bool(text and made)
+
+
+@ledgers
+def test_every_column_has_something_to_say_of_every_row(outcomes):
+    evidence = evidence_of(outcomes, baseline="v")
+    board = build(evidence)
+    for column in columns(evidence, board):
+        for row in board.all_rows:
+            assert "nan" not in column.text(row) + column.more(row)
+
+
+@ledgers
+def test_who_stands_in_the_order_does_not_depend_on_what_became_of_the_trials(outcomes):
+    plain = {name: [text and text.replace("d", ".").replace("u", ".").replace("n", ".") for text in texts]
+             for name, texts in outcomes.items()}  # fmt: skip
+    found, other = (standing(evidence_of(item)) for item in (outcomes, plain))
+    assert (found.names, found.apart) == (other.names, other.apart)
+    assert [group.title for group in found.settings] == [group.title for group in other.settings]
+
+
+@given(drawn(), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_the_order_does_not_depend_on_the_order_of_the_plan(outcomes, random):
+    names = list(outcomes)
+    random.shuffle(names)
+    one, other = build(evidence_of(outcomes)), build(evidence_of({name: outcomes[name] for name in names}))
+    assert [row.normalizer for row in one.rows] == [row.normalizer for row in other.rows]
+    assert [row.rank for row in one.rows] == [row.rank for row in other.rows]
+    assert {row.normalizer for row in one.apart} == {row.normalizer for row in other.apart}
+
+
+def test_methods_that_are_better_than_each_other_in_a_circle_are_shown_as_a_tie():
+    board = build(evidence_of(CIRCLE))
+    assert sorted(claims(board)) == [("v", "w"), ("w", "x"), ("x", "v")]
+    assert [row.rank for row in board.rows] == [(1, 3)] * 3
+    assert {row.tiers for row in board.rows} == {(0,)}
+    assert said(evidence_of(CIRCLE), board).startswith("So far: Open: ")
+
+
+def test_one_with_the_lowest_rate_is_below_one_that_is_better_where_both_ran_and_the_headline_says_so():
+    evidence = evidence_of(LOWEST_BUT_BEATEN)
+    board = build(evidence)
+    assert [row.normalizer for row in board.rows] == ["w", "v", "x"]
+    assert board.rows[1].count.rate < board.rows[0].count.rate
+    assert said(evidence, board) == (
+        "So far: Open: v failed least (8 of 48 trials), but w failed significantly less often where both ran."
+    )
+
+
+def test_the_headline_does_not_deny_claims_of_others_where_the_first_has_none():
+    evidence = evidence_of(LOWEST_AND_UNPROVEN)
+    board = build(evidence)
+    assert any(pair.significant and pair.better == "w" for pair in board.pairs)
+    assert said(evidence, board) == (
+        "So far: v failed least in this setting, 0 % (at most 70 %), but is not shown to fail less often than any other."
+    )
+
+
+def test_of_two_that_share_no_decided_trial_nothing_is_claimed():
+    board = build(evidence_of(UNDECIDED_BOTH_WAYS))
+    (pair,) = [pair for pair in board.pairs if {pair.first, pair.second} == {"x", "y"}]
+    assert (pair.shared, pair.undecided) == (0, 18)
+    assert not pair.significant and pair.failing.p == 1.0
+
+
+@pytest.mark.parametrize("settings", [8, 9])
+def test_settings_decide_on_which_level_a_headline_speaks(settings):
+    outcomes = {name: ("." * 8 if name == "v" else "d" * 8,) * settings for name in NAMES}
+    evidence = evidence_of(outcomes)
+    text = said(evidence, build(evidence))
+    if settings == 9:
+        assert text == "v failed least on 9 settings like these: 0 % (at most 8 %) against 100 %; 0 level."
+    else:
+        assert text == "In these 8 settings v failed least: 0 % (at most 9 %) against 100 %; 0 level. Elsewhere: open."
+
+
+def test_a_thousand_pairs_all_one_way_are_no_more_than_a_board_can_take():
+    """Their p-value is 0 as far as a computer can tell."""
+    board = build(evidence_of({"v": ("." * 1200,), "w": ("d" * 1200,)}))
+    assert board.pairs[0].significant and not board.pairs[0].failing.turns
