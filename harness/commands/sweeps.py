@@ -172,6 +172,8 @@ def run(
     execution = _how(exact, compiled, pack=_pack(pack), tf32=tf32, deterministic=deterministic)
     read = load_suite(suite, catalog=catalog(plugin, tolerant=True))
     folder = results or default_results(read)
+    if tracking_uri != "off":
+        _check_tracking(tracking_uri)
     with shown(console) as display:
         report = sweep(
             read,
@@ -197,6 +199,25 @@ def run(
     failed = report.outcomes[METHOD_ERROR]
     remark = f", but in {failed} of {report.committed} new trials the method could not run, as above" if failed else ""
     say(f"complete{remark}; next: ganbench report {folder}", style="yellow" if failed else None)
+
+
+def _check_tracking(said: str | None) -> None:
+    """Refuse a tracking URI that cannot be one before anything trains.
+
+    Raises:
+        InputError: It cannot.
+    """
+    import os
+
+    from ganbench.harness.errors import InputError
+    from ganbench.harness.tracking import AddressError, check_uri
+    from ganbench.harness.tracking.feed import VARIABLE
+
+    try:
+        if uri := said or os.environ.get(VARIABLE):
+            check_uri(uri)
+    except AddressError as error:
+        raise InputError(f"--tracking-uri: {error}") from error
 
 
 def _pack(said: str) -> int | Literal["auto"]:
@@ -225,8 +246,10 @@ def _how(exact: bool, compiled: bool, pack: int | Literal["auto"], **gpu: bool) 
 def status(
     directory: LedgerArgument,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until it is complete.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of sentences.")] = False,
 ) -> None:
     """Say how a sweep stands, from its ledger alone; it may be running anywhere."""
+    import json
     import time
 
     from rich.live import Live
@@ -236,6 +259,9 @@ def status(
     from ganbench.harness.sweeps.status import status as look
 
     ledger = read_ledger(directory)
+    if as_json:
+        typer.echo(json.dumps(look(ledger).to_json()))
+        return
     if not watch:
         say("\n".join(in_words(look(ledger))))
         return
@@ -248,13 +274,27 @@ def status(
             time.sleep(WATCH_SECONDS)
 
 
-def stop(directory: LedgerArgument) -> None:
-    """Let a running sweep leave checkpoints and end; `ganbench run` goes on from there."""
+def stop(
+    directory: LedgerArgument,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds that trainings have to end in; 0: do not wait.")] = 120.0,
+) -> None:
+    """Ask a running sweep to leave checkpoints and end, and say what did not; `ganbench run` goes on from there."""
     from ganbench.harness.ledger import read_ledger
+    from ganbench.harness.sweeps.status import ended
     from ganbench.harness.worker.interruption import ask_to_stop
 
-    ask_to_stop(read_ledger(directory).storage)
-    terminal().print("trainings under way end after their step; the same `ganbench run` goes on from there")
+    ledger = read_ledger(directory)
+    ask_to_stop(ledger.storage)
+    if not wait:
+        say("trainings under way end after their step; the same `ganbench run` goes on from there")
+        return
+    left = ended(ledger, wait)
+    for item in left:
+        say(f"trial {item.trial_id} on {item.host} did not end within {wait:g} seconds", style="yellow")
+    if left:
+        say("they may hang: end their processes there; what is committed is kept", style="yellow")
+        raise typer.Exit(INCOMPLETE)
+    say("no training is under way any more; the same `ganbench run` goes on from there")
 
 
 def sync(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,8 +36,17 @@ class FolderStorage:
         return FolderStorage(self._path(name))
 
     def read(self, name: str) -> bytes:
-        """Return a file's content."""
-        return self._path(name).read_bytes()
+        """Return a file's content.
+
+        Raises:
+            OSError: It cannot be read, or is a pipe, a socket or a device, which a reader would wait for.
+        """
+        # Without waiting: opening a pipe ends only when somebody writes.
+        descriptor = os.open(self._path(name), os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{self.at(name)} is no regular file")
+            return file.read()
 
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """Yield contents one after the other, as they are asked for."""
@@ -175,8 +185,13 @@ class FolderStorage:
             if depth > 1:
                 if item.is_dir(follow_symlinks=False):
                     yield from self._scan(name, depth - 1)
-            elif not item.is_dir():
+            elif not item.is_dir() and not _is_special(item):
                 yield name, item
+
+
+def _is_special(item: os.DirEntry[str]) -> bool:
+    """Say whether it is a pipe, a socket or a device; a link that leads nowhere is none."""
+    return not item.is_file() and not item.is_symlink()
 
 
 def _items(folder: Path) -> list[os.DirEntry[str]]:

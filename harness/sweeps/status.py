@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import Running, running, storage_time
+from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.sweeps.outcomes import outcomes_in_words
 
 HOSTS = 8
 """Machines that are named."""
+
+LOOK_SECONDS = 0.5
+"""Between two looks at what is under way."""
 
 RATE_SECONDS = 3600.0
 """The commits of the last hour say how fast it goes."""
@@ -36,6 +40,7 @@ class Status:
         seconds_left: Until everything planned is committed at that rate; None where there is no rate.
         hours: Hours of computing that the committed trials took, by device.
         hosts: Committed trials by host.
+        errors: Of each normalizer that could not run in some trial, in how many, and what the first of them said.
     """
 
     suite: str
@@ -50,6 +55,15 @@ class Status:
     seconds_left: float | None
     hours: dict[str, float]
     hosts: Counter[str]
+    errors: dict[str, tuple[int, str]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        under_way = {key: [asdict(item) for item in found[key]] for key in ("running", "silent")}
+        counted = {key: dict(found[key]) for key in ("outcomes", "modes", "hosts")}
+        errors = {name: {"trials": count, "first": said} for name, (count, said) in self.errors.items()}
+        return found | under_way | counted | {"errors": errors}
 
 
 def status(ledger: Ledger, clock: Callable[[], float] = time.time) -> Status:
@@ -86,7 +100,33 @@ def status(ledger: Ledger, clock: Callable[[], float] = time.time) -> Status:
         seconds_left=3600 * missing / per_hour if per_hour and missing else None,
         hours=dict(hours),
         hosts=Counter(row["host"] for row in rows),
+        errors=_errors(ledger, plan, rows),
     )
+
+
+def ended(ledger: Ledger, seconds: float, clock: Callable[[], float] = time.monotonic) -> tuple[Running, ...]:
+    """Wait until no training is under way, and return those that still are when the time is over.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+    """
+    begun = clock()
+    while True:
+        found = running(ledger.storage)
+        now = storage_time(ledger.storage, found, time.time)
+        left = tuple(item for item in found if not item.silent(now))
+        if not left or clock() - begun >= seconds:
+            return left
+        time.sleep(LOOK_SECONDS)
+
+
+def _errors(ledger: Ledger, plan: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, tuple[int, str]]:
+    names = {cell["id"]: str(cell["normalizer"]) for cell in plan["cells"]}
+    failed: dict[str, list[str]] = {}
+    for row in rows:
+        if row["outcome"] == METHOD_ERROR:
+            failed.setdefault(names[row["cell"]], []).append(row["trial"])
+    return {name: (len(trials), ledger.read(min(trials)).error) for name, trials in failed.items()}
 
 
 def _per_hour(rows: Sequence[dict[str, Any]], now: float, behind: Mapping[str, float]) -> float:
@@ -142,6 +182,10 @@ def in_words(found: Status) -> list[str]:
         lines.append(f"{found.per_hour:.0f} trials an hour{left}")
     if found.hours:
         lines.append(", ".join(f"{hours:.2f} hours on {device}" for device, hours in sorted(found.hours.items())))
+    lines += [
+        f"{name} could not run in {count} trial{'' if count == 1 else 's'}; the first said: {said}"
+        for name, (count, said) in found.errors.items()
+    ]
     if len(found.hosts) > 1:
         lines += [f"  {host}: {count} trials" for host, count in found.hosts.most_common()]
     return lines

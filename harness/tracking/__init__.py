@@ -14,10 +14,10 @@
 They import mlflow inside functions only.
 """
 
-from ganbench.harness.tracking.connection import AddressError, BusyError, TrackingError
+from ganbench.harness.tracking.connection import AddressError, BusyError, TrackingError, check_uri
 from ganbench.harness.tracking.feed import SyncReport, default_uri, sync, watch
 from ganbench.harness.tracking.patience import Patience
 from ganbench.harness.tracking.reading import ReadBack, read_back
 
-__all__ = ["AddressError", "BusyError", "Patience", "ReadBack", "SyncReport", "TrackingError", "default_uri",
+__all__ = ["AddressError", "BusyError", "Patience", "ReadBack", "SyncReport", "TrackingError", "check_uri", "default_uri",
            "read_back", "sync", "watch"]  # fmt: skip

@@ -7,10 +7,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from ganbench.harness.errors import GanbenchError
+from ganbench.harness.errors import GanbenchError, did_you_mean
 from ganbench.harness.process import environment
 from ganbench.harness.tracking.database import release, set_up
 from ganbench.harness.tracking.secrets import public
@@ -48,6 +49,24 @@ class BusyError(TrackingError):
     """Another sync of the same ledger is under way."""
 
 
+SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks", "databricks-uc", "uc")
+"""Of tracking URIs; those of databases may name a driver behind a plus sign. Plugins of MLflow bring others."""
+
+
+def check_uri(uri: str) -> None:
+    """Look whether a tracking URI can be one, without reaching it.
+
+    Raises:
+        AddressError: It cannot.
+    """
+    scheme = uri.partition("://")[0].partition("+")[0]
+    if "://" not in uri and not uri.startswith("databricks"):
+        raise AddressError(f"{uri!r} is no tracking URI; expected http://HOST:PORT or sqlite:///PATH/TO/FILE.db")
+    known = {*SCHEMES, *(entry.name for entry in entry_points(group="mlflow.tracking_store"))}
+    if scheme not in known and not uri.startswith("databricks"):
+        raise AddressError(f"{public(uri)!r}: no tracking URI begins with {scheme!r}{did_you_mean(scheme, known)}")
+
+
 @contextmanager
 def connected(uri: str) -> Iterator[Any]:
     """Yield an MLflow client that has reached its server.
@@ -60,8 +79,7 @@ def connected(uri: str) -> Iterator[Any]:
     Raises:
         TrackingError: The server cannot be reached, or a request inside the block failed.
     """
-    if "://" not in uri and not uri.startswith("databricks"):
-        raise AddressError(f"{uri!r} is no tracking URI; expected http://HOST:PORT or sqlite:///PATH/TO/FILE.db")
+    check_uri(uri)
     with environment(QUIET), _speaking_of(uri):
         from mlflow import MlflowClient
 
@@ -111,7 +129,12 @@ def _speaking_of(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        lasting = isinstance(error, ImportError | ArgumentError) or _refuses_us(error)
+        if isinstance(error, ImportError):
+            raise AddressError(
+                f"MLflow cannot be used here ({_reason(error)}): a package that it needs is missing or damaged; the ledger"
+                " is not affected, and `ganbench sync` works once MLflow does"
+            ) from error
+        lasting = isinstance(error, ArgumentError) or _refuses_us(error)
         raise (AddressError if lasting else TrackingError)(
             f"{public(uri)}: the tracking server cannot be reached or refused a request ({_reason(error)});"
             " the ledger is not affected, and `ganbench sync` brings the rest later"

@@ -231,6 +231,7 @@ class Feed:
             mirror.learn()
         definition = load_definition(self._plan["definition"])
         outside, stale, total = 0, set(), len(self._new)
+        created: str | None = None
         for done, committed in enumerate(self._records(), start=1):
             record = committed.under(definition, self._looks.get(committed.trial_id, ()))
             self._seen.add(record.trial_id)
@@ -241,6 +242,7 @@ class Feed:
                     content_of(record),
                     partial(project_trial, record, self._plan, self._cells[record.cell_id], committed),
                 )
+                created = record.trial_id
                 self._tallies.setdefault(record.cell_id, Tally()).add(record)
                 self._done += record.seed < int(self._plan["seeds"])
                 stale.add(record.cell_id)
@@ -248,6 +250,8 @@ class Feed:
                 outside += 1
             if on_progress is not None:
                 on_progress(done, total)
+        if mirror.counts["trials_created"] and created is not None:
+            mirror.check(created)
         for line in self._plan.get("forgotten", ()):
             mirror.forget(line["trial"], line["checksum"])
         elsewhere = self._elsewhere(mirror)

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganbench.harness.tracking.connection import TrackingError
 from ganbench.harness.tracking.patience import Patience
-from ganbench.harness.tracking.projection import SHA256, TRIALS, Projection
+from ganbench.harness.tracking.projection import SHA256, TRIAL, TRIALS, Projection
 from ganbench.harness.tracking.runs import FINISHED, Run, Runs, find, known_runs
 from ganbench.harness.tracking.transcript import FORMAT, FORMAT_TAG, VALUE_LENGTH, plan_tags
 
@@ -74,6 +75,19 @@ class Mirror:
             return
         self._write(projection, run)
         self.counts["trials_created"] += 1
+
+    def check(self, identity: str) -> None:
+        """Look whether the server holds a trial that was brought: one can answer to everything, and keep nothing.
+
+        Raises:
+            TrackingError: It does not.
+        """
+        found = self.patience.ask(lambda: find(self.client, self.experiment, TRIAL, identity))
+        if found is None:
+            raise TrackingError(
+                "the tracking server answers, but does not hold what it was sent; the ledger is not affected, and"
+                " `ganbench sync` brings it once the server does"
+            )
 
     def forget(self, identity: str, checksum: str) -> None:
         """Delete the runs of a trial that left the ledger: those of that very record, and none of one made anew."""

@@ -104,7 +104,7 @@ def train_trial(
     from ganbench.harness.training.loop import training_turns
     from ganbench.harness.training.training import Training
 
-    started, execution = time.time(), process_settings.execution
+    started, begun, execution = time.time(), time.monotonic(), process_settings.execution
     lanes = execution.lanes(resources.gpus)
     with process_settings.paused():
         material = workshop.material(trial)
@@ -129,7 +129,7 @@ def train_trial(
     where: dict[str, Any] = {
         "definition": definition.version,
         "started": round(started, 3),
-        "seconds": round(time.time() - started, 3),
+        "seconds": round(time.monotonic() - begun, 3),  # the other clock can be put back meanwhile
         "step_seconds": training.step_seconds if training else None,
         "attempt": attempt,
         "resumed_from": None if kept is None else kept.resumed_from,

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from in_process import ganbench_here, printed
 from records import CELL, PLAN
 from records import record as a_record
 from tiny import end_session, ganbench_process, write_tiny
@@ -172,3 +173,41 @@ def test_records_from_the_future_of_a_machine_that_is_gone_count_from_its_newest
         other.commit(replace(made, provenance=about))
     found = status(other, clock=lambda: NOW)
     assert 0 < found.per_hour <= 30
+
+
+def test_what_a_method_that_cannot_run_said_first_is_there_and_in_how_many_trials(ledger):
+    for seed in (1, 3):
+        spec = {"cell": CELLS["a"], "suite_seed": 1, "seed": seed}
+        about = {"started": NOW, "seconds": 1.0, "host": "node0", "device": "cpu"}
+        ledger.commit(Record.of(spec, None, about, f"mine.reparameterize raised: no luck {seed}"))
+    found = status(ledger, clock=lambda: NOW)
+    ((name, (count, said)),) = found.errors.items()
+    assert (name, count) == (PLAN["cells"][0]["normalizer"], 2) and "no luck" in said
+    assert any(f"{name} could not run in 2 trials; the first said: {said}" in line for line in in_words(found))
+
+
+def test_as_json_it_says_the_same(ledger):
+    found = json.loads(ganbench_here("status", ledger.root, "--json").stdout)
+    assert (found["planned"], found["done"], found["outcomes"]) == (10, 6, {"unstable": 2, "stable": 4})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_among_the_records_holds_nobody_up(ledger):
+    trial = "ab" + "0" * 18
+    (ledger.root / "trials" / "ab").mkdir(parents=True, exist_ok=True)
+    os.mkfifo(ledger.root / "trials" / "ab" / f"{trial}.json")
+    os.mkfifo(ledger.root / "running-pipe")
+    for command in (("status",), ("ledger", "verify"), ("stop", "--wait", "0")):
+        assert ganbench_here(*command, ledger.root).exit_code in (0, 2)  # these traces do not prove themselves
+    assert trial not in Ledger(ledger.root).committed()
+    with pytest.raises(OSError, match="is no regular file"):
+        ledger.storage.read("running-pipe")
+
+
+def test_a_stop_says_what_did_not_end_in_time(ledger):
+    trial = next(iter(ledger.committed()))
+    with announced(ledger.storage, trial, 1):
+        done = ganbench_here("stop", ledger.root, "--wait", "1")
+    assert done.exit_code == 3
+    assert f"trial {trial} on {platform.node()} did not end within 1 seconds" in printed(done)
+    assert ganbench_here("stop", ledger.root, "--wait", "5").exit_code == 0
