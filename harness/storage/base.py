@@ -41,10 +41,12 @@ class Storage(Protocol):
         where: The place as the user names it, a path or a URI, without anything secret.
         exclusive: Whether :meth:`create` lets the first of several writers of one name win. An object store cannot:
             there, names must be unique, and readers elect.
+        look_seconds: How often a file may be looked for: a store that is paid by the request is asked less often.
     """
 
     where: str
     exclusive: bool
+    look_seconds: float
 
     def at(self, name: str) -> str:
         """Return a file's full name, for messages."""

@@ -22,6 +22,7 @@ class FolderStorage:
     """
 
     exclusive = True
+    look_seconds = 1.0
 
     def __init__(self, root: Path) -> None:
         self.root = root

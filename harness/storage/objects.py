@@ -56,6 +56,7 @@ class ObjectStorage:
     """
 
     exclusive = False
+    look_seconds = 20.0
 
     def __init__(self, filesystem: Any, prefix: str, where: str) -> None:
         self._files, self._prefix, self.where = filesystem, prefix.strip("/"), where
@@ -137,7 +138,11 @@ class ObjectStorage:
 
     def exists(self, name: str) -> bool:
         """Say whether there is such an object."""
-        return bool(self._files.get_file_info(self._path(name)).is_file)
+        try:  # one request; asking what is there lists the bucket as well, where there is no such object
+            self._files.open_input_file(self._path(name)).close()
+        except FileNotFoundError:
+            return False
+        return True
 
     def delete(self, name: str) -> None:
         """Delete an object."""

@@ -174,7 +174,9 @@ def run(
                 chosen,
                 task_of,
                 durations,
-                stop=_any(signalled, now_and_then(lambda: is_asked_to_stop(ledger.storage))),
+                stop=_any(
+                    signalled, now_and_then(lambda: is_asked_to_stop(ledger.storage), ledger.storage.look_seconds)
+                ),
                 check=lambda: ledger.write_plan(read.plan()),
                 lanes=lambda need: execution.lanes(need.gpus),
             )

@@ -19,9 +19,6 @@ STOP = "stop"
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """By which a machine, a terminal or a person asks a process to end."""
 
-LOOK_SECONDS = 1.0
-"""How often the file is looked for: it may be on a shared file system, or in an object store."""
-
 Root = str | Path | Storage
 
 
@@ -61,18 +58,21 @@ def is_asked_to_stop(root: Root) -> bool:
     return False
 
 
-def now_and_then(ask: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
-    """Return a function that asks, but at most every :data:`LOOK_SECONDS`, and says what the last answer was.
+def now_and_then(
+    ask: Callable[[], bool], seconds: float, clock: Callable[[], float] = time.monotonic
+) -> Callable[[], bool]:
+    """Return a function that asks now and then, and says what the last answer was.
 
     Args:
         ask: What it asks.
+        seconds: Between two times.
         clock: Monotonic, in seconds.
     """
-    asked, answer = -LOOK_SECONDS, False
+    asked, answer = -seconds, False
 
     def again() -> bool:
         nonlocal asked, answer
-        if clock() - asked >= LOOK_SECONDS:
+        if clock() - asked >= seconds:
             asked, answer = clock(), ask()
         return answer
 
@@ -92,7 +92,7 @@ def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Ite
     """
     storage = open_storage(root)
     came: list[bool] = []
-    look = now_and_then(lambda: is_asked_to_stop(storage), clock)
+    look = now_and_then(lambda: is_asked_to_stop(storage), storage.look_seconds, clock)
 
     def asked() -> bool:
         if not came and look():

@@ -15,7 +15,8 @@ from tiny import end_session, ganbench_process, write_tiny
 from ganbench import read_ledger, run
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import running
-from ganbench.harness.worker.interruption import LOOK_SECONDS, ask_to_stop, go_on, interruption, is_asked_to_stop
+from ganbench.harness.storage import open_storage
+from ganbench.harness.worker.interruption import ask_to_stop, go_on, interruption, is_asked_to_stop
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -121,7 +122,7 @@ def test_a_request_to_stop_is_noticed_within_a_second_and_not_looked_for_at_ever
         assert not asked()
         ask_to_stop(tmp_path)
         assert not asked()
-        now = LOOK_SECONDS
+        now = open_storage(tmp_path).look_seconds
         assert asked()
         go_on(tmp_path)
         now = 10.0
