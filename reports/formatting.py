@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ganbench.harness.stability.verdict import NEEDS
+from ganbench.harness.statistics import ALPHA
 from ganbench.reports.board.counting import Count
 
 if TYPE_CHECKING:
@@ -163,16 +164,18 @@ def rank(ranks: tuple[int, int] | None) -> str:
 
 
 def tier(tiers: Sequence[int]) -> str:
-    """Return ``A`` or ``AB``: the letters of tiers, after Z their numbers."""
-    if any(index >= 26 for index in tiers):
-        return ", ".join(str(index + 1) for index in tiers)
-    return "".join(chr(ord("A") + index) for index in tiers)
+    """Return ``A`` or ``A, B``: the letters of tiers, after Z two of them."""
+    return ", ".join(
+        (chr(ord("A") + index // 26 - 1) if index >= 26 else "") + chr(ord("A") + index % 26) for index in tiers
+    )
 
 
 def points(share: float) -> str:
     """Return a difference of two rates as ``−31`` or ``+8``: percentage points, with their sign."""
-    value = math.floor(abs(100 * share) + 0.5 + 1e-9)
-    return f"{'−' if share < 0 else '+'}{value}" if value else "0"
+    value, sign = math.floor(abs(100 * share) + 0.5 + 1e-9), "−" if share < 0 else "+"
+    if value == 0 and abs(share) > 1e-9:
+        return f"{sign}{max(abs(100 * share), 0.1):.1f}"  # not none
+    return f"{sign}{value}" if value else "0"
 
 
 def change(found: Change | None) -> str:
@@ -297,8 +300,11 @@ def steps(values: Sequence[int]) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return ``p = 0.012`` or ``p < 0.001``."""
-    return "p < 0.001" if value < 0.001 else f"p = {min(value, 1):.2g}"
+    """Return ``p = 0.012`` or ``p < 0.001``; with so many digits that it is on its side of 0.05."""
+    if value < 0.001:
+        return "p < 0.001"
+    shown = (f"{min(value, 1):.{digits}g}" for digits in range(2, 17))
+    return f"p = {next((text for text in shown if float(text) != ALPHA or value == ALPHA), ALPHA)}"
 
 
 def count(amount: int, singular: str) -> str:

@@ -136,7 +136,11 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     sentences = [
         *([f"{named(name)} is {verdict} than {named(baseline)} {level}."] if verdict in (MORE, LESS) else []),
         conclusion(pair, len(board.pairs)),
-        *([_equal(base, pair, len(board.pairs))] if verdict == OPEN and pair.only_first == pair.only_second else []),
+        *(
+            [_equal(base, pair, len(board.pairs))]
+            if verdict == OPEN and pair.shared and pair.only_first == pair.only_second
+            else []
+        ),
         f"{named(name)} failed in {of(row.count)} {trials}, {rate(row.count)}, {named(baseline)} in {of(base.count)},"
         f" {rate(base.count)}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally"
         f" often in {against.ties}, more often in {against.losses}.",
@@ -183,7 +187,9 @@ def _equal(base: Row, pair: Pair, comparisons: int) -> str:
     failed, name = base.count.rate, named(base.normalizer)
     settings = pair.groups_first + pair.groups_second + pair.groups_level
     if not failed or math.isnan(failed):
-        return "Where nothing failed, more seeds of these settings can only show that something is less stable."
+        return (
+            f"While {name} fails in none of these settings, more seeds can only show that another one is less stable."
+        )
     seeds = seeds_needed(failed, failed / 2, nested=False, cells=settings, alpha=ALPHA / comparisons)
     many = f"more than {count(MOST // settings, 'seed')}" if seeds is None else count(seeds, "seed")
     return (

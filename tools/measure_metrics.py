@@ -4,7 +4,7 @@
 
 trains one generator on `cifar10_jpeg` (sngan_cnn under spectral normalization; 1,000 steps, a quarter of an hour on two
 cores), draws 100,000 samples, which FOLDER keeps, and writes the two tables of `docs/metrics.md`, their numbers in
-`docs/data/`, and a picture of samples in `docs/figures/`. The data set must be
+`docs/data/`. The data set must be
 in the data directory (`ganbench data where cifar10_jpeg`).
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from picture import compress
 from sections import write_section
 from torch import Tensor
 
@@ -168,14 +167,6 @@ def noise_section(rows: list[dict[str, object]]) -> str:
     )
 
 
-def write_picture(path: Path, samples: Tensor) -> None:
-    """Write the first 4 x 16 samples as one image, each pixel twice as large."""
-    from PIL import Image
-
-    rows = samples[:64].view(4, 16, 3, 32, 32).permute(0, 3, 1, 4, 2).reshape(4 * 32, 16 * 32, 3)
-    Image.fromarray(rows.numpy()).resize((16 * 64, 4 * 64), Image.Resampling.NEAREST).save(path, optimize=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where samples are kept, 300 MB; a second run takes them from there")
@@ -193,9 +184,6 @@ def main() -> None:
     write_csv(ROOT / "docs" / "data" / "metric-noise.csv", noise)
     write_section(PAGE, "protocols", protocols_section(protocols, arguments.steps))
     write_section(PAGE, "noise", noise_section(noise))
-    picture = ROOT / "docs" / "figures" / "cifar10_jpeg-samples.png"
-    write_picture(picture, samples)
-    compress(picture)
 
 
 if __name__ == "__main__":

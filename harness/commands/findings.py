@@ -20,7 +20,7 @@ def findings(
     ] = None,
     out: Annotated[Path, typer.Option(help="The page to write, .md; its figures go beside it.")] = Path("findings.md"),
 ) -> None:
-    """Judge the papers' claims from runs of their suites, by rules that were written before."""
+    """Judge the papers' claims from runs of their suites, by the newest version of the rules."""
     from rich.table import Table
 
     from ganbench.reports.paper_claims import write_findings

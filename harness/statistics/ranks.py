@@ -14,6 +14,9 @@ import numpy as np
 Settled = frozenset[tuple[int, int]]
 """(better, worse), by number."""
 
+MOST_TIERS = 100
+"""More than that say nothing to a reader, and there can be 3^(n/3) of them (Moon & Moser 1965)."""
+
 
 def settled(count: int, claims: Iterable[tuple[int, int]]) -> Settled:
     """Return who is better than whom by claims, and by what follows from them.
@@ -75,7 +78,8 @@ def tiers(count: int, better: Settled) -> list[tuple[int, ...]]:
         better: Of :func:`settled`.
 
     Returns:
-        The tiers, each in order of rank; sorted. A method that is separated from all others is a tier of its own.
+        The tiers, each in order of rank; sorted. A method that is separated from all others is a tier of its own. None
+        where there would be more than :data:`MOST_TIERS`.
     """
     apart = {frozenset(pair) for pair in better}
     level = [{other for other in range(count) if other != item and frozenset((item, other)) not in apart}
@@ -83,6 +87,8 @@ def tiers(count: int, better: Settled) -> list[tuple[int, ...]]:
     found: list[tuple[int, ...]] = []
 
     def grow(chosen: set[int], open_: set[int], seen: set[int]) -> None:  # Bron & Kerbosch 1973, with a pivot
+        if len(found) > MOST_TIERS:
+            return
         if not open_ and not seen:
             if chosen:
                 found.append(tuple(sorted(chosen)))
@@ -93,4 +99,4 @@ def tiers(count: int, better: Settled) -> list[tuple[int, ...]]:
             open_, seen = open_ - {item}, seen | {item}
 
     grow(set(), set(range(count)), set())
-    return sorted(found)
+    return sorted(found) if len(found) <= MOST_TIERS else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 from ganbench.harness.statistics.constants import ALPHA
 from ganbench.harness.statistics.intervals import rate_interval
@@ -30,9 +31,8 @@ def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[
         return math.nan, 0.0, 1.0
     failures, trials = sum(k for k, _ in ran), sum(n for _, n in ran)
     alike = len({n for _, n in ran}) == 1
-    rate = failures / trials if alike else sum(k / n for k, n in ran) / len(ran)
-    if failures in (0, trials):
-        rate = float(failures > 0)  # a sum of ones must not end near one
+    # Exact, so that equal rates are equal, and a sum of ones is one.
+    rate = failures / trials if alike else float(sum(Fraction(k, n) for k, n in ran) / len(ran))
     pooled = float(trials) if alike else len(ran) ** 2 / sum(1 / n for _, n in ran)
     if failures in (0, trials) or len(ran) == 1:
         return rate, *rate_interval(rate * pooled, pooled, alpha)

@@ -81,7 +81,9 @@ class Row:
         elsewhere: The interval of the mean rate on settings like these; those of all rows hold together, too.
         rank: The ranks that it may have in these settings, 1 being the most stable; one that learns significantly more
             often is not below. None where it stands apart.
-        tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated; none where it stands apart.
+        tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated; none where it stands apart,
+            and where there are too many.
+        level: How many others of the order it is not separated from.
         change: Against the baseline; None for the baseline itself, and where there is none.
         quality: By protocol.
         lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
@@ -96,6 +98,7 @@ class Row:
     elsewhere: tuple[float, float]
     rank: tuple[int, int] | None
     tiers: tuple[int, ...]
+    level: int
     change: Change | None
     quality: dict[QualityProtocol, Quality]
     lasted: float
@@ -132,7 +135,7 @@ class Board:
         rows: Of the normalizers in the order: none is above one that is significantly better, or that learns significantly
             more often; of the others the one with the lower rate is above, undecided trials counting as half a failure, and
             then the one that learns more often.
-        apart: Of the others, in the plan's order: they ran in other settings, or not at all.
+        apart: Of the others, in the plan's order: they lack a trial in some of its settings.
         pairs: All pairs of normalizers, the surest first.
         cells: All cells, in the plan's order.
         standing: Who stands in the order, and over which settings.
@@ -184,6 +187,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
             elsewhere=_elsewhere([cell.count for cell in own[name] if cell.count.trials], alpha),
             rank=None if place is None else ranks[place],
             tiers=tuple(index for index, tier in enumerate(groups) if place in tier),
+            level=0 if place is None else len(by_rate) - 1 - sum(place in pair for pair in better),
             change=changes.get(name),
             quality={item: _quality(evidence, item, own[name]) for item in evidence.protocols},
             lasted=_lasted(evidence, own[name]),

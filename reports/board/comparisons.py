@@ -11,7 +11,7 @@ failed (or as not learnt) and with those of both counted as stable, and the deci
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -54,8 +54,8 @@ class Tested:
         settings_holm_p: The same, corrected for all pairs.
         test: The test of sequential seeds that decides in place of McNemar's, which does not allow for its looks; or None.
         separated: After how many seeds that test found that they differ; None where it did not.
-        turns: Whether planned trials that are missing could take the claim back: those of the better one failed (or did not
-            learn), those of the other did not. They may be missing because of what would have become of them.
+        turns: Whether planned trials that are missing could take the claim back, on the level on which it is made. They may
+            be missing because of what would have become of them.
     """
 
     more: str
@@ -202,6 +202,7 @@ def compare_all(evidence: Evidence, order: Sequence[str], where: Standing) -> li
     allowed, whole = (_allowed(evidence, order, where, whole=whole)[:, sides[0], sides[1]] for whole in (False, True))
     coded = {count: _coded(evidence, order, count) for count in (_failed, _not_learnt)}
     failing, learning = (list(_tested(evidence, order, item, sides, allowed, whole)) for item in coded.values())
+    failing = _if_mixed(evidence, order, failing, coded[_not_learnt], sides, whole)
     failed, unlearnt = (_decided(item) for item in coded.values())
     committed = np.isfinite(coded[_failed])
     together = _both(committed, committed, sides, allowed).sum(axis=0).tolist()
@@ -343,7 +344,8 @@ def _tested(
     since = {} if test is None else _since(evidence, normalizers, coded, sides, allowed)
     corrected, settings_corrected = holm(raw), holm(settings_raw)
     missing = _planned(evidence, normalizers) & ~np.isfinite(coded)
-    worst = [_at_worst(coded, missing, side, sides, whole) for side in (0, 1)]
+    # For the claim that the second has more: the first's missing trials have it, the second's have not.
+    worst = [_if_missing(coded, missing, fill, more, sides, whole) for more, fill in ((0, (0.0, 1.0)), (1, (1.0, 0.0)))]
     for index, (first, second) in enumerate(sides.T.tolist()):
         one_name, other_name = normalizers[first], normalizers[second]
         more, separated = ("", one_name, other_name)[lean[index]], None
@@ -353,8 +355,9 @@ def _tested(
             in_settings = in_settings if found == more else (1.0, 1.0)
             more = found
         ways = tuple((b, a) if more == other_name else (a, b) for a, b in (alones[0][index], alones[-1][index]))
-        factor = corrected[index] / raw[index] if raw[index] else len(raw)  # a thousand pairs all one way have p = 0
-        turns = more != "" and min(1.0, factor * float(worst[more == one_name][index])) > ALPHA
+        # Other pairs' missing trials could make their p-values larger too, so by the largest factor of Holm's.
+        here, beyond = (len(raw) * float(item[index]) > ALPHA for item in worst[more == other_name])
+        turns = bool(missing.any()) and more != "" and (here or (in_settings[1] <= ALPHA and beyond))
         yield Tested(more, ways, raw[index], corrected[index], settings[index], *in_settings, test, separated, turns)
 
 
@@ -367,28 +370,61 @@ def _planned(evidence: Evidence, normalizers: Sequence[str]) -> NDArray[np.bool_
     return np.arange(evidence.seeds) < np.array(wanted, dtype=int).reshape(len(wanted), -1, 1)
 
 
-def _at_worst(
-    coded: Outcomes, missing: NDArray[np.bool_], better: int, sides: NDArray[np.int_], allowed: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the p-value of each pair with what is missing as bad as can be for the claim that one side is better: [pairs].
+def _if_missing(
+    coded: Outcomes,
+    missing: NDArray[np.bool_],
+    fill: tuple[float, float],
+    more: int,
+    sides: NDArray[np.int_],
+    allowed: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the p-values of the claim that one side has more, were missing trials known: [pairs], on each level.
 
     Args:
         coded: Of :func:`_coded`.
         missing: Planned trials that are not there.
-        better: Which side of the pairs is said to be better, 0 or 1; 1 where it would not be any more.
+        fill: What those of the first and of the second side would be.
+        more: Which side is said to have more, 0 or 1; the p-value is 1 where it would not.
         sides: [2, pairs] the normalizers of each pair.
         allowed: [groups, pairs] where they are compared.
     """
-    found = np.zeros(sides.shape[1])
-    for code in (1.0, 0.0) if (coded == UNDECIDED).any() else (0.0,):
+    found, in_settings = np.zeros(sides.shape[1]), np.zeros(sides.shape[1])
+    for code in (1.0, 0.0, np.nan) if (coded == UNDECIDED).any() else (0.0,):
         known = np.where(coded == UNDECIDED, code, coded)
-        filled = [np.where(missing, failed, known) for failed in ((1.0, 0.0) if better == 0 else (0.0, 1.0))]
-        has, lacks = (
-            _both(filled[0] == one, filled[1] == other, sides, allowed).sum(axis=0) for one, other in ((1, 0), (0, 1))
-        )
-        more, less = (lacks, has) if better == 0 else (has, lacks)
-        found = np.maximum(found, np.where(more > less, mcnemar_many(more, less), 1.0))
-    return found
+        one, other = (np.where(missing, value, known) for value in fill)
+        ahead, behind = (_both(one == first, other == second, sides, allowed) for first, second in ((1, 0), (0, 1)))
+        ahead, behind = (behind, ahead) if more else (ahead, behind)
+        leads = ahead.sum(axis=0) > behind.sum(axis=0)
+        if np.isnan(code):  # the decided trials alone need only lean the same way
+            found, in_settings = (np.where(leads, item, 1.0) for item in (found, in_settings))
+            continue
+        p = mcnemar_many(ahead.sum(axis=0), behind.sum(axis=0))
+        found = np.maximum(found, np.where(leads, p, 1.0))
+        in_settings = np.maximum(in_settings, np.where(leads, sign_flip_many((ahead - behind).T), 1.0))
+    return found, in_settings
+
+
+def _if_mixed(
+    evidence: Evidence,
+    normalizers: Sequence[str],
+    failing: list[Tested],
+    unlearnt: Outcomes,
+    sides: NDArray[np.int_],
+    allowed: NDArray[np.bool_],
+) -> list[Tested]:
+    """Return what is said of failures; the better one may turn out not to learn where trials of it are missing."""
+    missing = _planned(evidence, normalizers) & ~np.isfinite(unlearnt)
+    if not missing.any():
+        return failing
+    less = [
+        _if_missing(unlearnt, missing, fill, side, sides, allowed)[0]
+        for side, fill in ((0, (1.0, 0.0)), (1, (0.0, 1.0)))
+    ]
+    better = [int(found.more == normalizers[first]) for found, first in zip(failing, sides[0].tolist(), strict=True)]
+    return [
+        replace(found, turns=found.turns or (found.more != "" and float(less[side][index]) <= ALPHA))
+        for index, (found, side) in enumerate(zip(failing, better, strict=True))
+    ]
 
 
 def _since(

@@ -243,6 +243,11 @@ class Evidence:
         """Committed trials of the plan."""
         return sum(len(results) for results in self.results.values())
 
+    @property
+    def complete(self) -> bool:
+        """Whether no wanted trial is missing."""
+        return self.committed >= self.planned
+
     def of(self, group: Group, normalizer: str) -> list[Result]:
         """Return the committed trials of a cell, by seed; none where the plan has no such cell."""
         results = self.results.get(group.cells.get(normalizer, ""), {})

@@ -242,7 +242,10 @@ def _all(ledger: Ledger, sieve: Sieve, outside: Outside) -> Iterator[tuple[Resul
 
 
 def wanted_seeds(plan: Mapping[str, Any], groups: Iterable[Group], failed: Failed) -> dict[str, int]:
-    """Return how many trials each cell should have, as the sweep decided it."""
+    """Return how many trials each cell should have, as the sweep decided it.
+
+    Where seeds were added one after the other, and an early trial has been lost since, those after it were wanted, too.
+    """
     places = [
         Place(cell, normalizer, str(index))
         for index, group in enumerate(groups)
@@ -251,7 +254,8 @@ def wanted_seeds(plan: Mapping[str, Any], groups: Iterable[Group], failed: Faile
     sequential = Sequential.of_plan(plan)
     if sequential is None:
         return {place.cell: int(plan["seeds"]) for place in places}
-    return seeds_wanted(places, sequential, failed)
+    replayed = seeds_wanted(places, sequential, failed)
+    return {cell: max([count, *(seed + 1 for seed in failed.get(cell, {}))]) for cell, count in replayed.items()}
 
 
 def _result(record: Record, verdict: Verdict, measure: str, thinning: Thinning) -> Result:

@@ -12,7 +12,7 @@ LEFT_OUT = ("modes", "cost")
 
 HEAD = 16
 
-APART = "Not in the order, because they ran in other settings:"
+APART = "Not in the order, without a trial in each of its settings:"
 
 
 def render(contents: Contents) -> str:

@@ -69,7 +69,7 @@ def _apart(contents: Contents) -> list[str]:
         [f.both_lines(column.text(row), column.more(row)) for column in columns] + [why] for row, why in contents.apart
     )
     head = [*(column.title for column in columns), "settings"]
-    return ["**Not in the order**, because they ran in other settings:", _table(head, rows)]
+    return ["**Not in the order**, without a trial in each of its settings:", _table(head, rows)]
 
 
 def _support(contents: Contents) -> list[str]:

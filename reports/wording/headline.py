@@ -22,13 +22,16 @@ def headline(evidence: Evidence, board: Board) -> str:
     if not rows:
         return "No trial has been committed yet, so nothing can be said."
     if len(rows) == 1:
-        alone = f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and no other ran in the same settings."
+        alone = f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and no other ran in all of its settings."
         return _so_far(evidence) + alone
     if not any(row.count.unstable for row in rows):
         return _so_far(evidence) + _none_failed(board, rows)
     if all(row.count.unstable == row.count.decided for row in rows):
-        return f"{_so_far(evidence)}Every decided trial failed: nothing here shows which method is more stable."
-    least = [row for row in rows if row.count.middle == min(other.count.middle for other in rows)]
+        order = _of_the_order(board)
+        every = f"Every decided trial{order} failed: nothing{order} shows which method is more stable."
+        return _so_far(evidence) + every
+    lowest = min(row.count.middle for row in rows)
+    least = [row for row in rows if math.isclose(row.count.middle, lowest, abs_tol=1e-9)]
     best = max((row for row in least if not _but(row, board)), key=lambda row: _claims(row, board), default=least[0])
     if but := _but(best, board):
         return f"{_so_far(evidence)}Open: {named(best.normalizer)} failed least ({_share(best)}), but {but}."
@@ -36,7 +39,12 @@ def headline(evidence: Evidence, board: Board) -> str:
 
 
 def _so_far(evidence: Evidence) -> str:
-    return "" if evidence.committed == evidence.planned else "So far: "
+    return "" if evidence.complete else "So far: "
+
+
+def _of_the_order(board: Board) -> str:
+    """Return words for where others ran that are not in the order; empty where none did."""
+    return " in the order" if any(row.count.trials for row in board.apart) else ""
 
 
 def _claims(row: Row, board: Board) -> tuple[int, int]:
@@ -61,17 +69,19 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> s
         )
     if level is None:
         others = f" and {count(equal, 'other')}" if equal else ""
-        return f"No method is shown to fail less often in {these}; {name}{others} failed least: {rate(best.count)}."
+        none = f"No method{_of_the_order(board)} is shown to fail less often in {these}"
+        return f"{none}; {name}{others} failed least: {rate(best.count)}."
     worse = _beaten(best, board, level)
     rates = [row.count.rate for row in rows if row.normalizer in worse]
+    if min(rates) <= best.count.rate:
+        return f"Open: on the trials that they share {name} failed less often than {_those(worse)}, on all of them not."
     against = percent(min(rates)) if min(rates) == max(rates) else f"{percent(min(rates))} to {percent(max(rates))}"
     timed = math.isfinite(best.cost) and board.reference != best.normalizer
     cost = f", at {best.cost:.2f}× step time" if timed else ""
-    tied = len(rows) - 1 - len(worse)
-    found = f"{rate(best.count)} against {against}{cost}; {tied} level"
+    found = f"{rate(best.count)} against {against}{cost}; {best.level} level"
     if level == "elsewhere":
         return f"{name} failed least on {settings} settings like these: {found}."
-    return f"In {these} {name} failed least: {found}. Elsewhere: open."
+    return f"In {these} {name} failed least: {found}. Elsewhere: open for it."
 
 
 def _none_failed(board: Board, rows: Sequence[Row]) -> str:
@@ -79,16 +89,18 @@ def _none_failed(board: Board, rows: Sequence[Row]) -> str:
     undecided, trials = sum(row.count.undecided for row in rows), sum(row.count.trials for row in rows)
     not_learnt = sum(row.count.not_learnt for row in rows)
     if undecided == trials:
-        return f"No trial could be decided: all {thousands(trials)} are undecided."
+        return f"No trial{_of_the_order(board)} could be decided: all {thousands(trials)} are undecided."
     of_these = f"{thousands(trials - undecided)} decided" if undecided else thousands(trials)
-    found = f"No trial failed, of {of_these}" + (f"; {thousands(not_learnt)} did not learn" if not_learnt else "")
+    found = f"No trial{_of_the_order(board)} failed, of {of_these}" + (
+        f"; {thousands(not_learnt)} did not learn" if not_learnt else ""
+    )
     learns = [
         pair.learns_more
         for pair in board.pairs
         if pair.learns_less and {pair.learns_more, pair.learns_less} <= set(board.standing.names)
     ]
     if not learns:
-        return f"{found}. Nothing shows which method is more stable."
+        return f"{found}. Nothing{_of_the_order(board)} shows which method is more stable."
     best = max(rows, key=lambda row: learns.count(row.normalizer))
     slower = learns.count(best.normalizer)
     return f"{found}. In these settings {named(best.normalizer)} learns more often than {count(slower, 'other')}."
@@ -101,6 +113,9 @@ def _but(row: Row, board: Board) -> str:
         return f"{counts.undecided} of its {count(counts.trials, 'trial')} are undecided"
     if 2 * counts.not_learnt > counts.decided:
         return f"{counts.not_learnt} of its {count(counts.decided, 'decided trial')} did not learn"
+    lower = [other.normalizer for other in board.rows if other.count.decided and other.count.rate < counts.rate - 1e-9]
+    if counts.decided and lower:
+        return f"of the decided trials {_those(lower)} failed less"
     learn = [pair.learns_more for pair in board.pairs if pair.learns_less == row.normalizer]
     if learn:
         return f"it learns significantly less often than {_those(learn)}"
@@ -113,5 +128,5 @@ def _those(names: Sequence[str]) -> str:
 
 
 def _share(row: Row) -> str:
-    of_these = "decided trials" if row.count.undecided else "trials"
-    return f"{row.count.unstable} of {row.count.decided} {of_these}"
+    of_these = "decided trial" if row.count.undecided else "trial"
+    return f"{row.count.unstable} of {count(row.count.decided, of_these)}"

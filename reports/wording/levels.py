@@ -48,12 +48,14 @@ def support(evidence: Evidence, board: Board) -> str:
         return ""
     pairs, settings = len(board.pairs), len(board.standing.settings)
     here, elsewhere = sum(pair.significant for pair in board.pairs), sum(pair.elsewhere for pair in board.pairs)
-    test = "McNemar's exact test" if evidence.sequential is None else f"the {evidence.sequential.test} test"
-    blocks = "the settings that both have" if board.apart else f"the {count(settings, 'setting')}"
+    sequential = None if evidence.sequential is None else evidence.sequential.test
+    test = "McNemar's exact test" if sequential is None else f"the {sequential} test"
+    both = "the settings that both have" if board.apart else f"the {count(settings, 'setting')}"
+    blocks = f"{both} as blocks" if board.apart or settings != 1 else "the one setting as block"
     text = (
         f"In these settings, {here} of {count(pairs, 'pair')} {'is' if here == 1 else 'are'} separated ({test} on seeds"
-        f" paired within settings). On settings like these, {elsewhere} (sign-flips with {blocks}"
-        " as blocks). Both are corrected for all pairs (Holm)."
+        f" paired within settings). On settings like these, {elsewhere} (sign-flips with"
+        f" {blocks}). Both are corrected for all pairs (Holm)."
     )
     needed, most = settings_needed(pairs), max(pair.failing.settings for pair in board.pairs)
     if most < needed:
@@ -82,12 +84,10 @@ def apart_words(row: Row, board: Board, settings: int) -> str:
     ran = f"in {row.settings} of {count(settings, 'setting')}"
     ranked = [other for other in board.rows if other.normalizer in shared]
     if not ranked:
-        return f"{ran}; shares none with those above"
+        return f"{ran}; shares no trial with those above"
     pair = shared[ranked[0].normalizer]
     rates = pair.rates if pair.first == row.normalizer else pair.rates[::-1]
+    both = f"{ran}; shares trials with {ranked[0].normalizer} in {pair.failing.settings}"
     if not pair.shared:
-        return f"{ran}; shares {pair.failing.settings} with {ranked[0].normalizer}, and no decided pair"
-    return (
-        f"{ran}; in the {pair.failing.settings} that {ranked[0].normalizer} has too: {percent(rates[0])} against"
-        f" {percent(rates[1])}"
-    )
+        return f"{both}, none of them decided for both"
+    return f"{both}: {percent(rates[0])} against {percent(rates[1])}"

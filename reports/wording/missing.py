@@ -12,25 +12,26 @@ NAMED = 6
 
 def caution(evidence: Evidence, board: Board) -> str:
     """Say how many trials are missing, and which claims that could take back; empty when nothing is missing."""
-    if evidence.committed >= evidence.planned:
+    if evidence.complete:
         return ""
     missing = evidence.planned - evidence.committed
     are = "is" if missing == 1 else "are"
     text = f"Provisional: {missing} of {count(evidence.planned, 'planned trial')} {are} missing."
-    claims = [pair for pair in board.pairs if pair.significant]
-    turned = [f"{named(pair.better)} over {named(pair.worse)}" for pair in claims if pair.failing.turns]
-    learning = [pair for pair in board.pairs if pair.learns_less]
+    claims = [pair for pair in board.pairs if pair.significant or pair.learns_less]
+    turned = [
+        f"{named(pair.better)} over {named(pair.worse)}" for pair in claims if pair.significant and pair.failing.turns
+    ]
     turned += [
         f"{named(pair.learns_more)} over {named(pair.learns_less)} in learning"
-        for pair in learning
-        if pair.learning.turns
+        for pair in claims
+        if pair.learns_less and pair.learning.turns
     ]
-    if not claims and not learning:
+    if not claims:
         return text
     if not turned:
-        return f"{text} No claim depends on them."
+        return f"{text} Whatever became of them, the claims below hold."
     shown = [*turned[:NAMED], *([count(len(turned) - NAMED, "other")] if len(turned) > NAMED else [])]
     return (
-        f"{text} A trial can be missing because of what became of it. If those of the better one failed and those of the"
-        f" other one did not, these claims would not hold: {listing(shown)}."
+        f"{text} A trial can be missing because of what became of it. If it went badly for those of the better one and well"
+        f" for those of the other one, these claims might not hold: {listing(shown)}."
     )

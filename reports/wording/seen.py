@@ -24,15 +24,19 @@ def seen(evidence: Evidence) -> str:
 
 def _outcomes(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
     found = Counter("failed" if verdict.failed else verdict.outcome for verdict in verdicts)
-    said = [f"{thousands(found['failed'])} failed", f"{thousands(found[STABLE])} are stable"]
+    said = [f"{thousands(found['failed'])} failed", f"{_are(found[STABLE])} stable"]
     said.append(f"{thousands(found['not_learnt'])} did not learn in {budgets(evidence.budgets)}")
     trials = f"{thousands(len(verdicts))} trial{'s' * (len(verdicts) > 1)}"
-    return f"Of {trials}, {', '.join(said)} and {thousands(found[UNDECIDED])} are undecided."
+    return f"Of {trials}, {', '.join(said)} and {_are(found[UNDECIDED])} undecided."
+
+
+def _are(number: int) -> str:
+    return f"{thousands(number)} {'is' if number == 1 else 'are'}"
 
 
 def _undecided(verdicts: Sequence[Verdict]) -> list[str]:
     found = Counter(verdict.needs for verdict in verdicts if not verdict.decided)
-    return [f"What would decide them: {needs(found)}."] if found else []
+    return [f"What would decide {'it' if found.total() == 1 else 'them'}: {needs(found)}."] if found else []
 
 
 def _least_loss(verdicts: Sequence[Verdict]) -> str:
@@ -47,10 +51,15 @@ def _least_loss(verdicts: Sequence[Verdict]) -> str:
         )
     blind = len(asked) - len(losses)
     nothing = f"; in the other {thousands(blind)} none could have been, however large" if blind else ""
+    of_them = (
+        f"{_factor(median(losses))} in the median of the {thousands(len(losses))} that were watched long enough, and"
+        f" {_factor(losses[-1])} in the worst of them"
+        if len(losses) > 1
+        else f"{_factor(losses[0])}, in one that was watched long enough"
+    )
     return (
         "The smallest lasting loss of quality that would have been found in the stable and undecided trials is"
-        f" {_factor(median(losses))} in the median of the {thousands(len(losses))} that were watched long enough, and"
-        f" {_factor(losses[-1])} in the worst of them{nothing}."
+        f" {of_them}{nothing}."
     )
 
 

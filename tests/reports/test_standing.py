@@ -159,7 +159,7 @@ def test_html_has_it_in_a_table_of_its_own_with_what_it_shares_with_whom(files):
     head, *rows = tables["apart"]
     assert "rank" not in " ".join(head)
     assert [row[0].split("|")[0].strip() for row in rows] == ["fewer", "none"]
-    assert rows[0][-1] == "in 1 of 3 settings; in the 1 that a has too: 0 % against 0 %"
+    assert rows[0][-1] == "in 1 of 3 settings; shares trials with a in 1: 0 % against 0 %"
     assert rows[1][-1] == "no trial yet"
 
 
@@ -169,8 +169,8 @@ def test_markdown_has_it_below_the_order_without_a_rank(files):
     assert [row[1] for row in first[1:]] == ["a", "b · baseline", "hard"]
     assert first[0][0] == "rank" and "rank" not in apart[0]
     assert [row[0] for row in apart[1:]] == ["fewer", "none"]
-    assert "**Not in the order**, because they ran in other settings:" in text
-    assert "fewer: in 1 of 3 settings; in the 1 that a has too: 0 % against 0 %" in text
+    assert "**Not in the order**, without a trial in each of its settings:" in text
+    assert "fewer: in 1 of 3 settings; shares trials with a in 1: 0 % against 0 %" in text
 
 
 def test_csv_and_parquet_have_it_last_without_a_rank(files):
@@ -210,7 +210,7 @@ def test_the_pages_of_normalizers_say_rank_and_settings_as_the_leaderboard_does(
 def test_nothing_in_the_order_is_held_against_it(page):
     assert [name for name, _ in matrix(page.board)] == ["a", "b", "hard"]
     assert page.headline() == (
-        "So far: In these 3 settings a failed least: 0 % (at most 19 %) against 100 %; 1 level. Elsewhere: open."
+        "So far: In these 3 settings a failed least: 0 % (at most 19 %) against 100 %; 1 level. Elsewhere: open for it."
     )
     without = leaderboard_without(page, "fewer", "none")
     assert [(row.normalizer, row.rank, row.count.rate) for row in page.board.rows] == [

@@ -22,7 +22,7 @@ from ganbench.harness.cluster.executor import RayCluster
 from ganbench.harness.errors import InputError, MethodError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.scheduling.duration import Durations
-from ganbench.harness.scheduling.endings import CROWDED, FAULT, MEMORY, PLUGIN, Done, Failed, Lost, Retried
+from ganbench.harness.scheduling.endings import CROWDED, MEMORY, PLUGIN, UNFIT, Done, Failed, Lost, Retried
 from ganbench.harness.scheduling.schedule import Attempt, Node, Schedule, Submission
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import METHOD_ERROR, UNSTABLE
@@ -251,7 +251,7 @@ def test_endings_stay_with_their_own_tasks(tmp_path):
     endings = attempt_all(tasks)
     for number in (0, 2, 4):
         assert isinstance(endings[number], Done) and endings[number].trial_id == trials[number].id
-    assert [endings[number].kind for number in (1, 3)] == [FAULT, PLUGIN]
+    assert [endings[number].kind for number in (1, 3)] == [UNFIT, PLUGIN]
     assert "trial ffffffffffffffffffff became" in endings[1].reason
     assert "no normalizer 'gone'" in endings[3].reason
     found = {record.trial_id: record.provenance["how"]["pack"] for record in Ledger(tmp_path).records()}
