@@ -69,7 +69,7 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> s
         )
     if level is None:
         others = f" and {count(equal, 'other')}" if equal else ""
-        none = f"No method{_of_the_order(board)} is shown to fail less often in {these}"
+        none = f"No method{_of_the_order(board)} is shown more stable in {these}"
         return f"{none}; {name}{others} failed least: {rate(best.count)}."
     worse = _beaten(best, board, level)
     rates = [row.count.rate for row in rows if row.normalizer in worse]

@@ -106,7 +106,7 @@ def test_comparisons_with_the_baseline_are_corrected_for_all_pairs_like_the_othe
     assert rows(ledger)["a"].change.p == found.failing.holm_p and not rows(ledger)["a"].change.significant
     assert pair(ledgers(outcomes), "a", "base").failing == found.failing
     text = leaderboard(ledger).markdown()
-    assert "No method is shown to fail less often in this setting" in text
+    assert "No method is shown more stable in this setting" in text
     assert "no difference" not in text
 
 

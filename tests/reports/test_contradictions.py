@@ -55,6 +55,9 @@ UNDECIDED_BOTH_WAYS = {
     "x": ("." * 9 + " " * 9 + "u" * 9,),
     "y": ("u" * 9 + "d" * 18,),
 }
+WORDY = {"v": ("..", ".."), "w": ("..", ".."), "x": (None, ".."), "y": ("d ", "d ")}
+"""Incomplete, with one that is apart, and of the order two that failed least."""
+
 UNLEARNT = {"v": ("nnnnnnnn",) * 4, "w": ("........",) * 4, "x": ("d.......",) * 4}
 
 
@@ -84,6 +87,7 @@ def ledgers(test):
         UNDECIDED_BOTH_WAYS,
         ALL_ONE_WAY,
         UNLEARNT,
+        WORDY,
     ):
         test = example(outcomes)(test)
     return settings(max_examples=60, deadline=None)(given(drawn())(test))
@@ -202,7 +206,7 @@ def test_the_headline_claims_no_more_than_the_pairs_do(outcomes):
         assert any(pair.significant and pair.better == found[1] for pair in pairs)
         assert text.endswith("Elsewhere: open for it.")
         assert not any(pair.elsewhere and pair.better == found[1] for pair in pairs)
-    if "No method is shown to fail less often" in text or "Nothing shows" in text:
+    if re.search("No method (in the order )?is shown more stable|[Nn]othing (in the order )?shows", text):
         assert not any(pair.significant for pair in pairs)
     if found := re.search(r"(\w)(?: and \d+ others?)? failed least", text):
         lowest = min(row.count.middle for row in board.rows)

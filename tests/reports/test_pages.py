@@ -97,7 +97,7 @@ def test_a_page_gives_no_advice_and_says_what_it_would_take_to_speak_of_other_se
 def test_too_few_seeds_are_said_aloud_and_never_called_no_difference(ledgers):
     page = leaderboard(ledgers({"a": ("....",), "b": ("cc..",)}))
     for text in (page.markdown().replace("**", ""), Page(page.html()).text.replace("\u00a0", " ")):
-        assert "No method is shown to fail less often in this setting; a failed least: 0 % (at most 67 %)." in text
+        assert "No method is shown more stable in this setting; a failed least: 0 % (at most 67 %)." in text
         assert "In these settings, 0 of 1 pair are separated" in text
         assert "no difference" not in text.lower()
     (pair,) = page.board.pairs
@@ -146,7 +146,7 @@ EDGES = {
     "one normalizer": ({"a": ("c...", "....")}, "a failed in 1 of 8 trials"),
     "method errors only": ({"a": ("ee",), "b": ("ee",)}, "Every decided trial failed"),
     "one normalizer missing": ({"a": ("c.",), "b": ("  ",)}, "a failed in 1 of 2 trials"),
-    "most missing": ({"a": ("c   ", "    "), "b": (".   ", "  . ")}, "No method is shown to fail less often"),
+    "most missing": ({"a": ("c   ", "    "), "b": (".   ", "  . ")}, "No method is shown more stable"),
     "one ran elsewhere": ({"a": ("c.", "  "), "b": ("  ", "..")}, "and no other ran in all of its settings"),
 }
 
