@@ -3,6 +3,7 @@
 #SBATCH --nodes=2                   # CHANGE: the first has the head as well
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=8           # CHANGE
+#SBATCH --mem=32G                   # CHANGE: per node; what a partition gives by default can be very little
 #SBATCH --gpus-per-node=0           # CHANGE
 #SBATCH --time=08:00:00             # CHANGE
 #SBATCH --signal=B:TERM@120         # two minutes before the end this script is told
@@ -11,7 +12,8 @@
 #SBATCH --output=ganbench-%j.log
 #
 # A sweep on SLURM: a Ray cluster for as long as the job lasts. When its time is up, or the job is preempted, the trials
-# under way leave checkpoints, the job queues itself again, and goes on. Once every trial is committed it ends.
+# under way leave checkpoints, the job queues itself again, and goes on. So it does when its head was lost after ten
+# minutes or more; one that is lost sooner would be lost again. Once every trial is committed it ends.
 #
 #   sbatch docs/cluster/slurm.sh SUITE RESULTS [options of ganbench run]
 #
@@ -42,7 +44,8 @@ cpus=${SLURM_CPUS_PER_TASK:-1}
 
 started=()
 start() {  # a step that stays until it is killed
-    srun --overlap --nodes=1 --ntasks=1 -w "$1" "${@:2}" &
+    # A step does not inherit the job's cores (since SLURM 22.05).
+    srun --overlap --nodes=1 --ntasks=1 --cpus-per-task="$cpus" -w "$1" "${@:2}" &
     started+=($!)
 }
 
@@ -63,7 +66,7 @@ done
 asked=0 driver=
 finish() {  # the sweep comes to rest, with checkpoints
     asked=1
-    if [ -n "$driver" ]; then ganbench stop "$results" || kill "$driver"; fi
+    if [ -n "$driver" ]; then ganbench stop "$results" --wait 0 || kill "$driver"; fi
 }
 trap finish TERM
 
@@ -76,10 +79,15 @@ while :; do  # a signal ends `wait`, but not the sweep
     kill -0 "$driver" 2> /dev/null || break
 done
 
+again=$asked
+if [ "$code" -eq 3 ] && [ "$SECONDS" -ge 600 ] && ! timeout 20 ray health-check --address "$head_ip:$port" > /dev/null 2>&1; then
+    echo 'the head was lost'
+    again=1
+fi
 kill "${started[@]}" 2> /dev/null
 wait
 echo "ganbench run ended with exit code $code"
-if [ "$asked" -eq 1 ] && [ "$code" -ne 0 ]; then
+if [ "$again" -eq 1 ] && [ "$code" -ne 0 ]; then
     scontrol requeue "$SLURM_JOB_ID"                  # trials are missing: the same job goes on where it stopped
 fi
 exit "$code"

@@ -423,6 +423,35 @@ def test_slurms_script_is_told_of_its_end_and_queues_itself_again_only_if_trials
     assert without_ray.requeued is requeued
 
 
+@pytest.mark.parametrize(
+    ("lost", "seconds", "code", "requeued"),
+    [(True, 700, 3, True), (True, 0, 3, False), (False, 700, 3, False), (True, 700, 2, False)],
+    ids=["its head was lost", "lost at once", "somebody stopped the sweep", "it cannot run"],
+)
+def test_slurms_script_queues_itself_again_if_its_head_was_lost_but_not_for_ever(slurm, lost, seconds, code, requeued):
+    folder = slurm.folder
+    shim(slurm.bin, "ray", f'[ "$1" = start ] && exec sleep 60\n[ ! -e {folder}/lost ]')
+    shim(slurm.bin, "ganbench", (f"touch {folder}/lost; " if lost else "") + f"exit {code}")
+    slurm.environment["SECONDS"] = str(seconds)  # the job's age: bash counts on from it
+    script = slurm.start("quick", folder)
+    out, _ = script.communicate(timeout=30)
+    assert script.returncode == code, out
+    assert slurm.requeued is requeued
+    assert ("the head was lost" in out) is requeued
+
+
+def test_slurms_steps_ask_for_the_jobs_cores_and_the_job_for_memory(without_ray):
+    folder = without_ray.folder
+    shim(without_ray.bin, "ganbench", "exit 0")
+    run = (without_ray.bin / "srun").read_text().removeprefix("#!/bin/bash\n")
+    shim(without_ray.bin, "srun", f'echo "$@" >> {folder}/steps\n{run}')
+    out, _ = without_ray.start("quick", folder).communicate(timeout=30)
+    steps = [line for line in (folder / "steps").read_text().splitlines() if " ray start " in line]
+    assert len(steps) == 3, out
+    assert all("--cpus-per-task=1 " in line for line in steps)
+    assert "#SBATCH --mem=" in SLURM.read_text()
+
+
 def test_slurms_script_ends_when_its_head_does_not_start(slurm):
     shim(slurm.bin, "ray", "exit 1")
     script = slurm.start("quick", "results")
