@@ -280,7 +280,7 @@ def stop(
 ) -> None:
     """Ask a running sweep to leave checkpoints and end, and say what did not; `ganbench run` goes on from there."""
     from ganbench.harness.ledger import read_ledger
-    from ganbench.harness.sweeps.status import ended
+    from ganbench.harness.sweeps.status import ended, still_in_words
     from ganbench.harness.worker.interruption import ask_to_stop
 
     ledger = read_ledger(directory)
@@ -290,7 +290,10 @@ def stop(
         return
     left = ended(ledger, wait)
     for item in left:
-        say(f"trial {item.trial_id} on {item.host} did not end within {wait:g} seconds", style="yellow")
+        say(
+            f"trial {item.trial_id} on {item.host} did not end within {wait:g} seconds{still_in_words(item)}",
+            style="yellow",
+        )
     if left:
         say("they may hang: end their processes there; what is committed is kept", style="yellow")
         raise typer.Exit(INCOMPLETE)

@@ -41,6 +41,8 @@ class Running:
         started: Since when, in seconds since 1970 by the storage's clock.
         heard: When its process last said that it lives, by the storage's clock.
         behind: By how many seconds its machine's clock is behind the storage's; negative where it is ahead.
+        steps: Training steps that this attempt has made; None where it does not say.
+        moved: When it made the last one, or began, by the storage's clock; None where it does not say.
     """
 
     trial_id: str
@@ -49,17 +51,24 @@ class Running:
     started: float
     heard: float
     behind: float = 0.0
+    steps: int | None = None
+    moved: float | None = None
 
     def silent(self, now: float) -> bool:
         """Say whether nothing was heard of it for a while."""
         return now - self.heard > SILENT_SECONDS
 
+    def still(self) -> float:
+        """Return for how many seconds it had made no step when it was heard of last; 0 where it does not say."""
+        return 0.0 if self.moved is None else max(0.0, self.heard - self.moved)
+
 
 @contextmanager
-def announced(root: str | Path | Storage, trial_id: str, attempt: int) -> Iterator[None]:
+def announced(root: str | Path | Storage, trial_id: str, attempt: int) -> Iterator[Callable[[], None]]:
     """Keep a file that says that a trial is under way, for as long as the block lasts.
 
-    Where it cannot be written the trial runs all the same.
+    Where it cannot be written the trial runs all the same. Yields what is to be called after every step: a process lives on
+    while one of its hooks never returns, and only that its steps end tells.
 
     Args:
         root: Where the ledger stands.
@@ -69,10 +78,16 @@ def announced(root: str | Path | Storage, trial_id: str, attempt: int) -> Iterat
     storage, name = open_storage(root), f"{RUNNING}/{identity(trial_id)}.json"
     about = {"host": platform.node(), "pid": os.getpid(), "attempt": attempt, "started": round(time.time(), 3)}
     over = threading.Event()
+    steps, moved = 0, time.monotonic()
+
+    def step() -> None:
+        nonlocal steps, moved
+        steps, moved = steps + 1, time.monotonic()
 
     def say() -> None:
+        now, still = round(time.time(), 3), round(time.monotonic() - moved, 3)
         with suppress(OSError):
-            storage.write(name, json.dumps(about | {"clock": round(time.time(), 3)}).encode())
+            storage.write(name, json.dumps(about | {"clock": now, "steps": steps, "still": still}).encode())
 
     def renew() -> None:
         while not over.wait(RENEW_SECONDS):
@@ -82,7 +97,7 @@ def announced(root: str | Path | Storage, trial_id: str, attempt: int) -> Iterat
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
     try:
-        yield
+        yield step
     finally:
         over.set()
         thread.join()
@@ -109,7 +124,10 @@ def running(root: str | Path | Storage) -> list[Running]:
                 # Without a clock of its own: from an older version, where the file's time alone was renewed.
                 behind = entry.changed - float(about["clock"]) if "clock" in about else 0.0
                 started = float(about["started"]) + behind
-                found.append(Running(trial, str(about["host"]), int(about["attempt"]), started, entry.changed, behind))
+                steps = int(about["steps"]) if "steps" in about else None
+                moved = entry.changed - float(about["still"]) if "still" in about else None
+                host, attempt = str(about["host"]), int(about["attempt"])
+                found.append(Running(trial, host, attempt, started, entry.changed, behind, steps, moved))
     except OSError as error:
         raise LedgerError(f"{storage.where}: cannot be read ({error})") from error
     return sorted(found, key=lambda item: (item.started, item.trial_id))

@@ -19,6 +19,9 @@ HOSTS = 8
 LOOK_SECONDS = 0.5
 """Between two looks at what is under way."""
 
+STILL_SECONDS = 300.0
+"""A trial that has made no step for so long is named: it evaluates for long, or a hook of it does not return."""
+
 RATE_SECONDS = 3600.0
 """The commits of the last hour say how fast it goes."""
 
@@ -163,6 +166,16 @@ def _by_host(trials: Sequence[Running]) -> str:
     return ", ".join(words) + (f" and {len(named) - HOSTS} more" if len(named) > HOSTS else "")
 
 
+def still_in_words(trial: Running) -> str:
+    """Return for how long a trial has made no step, to go on a sentence; empty where it does not say."""
+    from ganbench.harness.durations import duration
+
+    if trial.steps is None:
+        return ""
+    steps = f"after {trial.steps} step{'' if trial.steps == 1 else 's'} of this attempt"
+    return f", without a step for {duration(trial.still())} {steps}: a long evaluation, or a hook that does not return"
+
+
 def in_words(found: Status) -> list[str]:
     """Return what there is to say, one line each."""
     from ganbench.harness.durations import duration
@@ -172,6 +185,11 @@ def in_words(found: Status) -> list[str]:
     lines = [f"suite {found.suite}: {found.done} of {at_most}{found.planned} trials committed, {became}"]
     if found.running:
         lines.append(f"{len(found.running)} running, on {_by_host(found.running)}")
+    lines += [
+        f"trial {item.trial_id} on {item.host} is under way{still_in_words(item)}"
+        for item in found.running
+        if item.still() >= STILL_SECONDS
+    ]
     if found.silent:
         lines.append(
             f"{len(found.silent)} without a sign of life for a minute, on {_by_host(found.silent)};"

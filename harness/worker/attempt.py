@@ -122,7 +122,12 @@ def _train(task: Task, interrupted: Callable[[], bool], process_settings: Proces
         trial = _rebuilt(task, workshop.catalog)
         detectors = [cast("Detector", workshop.catalog.create("detector", spec)) for spec in task.detectors]
         checkpoints = ledger.checkpoints(task.trial_id)
-        with announced(ledger.storage, task.trial_id, task.attempt):
+        with announced(ledger.storage, task.trial_id, task.attempt) as step:
+
+            def asked() -> bool:  # after every step
+                step()
+                return interrupted()
+
             record = yield from train_trial(
                 workshop,
                 trial,
@@ -132,7 +137,7 @@ def _train(task: Task, interrupted: Callable[[], bool], process_settings: Proces
                 resources=task.resources,
                 checkpoints=checkpoints,
                 checkpoint_every=task.checkpoint_every,
-                interrupted=interrupted,
+                interrupted=asked,
                 detectors=detectors,
                 doubted=lambda error: _may_be_the_machines(task, error),
             )

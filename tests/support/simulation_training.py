@@ -232,14 +232,14 @@ def workers_of(trainings: Trainings) -> Iterator[None]:
         yield lambda: bool(process.facts["noticed"]) or is_asked_to_stop(root)
 
     @contextmanager
-    def announced(root: Storage, trial_id: str, attempt: int) -> Iterator[None]:
+    def announced(root: Storage, trial_id: str, attempt: int) -> Iterator[Callable[[], None]]:
         machine: Machine = trainings.process.facts["machine"]
         name, started = f"running/{trial_id}.json", trainings.world.now + machine.skew
         about = {"host": machine.node.id, "pid": 1, "attempt": attempt, "started": started, "clock": started}
         with contextlib.suppress(OSError):
             root.write(name, json.dumps(about).encode())
         try:
-            yield
+            yield lambda: None
         finally:
             root.delete(name)
 

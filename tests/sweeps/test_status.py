@@ -19,7 +19,7 @@ from tiny import end_session, ganbench_process, write_tiny
 from ganbench import read_ledger
 from ganbench.harness.canonical import digest
 from ganbench.harness.ledger import Ledger, Record
-from ganbench.harness.ledger.running import SILENT_SECONDS, announced, running
+from ganbench.harness.ledger.running import SILENT_SECONDS, Running, announced, running
 from ganbench.harness.sweeps.status import in_words, status
 
 NOW = 1_000_000.0
@@ -92,6 +92,73 @@ def test_a_trial_is_running_as_long_as_its_process_says_so(tmp_path):
         os.utime(path, (0, time.time() - SILENT_SECONDS - 1))
         assert running(tmp_path)[0].silent(time.time())
     assert running(tmp_path) == []
+
+
+def test_a_trial_under_way_says_how_many_steps_it_has_made_and_for_how_long_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganbench.harness.ledger.running.RENEW_SECONDS", 0.05)
+    with announced(tmp_path, "a" * 20, 1) as step:
+        assert running(tmp_path)[0].steps == 0
+        step(), step()
+        wait_until(lambda: running(tmp_path)[0].steps == 2)
+        before = running(tmp_path)[0].still()
+        wait_until(lambda: running(tmp_path)[0].still() > before + 0.2)
+        step()
+        wait_until(lambda: running(tmp_path)[0].steps == 3 and running(tmp_path)[0].still() < before + 0.2)
+
+
+def test_a_trial_without_a_step_for_long_is_named_and_others_are_not(ledger):
+    found = status(ledger, clock=lambda: NOW)
+    item = Running("a" * 20, "node1", 1, NOW - 5000, NOW, steps=200, moved=NOW - 1200)
+    (line,) = [line for line in in_words(replace(found, running=(item,))) if "without a step" in line]
+    assert line.startswith(f"trial {'a' * 20} on node1 is under way, without a step for 20 min after 200 steps")
+    for moved in (NOW - 60, None):
+        lines = in_words(replace(found, running=(replace(item, moved=moved),)))
+        assert not [line for line in lines if "without a step" in line]
+    assert replace(found, running=(item,)).to_json()["running"][0]["steps"] == 200
+
+
+HANGS = """
+import time
+from ganbench import normalizer
+
+CALLS = 0
+
+@normalizer
+def hangs(weight):
+    '''Does not return after some calls.'''
+    global CALLS
+    CALLS += 1
+    if CALLS > 100:
+        time.sleep(1e6)
+    return weight
+"""
+
+
+@pytest.mark.long
+def test_of_a_hook_that_never_returns_status_and_stop_say_since_when_no_step_was_made(tmp_path, ganbench):
+    (tmp_path / "hangs.py").write_text(HANGS)
+    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=600)
+    suite.write_text(
+        suite.read_text().replace("[none, spectral_norm]", "[hangs]").replace("baseline: spectral_norm", "")
+    )
+    options = ("--plugin", "hangs.py", "--results", "out", "--address", "inline", "--tracking-uri", "off")
+    process = ganbench_process("run", suite, *options, "--exact", cwd=tmp_path)
+    try:
+        wait_until(lambda: any(item.still() > 5 for item in running(tmp_path / "out")), 90)
+        (item,) = running(tmp_path / "out")
+        assert 0 < item.steps < 600
+        stopped = ganbench("stop", tmp_path / "out", "--wait", "1")
+        assert stopped.returncode == 3
+        assert f"after {item.steps} steps of this attempt" in " ".join(stopped.stderr.split() + stopped.stdout.split())
+    finally:
+        process.kill()
+
+
+def wait_until(condition, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_file_that_is_being_written_is_passed_over(tmp_path):
