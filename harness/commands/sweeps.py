@@ -135,6 +135,10 @@ def run(
     plugin: PluginOption = None,
     seeds: SeedsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Run at most this many trials now.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Train in at most this many processes at once. [default: all there is room for]"),
+    ] = None,
     gpus: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of a GPU per trial; 0: CPU. [default: the suite's own]")
     ] = None,
@@ -182,6 +186,7 @@ def run(
             plugins=plugin or [],
             seeds=seeds,
             limit=limit,
+            jobs=jobs,
             gpus=gpus,
             execution=execution,
             data_dir=data_dir,

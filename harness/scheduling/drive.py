@@ -50,6 +50,7 @@ class Round:
         stop: Asked now and then; once it says so, nothing more is begun.
         check: Called when a worker could not write its results; raises LedgerError where nobody can.
         lanes: How many trials with a need one process may train side by side.
+        jobs: How many processes may train at once, at most; None for as many as there is room for.
     """
 
     trials: Sequence[Trial]
@@ -58,6 +59,7 @@ class Round:
     stop: Callable[[], bool] = lambda: False
     check: Callable[[], None] = lambda: None
     lanes: Callable[[Resources], int] = lambda need: 1
+    jobs: int | None = None
 
 
 Execute = Callable[[Round], Iterator[Event]]
@@ -78,7 +80,7 @@ def drive(round_: Round, cluster: Cluster, clock: Callable[[], float]) -> Iterat
         ClusterError: The cluster is gone, or no node of it is fit.
         LedgerError: The results folder cannot be written.
     """
-    schedule = Schedule(round_.trials, round_.durations, round_.lanes)
+    schedule = Schedule(round_.trials, round_.durations, round_.lanes, round_.jobs)
     while schedule.unfinished:
         if round_.stop():
             schedule.drain()

@@ -115,6 +115,7 @@ class Schedule:
         trials: Those to run, in any order.
         durations: What is known of how long they take; it learns from this sweep too.
         lanes: How many trials with a need one process may train side by side.
+        jobs: How many tasks the cluster is given at once, at most; None for as many as it has room for, and some to wait.
     """
 
     def __init__(
@@ -122,8 +123,10 @@ class Schedule:
         trials: Sequence[Trial],
         durations: Durations | None = None,
         lanes: Callable[[Resources], int] = lambda need: 1,
+        jobs: int | None = None,
     ) -> None:
         self._durations, self._allowed = durations or Durations(), lanes
+        self._jobs = math.inf if jobs is None else jobs
         self._lanes: dict[Resources, int] = {}
         cells = {trial.cell.id: trial.cell for trial in trials}
         self._waiting: dict[Resources, deque[Trial]] = {}
@@ -182,7 +185,10 @@ class Schedule:
             if slots == 0 and shape not in self._noted:
                 self._noted.add(shape)
                 self._notes.append(Note(f"no node offers {shape.words()} yet; trials that need it wait for one"))
-            while self._flying[shape] < min(max(2 * slots, LEAST_WINDOW), MOST_WINDOW):
+            roomy, slots = slots > 0, int(min(slots, self._jobs))
+            capped = self._jobs < math.inf
+            window = 1 if capped and not roomy else min(max(2 * slots, LEAST_WINDOW), MOST_WINDOW)
+            while self._flying[shape] < window and not (capped and roomy and self._busy() >= self._jobs):
                 attempts = self._next(shape, slots, lanes)
                 if not attempts:
                     break
@@ -287,6 +293,15 @@ class Schedule:
         if key not in self._slots:
             self._slots[key] = sum(node.has.slots(shape) for node in self._nodes if node.id not in avoid)
         return self._slots[key]
+
+    def _busy(self) -> int:
+        """Return how many tasks are under way or soon will be, without those that wait for a node that is not there."""
+        avoid = frozenset(self._avoided)
+        return sum(
+            many
+            for shape, many in self._flying.items()
+            if many and self._count(shape.together(self._together(shape)), avoid)
+        )
 
     def _together(self, shape: Resources) -> int:
         """Return how many trials a process trains side by side: no more than every node has room for that has any.

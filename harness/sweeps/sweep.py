@@ -96,6 +96,7 @@ def run(
     plugins: Sequence[str] = (),
     seeds: int | None = None,
     limit: int | None = None,
+    jobs: int | None = None,
     gpus: float | None = None,
     execution: ExecutionMode | None = None,
     data_dir: str | Path | None = None,
@@ -111,6 +112,7 @@ def run(
         plugins: Files or modules with further plugins.
         seeds: Trials per cell, instead of the suite's own number.
         limit: Run at most this many trials now.
+        jobs: Train in at most this many processes at once, 1 or more; in as many as there is room for when absent.
         gpus: Share of a GPU for every trial, instead of what the suite says; 0 for the CPU.
         execution: How trials are run; replayed where nothing is said.
         data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
@@ -179,6 +181,7 @@ def run(
                 ),
                 check=lambda: ledger.write_plan(read.plan()),
                 lanes=lambda need: execution.lanes(need.gpus),
+                jobs=jobs,
             )
             for event in execute(round_):
                 report.add(event)

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import pytest
 from cells import a_cell
-from tiny import end_session
+from tiny import end_session, write_tiny
 
 from ganbench import read_ledger
 from ganbench.harness.cells.cell import Trial
@@ -96,6 +96,17 @@ def test_a_running_cluster_runs_a_sweep_and_is_left_running(running_cluster, tin
     assert again.returncode == 3, again.stdout + again.stderr
     (second,) = read_ledger(tmp_path / "two").records()
     assert second.sha256 == read_ledger(tmp_path / "one").read(second.trial_id).sha256
+
+
+@pytest.mark.long
+def test_with_one_job_one_trial_trains_at_a_time(tmp_path, ganbench):
+    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=300)
+    done = ganbench("run", suite, "--jobs", "1", "--results", "out", "--tracking-uri", "off")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = [record.provenance for record in read_ledger(tmp_path / "out").records()]
+    times = sorted((made["started"], made["started"] + made["seconds"]) for made in found)
+    assert len(times) == 6
+    assert all(end <= begin + 0.01 for (_, end), (begin, _) in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,23 @@ def test_a_cluster_without_room_is_given_a_few_so_that_it_grows_and_its_operator
     assert schedule.notes() == []
 
 
+def test_of_shapes_together_a_cluster_is_given_no_more_than_the_jobs_that_were_asked_for(cell):
+    mixed = trials(cell, 50) + [
+        Trial(replace(cell, resources=Resources(1, 0.25), steps=21), 0, seed) for seed in range(50)
+    ]
+    schedule, node = Schedule(mixed, jobs=3), (Node("g", Resources(4, 2, 64)),)
+    first = given(schedule, node)
+    assert len(first) == 3 and given(schedule, node) == []
+    after(schedule, first[0], done(first[0]))
+    assert len(given(schedule, node)) == 1
+
+
+def test_what_waits_for_a_node_that_is_not_there_keeps_no_job_from_others(cell):
+    mixed = trials(cell, 9) + [Trial(replace(cell, resources=Resources(1, 1)), 0, seed) for seed in range(9)]
+    shapes = Counter(submission.resources for submission in given(Schedule(mixed, jobs=2), TEN))
+    assert shapes == {Resources(1): 2, Resources(1, 1): 1}
+
+
 def test_each_shape_has_a_window_of_its_own(cell):
     mixed = trials(cell, 50) + [
         Trial(replace(cell, resources=Resources(1, 0.25), steps=21), 0, seed) for seed in range(50)
