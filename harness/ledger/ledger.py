@@ -21,7 +21,9 @@ whoever reads, and its identities from the specification, so a record cannot say
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,7 @@ from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import audit, compaction, duplicates, forgetting, repairing
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.forgotten import Forgotten
-from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, identity, is_identity
+from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, RUNNING, identity, is_identity
 from ganbench.harness.ledger.reading import reading
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import to_text
@@ -54,9 +56,10 @@ class Ledger(LedgerFiles):
         """Keep what the sweep is about to run, so that readers know labels and what is missing.
 
         Raises:
-            LedgerError: It cannot be written, or belongs to another suite.
+            LedgerError: It cannot be written, or not as a ledger is, or belongs to another suite.
         """
         try:
+            self._try_to_create()
             known = self.plan() if self.storage.exists(PLAN) else None
             if known is not None and known["suite"] != plan["suite"]:
                 raise LedgerError(
@@ -67,6 +70,29 @@ class Ledger(LedgerFiles):
             self.storage.write(PLAN, (json.dumps(own, indent=1, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise LedgerError(f"{self.storage.where}: cannot be written ({error})") from error
+
+    def _try_to_create(self) -> None:
+        """See that of two files of one name the first is kept, before anything is trained: a commit asks for that.
+
+        Raises:
+            LedgerError: It is not.
+            OSError: Nothing can be written.
+        """
+        if not self.storage.exclusive:
+            return
+        name = f"{RUNNING}/{uuid.uuid4().hex}.probe"
+        try:
+            self.storage.write(name, b"")
+            self.storage.delete(name)
+            try:
+                kept = [self.storage.create(name, b"") for _ in range(2)] == [True, False]
+            except OSError as error:
+                raise LedgerError(f"{self.storage.where}: has no hard links, which a ledger needs ({error})") from error
+            if not kept:
+                raise LedgerError(f"{self.storage.where}: a second file of one name took the place of the first")
+        finally:
+            with suppress(OSError):
+                self.storage.delete(name)
 
     def relabel(self, definition: int) -> None:
         """Have readers judge all trials by another definition. The records stay as they are; only the choice is kept.

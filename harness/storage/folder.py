@@ -17,15 +17,20 @@ from ganbench.harness.storage.base import Check, R, StoredFile, T, checked
 class FolderStorage:
     """A folder; it need not exist.
 
+    What is made in it may be read and written by whoever may read and write it, whatever the umask of the process: several
+    people can share one results folder.
+
     Args:
         root: The folder.
+        shared: The folder whose permissions count, where this one is within another storage's.
     """
 
     exclusive = True
     look_seconds = 1.0
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, shared: Path | None = None) -> None:
         self.root = root
+        self._shared = shared or root
         self.where = str(root)
 
     def at(self, name: str) -> str:
@@ -34,7 +39,7 @@ class FolderStorage:
 
     def subfolder(self, name: str) -> FolderStorage:
         """Return the storage of what stands in a folder."""
-        return FolderStorage(self._path(name))
+        return FolderStorage(self._path(name), self._shared)
 
     def read(self, name: str) -> bytes:
         """Return a file's content.
@@ -69,6 +74,7 @@ class FolderStorage:
         """Write beside the name, flush to the disk, and take the name over."""
         with whole(self._ready(name)) as hidden:
             hidden.write_bytes(content)
+            _share(hidden)
 
     def create(self, name: str, content: bytes, check: Check | None = None) -> bool:
         """Write beside the name, flush to the disk, and link, which makes the whole file appear or finds the name taken."""
@@ -76,6 +82,7 @@ class FolderStorage:
         hidden = hidden_beside(path)
         try:
             write_durably(hidden, content)
+            _share(hidden)
             if check is not None:
                 check(str(hidden))
             try:
@@ -90,7 +97,9 @@ class FolderStorage:
 
     def append(self, name: str, line: str) -> None:
         """Add a line at the end, on a line of its own even where a process died within the one before."""
-        with self._ready(name).open("ab+") as file:
+        path = self._ready(name)
+        with path.open("ab+") as file:
+            _share(path)
             file.seek(-1, os.SEEK_END) if file.seek(0, os.SEEK_END) else None
             torn = file.read(1) not in (b"\n", b"")
             file.write(b"\n" * torn + line.encode() + b"\n")
@@ -144,7 +153,8 @@ class FolderStorage:
         """Hold a file lock; where the file system knows none, nobody is kept out."""
         from filelock import FileLock, Timeout
 
-        held = FileLock(self._ready(name))
+        path = self._ready(name)
+        held = FileLock(path)
         try:
             held.acquire(timeout=0)
         except Timeout:
@@ -152,6 +162,7 @@ class FolderStorage:
             return
         except NotImplementedError:
             pass
+        _share(path)
         try:
             yield True
         finally:
@@ -175,7 +186,12 @@ class FolderStorage:
     def _ready(self, name: str) -> Path:
         """Return a path in a folder that exists."""
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            made = [folder for folder in path.parents if folder.is_relative_to(self._shared) and not folder.exists()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in reversed(made):
+                if folder != self._shared:
+                    _share(folder)
         return path
 
     def _scan(self, folder: str, depth: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -188,6 +204,15 @@ class FolderStorage:
                     yield from self._scan(name, depth - 1)
             elif not item.is_dir() and not _is_special(item):
                 yield name, item
+
+
+def _share(path: Path) -> None:
+    """Give a file or a folder the permissions of the folder that it is in, where it is ours."""
+    bits = 0o7777 if path.is_dir() else 0o666
+    with suppress(OSError):
+        wanted = path.parent.stat().st_mode & bits
+        if path.stat().st_mode & bits != wanted:
+            path.chmod(wanted)
 
 
 def _is_special(item: os.DirEntry[str]) -> bool:
