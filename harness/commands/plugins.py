@@ -96,6 +96,7 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: `ganbench report --checks` puts it on the page.")
     ] = False,
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that one check may take.")] = 600.0,
 ) -> None:
     """Check whether a normalizer is fit to run."""
     import json
@@ -108,7 +109,7 @@ def check(
         if not as_json:
             terminal().print(f"[bold]{escaped(checked.label())}[/]")
         outcomes = []
-        for outcome in check_normalizer(checked, found):
+        for outcome in check_normalizer(checked, found, limit=limit):
             outcomes.append(outcome)
             if not (as_json or outcome.waiting):
                 _print_outcome(outcome)

@@ -25,6 +25,7 @@ class Check:
         detail: Where it does not hold, what was found, where and what to do; why it was skipped; or what was measured.
         skipped: Whether it was not tried, because the claim cannot apply or an earlier failure would show again.
         waiting: Whether it was not tried for that second reason.
+        endless: Whether it did not return in time.
     """
 
     claim: str
@@ -32,6 +33,7 @@ class Check:
     detail: str = ""
     skipped: bool = False
     waiting: bool = False
+    endless: bool = False
 
     @property
     def failed(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ganbench.harness.conformance import (
     streams,
     training,
 )
+from ganbench.harness.conformance.limit import TooLongError, limited
 from ganbench.harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
 from ganbench.harness.conformance.subject import Subject
 
@@ -80,8 +82,12 @@ CHECKS: tuple[CheckEntry, ...] = (
 """In the order in which they are run and told."""
 
 
+LIMIT_SECONDS = 600.0
+"""For one check."""
+
+
 def check_normalizer(
-    normalizer: Normalizer, catalog: Catalog, checks: Sequence[CheckEntry] = CHECKS
+    normalizer: Normalizer, catalog: Catalog, checks: Sequence[CheckEntry] = CHECKS, limit: float = LIMIT_SECONDS
 ) -> Iterator[Check]:
     """Check a normalizer, yielding each outcome as it is known.
 
@@ -89,35 +95,45 @@ def check_normalizer(
         normalizer: With the parameters to check.
         catalog: The plugins, for the short trainings.
         checks: Rows of the table.
+        limit: Seconds that a check may take. After one that takes longer no other is tried.
     """
+    import torch  # noqa: F401  not within a check's limit, which could leave half an import
+
     subject = Subject(normalizer, catalog)
     failed: dict[Callable[[Subject], str | None], str] = {}
+    endless = ""
     for entry in checks:
-        cause = next((failed[needed] for needed in entry.needs if needed in failed), None)
-        if cause is not None:
+        cause = endless or next((failed[needed] for needed in entry.needs if needed in failed), "")
+        if cause:
             yield Check(entry.claim, False, f"not tried until it {cause}", skipped=True, waiting=True)
             continue
-        outcome = _outcome(entry, subject)
+        outcome = _outcome(entry, subject, limit)
         if outcome.failed:
             failed[entry.check] = entry.claim
+        if outcome.endless:
+            endless = entry.claim
         yield outcome
 
 
-def _outcome(entry: CheckEntry, subject: Subject) -> Check:
+def _outcome(entry: CheckEntry, subject: Subject, limit: float) -> Check:
     normalizer = subject.normalizer
+    is_over = threading.Event()
     try:
-        with _apart():
+        with limited(limit, is_over), _apart():
             measured = entry.check(subject)
     except Skipped as reason:
         return Check(entry.claim, False, str(reason), skipped=True)
-    except Failed as error:
-        return Check(entry.claim, False, _at(str(error), place_of_hook(normalizer, error.hook)))
-    except Exception as error:
-        return Check(entry.claim, False, _at(_said(error), place_of_error(normalizer, error)))
+    except (Exception, TooLongError) as error:
+        place = place_of_error(normalizer, error)
+        if is_over.is_set():  # also where it became a hook's error on its way
+            return Check(entry.claim, False, _at(f"did not return within {limit:g} seconds", place), endless=True)
+        if isinstance(error, Failed):
+            return Check(entry.claim, False, _at(str(error), place_of_hook(normalizer, error.hook)))
+        return Check(entry.claim, False, _at(_said(error), place))
     return Check(entry.claim, True, measured or "")
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     from ganbench.harness.errors import GanbenchError
 
     lines = str(error).strip().splitlines() or [""]
