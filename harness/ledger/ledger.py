@@ -32,7 +32,7 @@ from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import audit, compaction, duplicates, forgetting, repairing
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.forgotten import Forgotten
-from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, RUNNING, identity, is_identity
+from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, identity, is_identity
 from ganbench.harness.ledger.reading import reading
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import to_text
@@ -80,7 +80,7 @@ class Ledger(LedgerFiles):
         """
         if not self.storage.exclusive:
             return
-        name = f"{RUNNING}/{uuid.uuid4().hex}.probe"
+        name = f"probe-{uuid.uuid4().hex}"
         try:
             self.storage.write(name, b"")
             self.storage.delete(name)

@@ -182,6 +182,7 @@ class Feed:
     _new: set[str] = field(default_factory=set)
     _done: int = 0
     _begun: bool = False
+    _read_back: bool = False
 
     @property
     def planned(self) -> int:
@@ -250,8 +251,9 @@ class Feed:
                 outside += 1
             if on_progress is not None:
                 on_progress(done, total)
-        if mirror.counts["trials_created"] and created is not None:
+        if mirror.counts["trials_created"] and created is not None and not self._read_back:
             mirror.check(created)
+            self._read_back = True
         for line in self._plan.get("forgotten", ()):
             mirror.forget(line["trial"], line["checksum"])
         elsewhere = self._elsewhere(mirror)
