@@ -54,8 +54,8 @@ class Tested:
         settings_holm_p: The same, corrected for all pairs.
         test: The test of sequential seeds that decides in place of McNemar's, which does not allow for its looks; or None.
         separated: After how many seeds that test found that they differ; None where it did not.
-        turns: Whether planned trials that are missing could take the claim back, on the level on which it is made. They may
-            be missing because of what would have become of them.
+        turns: Whether planned trials that are missing could take the claim back, on the level on which it is made, if the
+            settings of the order stay what they are. They may be missing because of what would have become of them.
     """
 
     more: str
@@ -199,10 +199,10 @@ def compare_all(evidence: Evidence, order: Sequence[str], where: Standing) -> li
         where: Those that stand in one order, and in which settings.
     """
     sides = np.array(list(combinations(range(len(order)), 2)), int).reshape(-1, 2).T
-    allowed, whole = (_allowed(evidence, order, where, whole=whole)[:, sides[0], sides[1]] for whole in (False, True))
+    allowed = _allowed(evidence, order, where)[:, sides[0], sides[1]]
     coded = {count: _coded(evidence, order, count) for count in (_failed, _not_learnt)}
-    failing, learning = (list(_tested(evidence, order, item, sides, allowed, whole)) for item in coded.values())
-    failing = _if_mixed(evidence, order, failing, coded[_not_learnt], sides, whole)
+    failing, learning = (list(_tested(evidence, order, item, sides, allowed)) for item in coded.values())
+    failing = _if_mixed(evidence, order, failing, coded[_not_learnt], sides, allowed)
     failed, unlearnt = (_decided(item) for item in coded.values())
     committed = np.isfinite(coded[_failed])
     together = _both(committed, committed, sides, allowed).sum(axis=0).tolist()
@@ -265,17 +265,15 @@ def _decided(coded: Outcomes) -> Outcomes:
     return np.where(coded == UNDECIDED, np.nan, coded)
 
 
-def _allowed(evidence: Evidence, order: Sequence[str], where: Standing, *, whole: bool) -> NDArray[np.bool_]:
+def _allowed(evidence: Evidence, order: Sequence[str], where: Standing) -> NDArray[np.bool_]:
     """Return in which groups two normalizers are compared: [groups, normalizers, normalizers].
 
     Args:
         evidence: The trials.
         order: The normalizers.
         where: Those that stand in one order, and in which settings.
-        whole: Whether to take settings in that the order would be over if no planned trial were missing.
     """
     settings = {group.title for group in where.settings}
-    settings |= {group.title for group in evidence.groups if whole and set(where.names) <= group.cells.keys()}
     inside = np.array([group.title in settings for group in evidence.groups], dtype=bool)
     ranked = np.array([name in where.names for name in order], dtype=bool)
     return inside[:, None, None] | ~(ranked[:, None] & ranked)
@@ -310,7 +308,6 @@ def _tested(
     coded: Outcomes,
     sides: NDArray[np.int_],
     allowed: NDArray[np.bool_],
-    whole: NDArray[np.bool_],
 ) -> Iterator[Tested]:
     """Yield what the tests say of each pair.
 
@@ -320,7 +317,6 @@ def _tested(
         coded: Of :func:`_coded`.
         sides: [2, pairs] the normalizers of each pair.
         allowed: [groups, pairs] where they are compared.
-        whole: [groups, pairs] where they would be if no planned trial were missing.
     """
     p_values, alones, by_settings = [], [], []
     leans = [np.sign(np.subtract(*_alone(_decided(coded), sides, allowed)).sum(axis=0))]
@@ -345,7 +341,9 @@ def _tested(
     corrected, settings_corrected = holm(raw), holm(settings_raw)
     missing = _planned(evidence, normalizers) & ~np.isfinite(coded)
     # For the claim that the second has more: the first's missing trials have it, the second's have not.
-    worst = [_if_missing(coded, missing, fill, more, sides, whole) for more, fill in ((0, (0.0, 1.0)), (1, (1.0, 0.0)))]
+    worst = [
+        _if_missing(coded, missing, fill, more, sides, allowed) for more, fill in ((0, (0.0, 1.0)), (1, (1.0, 0.0)))
+    ]
     for index, (first, second) in enumerate(sides.T.tolist()):
         one_name, other_name = normalizers[first], normalizers[second]
         more, separated = ("", one_name, other_name)[lean[index]], None

@@ -248,6 +248,11 @@ class Evidence:
         """Whether no wanted trial is missing."""
         return self.committed >= self.planned
 
+    @property
+    def empty(self) -> int:
+        """Cells of which no trial is committed."""
+        return sum(self.wanted[cell] > 0 and not self.results.get(cell) for cell in self.wanted)
+
     def of(self, group: Group, normalizer: str) -> list[Result]:
         """Return the committed trials of a cell, by seed; none where the plan has no such cell."""
         results = self.results.get(group.cells.get(normalizer, ""), {})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
@@ -21,21 +23,35 @@ def headline(evidence: Evidence, board: Board) -> str:
     rows = [row for row in board.rows if row.count.trials]
     if not rows:
         return "No trial has been committed yet, so nothing can be said."
-    if len(rows) == 1:
+    if len(rows) == 1 and rows[0].count.decided:
         alone = f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and no other ran in all of its settings."
         return _so_far(evidence) + alone
     if not any(row.count.unstable for row in rows):
         return _so_far(evidence) + _none_failed(board, rows)
+    order = _of_the_order(board)
     if all(row.count.unstable == row.count.decided for row in rows):
-        order = _of_the_order(board)
         every = f"Every decided trial{order} failed: nothing{order} shows which method is more stable."
         return _so_far(evidence) + every
-    lowest = min(row.count.middle for row in rows)
-    least = [row for row in rows if math.isclose(row.count.middle, lowest, abs_tol=1e-9)]
+    decided = [row for row in rows if row.count.decided]
+    lowest = min(row.count.middle for row in decided)
+    least = [row for row in decided if math.isclose(row.count.middle, lowest, abs_tol=1e-9)]
     best = max((row for row in least if not _but(row, board)), key=lambda row: _claims(row, board), default=least[0])
+    if any(row.count.rate < best.count.rate - 1e-9 or row.count.middle < lowest - 1e-9 for row in rows):
+        return f"{_so_far(evidence)}Open: which method{order} failed least depends on the trials that are undecided."
     if but := _but(best, board):
-        return f"{_so_far(evidence)}Open: {named(best.normalizer)} failed least ({_share(best)}), but {but}."
-    return _so_far(evidence) + _failed_least(board, rows, best, len(least) - 1)
+        return f"{_so_far(evidence)}Open: {named(best.normalizer)} failed least{order} ({_share(best)}), but {but}."
+    return _shortest(_so_far(evidence), _failed_least(board, rows, best, len(least) - 1))
+
+
+def _shortest(before: str, variants: Sequence[str]) -> str:
+    """Return the first variant of a sentence that is short enough; else the last."""
+    texts = [before + text for text in variants]
+    return next((text for text in texts if _length(text) <= WORDS), texts[-1])
+
+
+def _length(text: str) -> int:
+    """Return how many words a sentence has, a name or a number with its unit being one."""
+    return len(re.sub(r"(\d) %", r"\1%", re.sub(r"\ue000.*?\ue001", "x", text)).split())
 
 
 def _so_far(evidence: Evidence) -> str:
@@ -58,30 +74,53 @@ def _beaten(row: Row, board: Board, level: str) -> list[str]:
     return [name for name in found if name in board.standing.names]
 
 
-def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> str:
-    """Say which one failed least, and as far as the tests say it against which others."""
-    name, settings = named(best.normalizer), len(board.standing.settings)
+def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> list[str]:
+    """Say which one failed least, and as far as the tests say it against which others; the longest variant first."""
+    name, settings, order = named(best.normalizer), len(board.standing.settings), _of_the_order(board)
     these = "this setting" if settings == 1 else f"these {settings} settings"
     level = next((level for level in ("elsewhere", "significant") if _beaten(best, board, level)), None)
     if level is None and any(_claims(row, board) > (0, 0) for row in rows):
-        return (
-            f"{name} failed least in {these}, {rate(best.count)}, but is not shown to fail less often than any other."
-        )
+        but = "but is not shown to fail less often than any other"
+        return [f"{name} failed least{order} in {these}, {rate(best.count)}, {but}."]
     if level is None:
+        none = f"No method{order} is shown more stable in {these}"
+        if order:
+            none = f"In the order, no method is shown more stable in {these}"
+        if learns := _learns_more(board, rows):
+            return [f"{none}; {learns}."]
         others = f" and {count(equal, 'other')}" if equal else ""
-        none = f"No method{_of_the_order(board)} is shown more stable in {these}"
-        return f"{none}; {name}{others} failed least: {rate(best.count)}."
+        return [f"{none}; {name}{others} failed least: {rate(best.count)}."]
     worse = _beaten(best, board, level)
     rates = [row.count.rate for row in rows if row.normalizer in worse]
     if min(rates) <= best.count.rate:
-        return f"Open: on the trials that they share {name} failed less often than {_those(worse)}, on all of them not."
+        return [
+            f"Open: on the trials that they share {name} failed less often than {_those(worse)}, on all of them not."
+        ]
     against = percent(min(rates)) if min(rates) == max(rates) else f"{percent(min(rates))} to {percent(max(rates))}"
     timed = math.isfinite(best.cost) and board.reference != best.normalizer
     cost = f", at {best.cost:.2f}× step time" if timed else ""
-    found = f"{rate(best.count)} against {against}{cost}; {best.level} level"
+    # Others may have failed as seldom, and are not shown to fail less often than any: then it is the claim that is said.
+    did = f"failed less often than {_those(worse)}" if equal else f"failed least{order}"
+    ends = [f"{cost}; {best.level} level", f"; {best.level} level", ""]
     if level == "elsewhere":
-        return f"{name} failed least on {settings} settings like these: {found}."
-    return f"In {these} {name} failed least: {found}. Elsewhere: open for it."
+        low, high = best.elsewhere
+        found = f"{rate(replace(best.count, low=low, high=high))} against {against}"
+        return [f"{name} {did} on {settings} settings like these: {found}{end}." for end in ends]
+    found = f"{rate(best.count)} against {against}"
+    return [f"In {these} {name} {did}: {found}{end}. Elsewhere: open for it." for end in ends]
+
+
+def _learns_more(board: Board, rows: Sequence[Row]) -> str:
+    """Say which one learns more often than others of the order; empty where none is shown to."""
+    learns = [
+        pair.learns_more
+        for pair in board.pairs
+        if pair.learns_less and {pair.learns_more, pair.learns_less} <= set(board.standing.names)
+    ]
+    if not learns:
+        return ""
+    best = max(rows, key=lambda row: learns.count(row.normalizer))
+    return f"{named(best.normalizer)} learns more often than {count(learns.count(best.normalizer), 'other')}"
 
 
 def _none_failed(board: Board, rows: Sequence[Row]) -> str:
@@ -94,16 +133,9 @@ def _none_failed(board: Board, rows: Sequence[Row]) -> str:
     found = f"No trial{_of_the_order(board)} failed, of {of_these}" + (
         f"; {thousands(not_learnt)} did not learn" if not_learnt else ""
     )
-    learns = [
-        pair.learns_more
-        for pair in board.pairs
-        if pair.learns_less and {pair.learns_more, pair.learns_less} <= set(board.standing.names)
-    ]
-    if not learns:
-        return f"{found}. Nothing{_of_the_order(board)} shows which method is more stable."
-    best = max(rows, key=lambda row: learns.count(row.normalizer))
-    slower = learns.count(best.normalizer)
-    return f"{found}. In these settings {named(best.normalizer)} learns more often than {count(slower, 'other')}."
+    if learns := _learns_more(board, rows):
+        return f"{found}. In these settings {learns}."
+    return f"{found}. Nothing{_of_the_order(board)} shows which method is more stable."
 
 
 def _but(row: Row, board: Board) -> str:
@@ -113,9 +145,6 @@ def _but(row: Row, board: Board) -> str:
         return f"{counts.undecided} of its {count(counts.trials, 'trial')} are undecided"
     if 2 * counts.not_learnt > counts.decided:
         return f"{counts.not_learnt} of its {count(counts.decided, 'decided trial')} did not learn"
-    lower = [other.normalizer for other in board.rows if other.count.decided and other.count.rate < counts.rate - 1e-9]
-    if counts.decided and lower:
-        return f"of the decided trials {_those(lower)} failed less"
     learn = [pair.learns_more for pair in board.pairs if pair.learns_less == row.normalizer]
     if learn:
         return f"it learns significantly less often than {_those(learn)}"

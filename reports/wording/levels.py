@@ -51,9 +51,10 @@ def support(evidence: Evidence, board: Board) -> str:
     sequential = None if evidence.sequential is None else evidence.sequential.test
     test = "McNemar's exact test" if sequential is None else f"the {sequential} test"
     both = "the settings that both have" if board.apart else f"the {count(settings, 'setting')}"
+    are = "is" if 1 in (here, pairs) else "are"
     blocks = f"{both} as blocks" if board.apart or settings != 1 else "the one setting as block"
     text = (
-        f"In these settings, {here} of {count(pairs, 'pair')} {'is' if here == 1 else 'are'} separated ({test} on seeds"
+        f"In these settings, {here} of {count(pairs, 'pair')} {are} separated ({test} on seeds"
         f" paired within settings). On settings like these, {elsewhere} (sign-flips with"
         f" {blocks}). Both are corrected for all pairs (Holm)."
     )

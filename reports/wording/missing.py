@@ -28,8 +28,14 @@ def caution(evidence: Evidence, board: Board) -> str:
     ]
     if not claims:
         return text
+    if evidence.empty:
+        have = "has" if evidence.empty == 1 else "have"
+        return (
+            f"{text} {count(evidence.empty, 'cell')} {have} no trial yet: the order and its settings may change, and with"
+            " them every claim below."
+        )
     if not turned:
-        return f"{text} Whatever became of them, the claims below hold."
+        return f"{text} Whatever became of {'it' if missing == 1 else 'them'}, the claims below hold."
     shown = [*turned[:NAMED], *([count(len(turned) - NAMED, "other")] if len(turned) > NAMED else [])]
     return (
         f"{text} A trial can be missing because of what became of it. If it went badly for those of the better one and well"

@@ -61,7 +61,8 @@ def _of_failing(pair: Pair, pairs: int) -> str:
 
 def _elsewhere(tested: Tested, pairs: int) -> str:
     """Say whether what holds in these settings holds on settings like these."""
-    grounds = f"{count(tested.settings, 'setting')} as blocks, Holm {p_value(tested.settings_holm_p)}"
+    blocks = "one setting as block" if tested.settings == 1 else f"{tested.settings} settings as blocks"
+    grounds = f"{blocks}, Holm {p_value(tested.settings_holm_p)}"
     if tested.elsewhere:
         return f"So it does on settings like these ({grounds})."
     needed = settings_needed(pairs)

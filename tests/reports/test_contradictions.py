@@ -197,20 +197,31 @@ def test_the_headline_claims_no_more_than_the_pairs_do(outcomes):
     evidence = evidence_of(outcomes)
     board = build(evidence)
     text, rows, pairs = said(evidence, board), {row.normalizer: row for row in board.rows}, inside(board)
-    if found := re.search(r"(\w) failed least on (\d+) settings like these", text):
+    if found := re.search(
+        r"(\w) failed (?:least(?: in the order)?|less often than .*) on (\d+) settings like these", text
+    ):
         assert any(pair.elsewhere and pair.better == found[1] for pair in pairs)
         assert int(found[2]) == len(board.standing.settings)
     else:
         assert "like these" not in text
-    if found := re.search(r"In (?:this setting|these \d+ settings) (\w) failed least", text):
+    if found := re.search(r"(\w) failed less often than (\w)(?! others)\b", text):
+        assert any(pair.significant and (pair.better, pair.worse) == (found[1], found[2]) for pair in pairs)
+    if found := re.search(r"In (?:this setting|these \d+ settings) (\w) failed (least|less)", text):
         assert any(pair.significant and pair.better == found[1] for pair in pairs)
         assert text.endswith("Elsewhere: open for it.")
         assert not any(pair.elsewhere and pair.better == found[1] for pair in pairs)
     if re.search("No method (in the order )?is shown more stable|[Nn]othing (in the order )?shows", text):
         assert not any(pair.significant for pair in pairs)
-    if found := re.search(r"(\w)(?: and \d+ others?)? failed least", text):
+    if found := re.search(r"\b(\w)(?: and \d+ others?)? failed least", text):
         lowest = min(row.count.middle for row in board.rows)
-        assert rows[found[1]].count.middle == lowest
+        assert rows[found[1]].count.middle == lowest and rows[found[1]].count.decided
+        alike = sum(row.count.middle == lowest and row.count.decided > 0 for row in board.rows)
+        if said_of_others := re.search(r"and (\d+) others? failed least", text):
+            assert alike == int(said_of_others[1]) + 1
+        elif "Open:" not in text and "not shown" not in text:
+            assert alike == 1
+        if board.apart and any(row.count.trials for row in board.apart):
+            assert re.search("in the order", text, re.IGNORECASE)
         beaten = any(pair.significant and pair.worse == found[1] for pair in pairs)
         assert not beaten or text.removeprefix("So far: ").startswith("Open: ")
     if found := re.search(r"; (\d+) level", text):
@@ -222,7 +233,7 @@ def test_the_headline_claims_no_more_than_the_pairs_do(outcomes):
 def test_the_first_row_is_what_the_headline_names_or_it_says_that_it_is_open(outcomes):
     evidence = evidence_of(outcomes)
     board = build(evidence)
-    found = re.search(r"(\w) failed least", said(evidence, board))
+    found = re.search(r"\b(\w) failed least", said(evidence, board))
     if found and "Open:" not in said(evidence, board) and " and " not in said(evidence, board):
         first, named = board.rows[0], next(row for row in board.rows if row.normalizer == found[1])
         assert first.count.middle == named.count.middle
@@ -338,7 +349,7 @@ def test_the_caution_names_claims_and_only_those_that_are_made(outcomes):
     for better, worse in re.findall(r"(\w) over (\w)(?! in learning)", text):
         assert any(pair.significant and (pair.better, pair.worse) == (better, worse) for pair in board.pairs)
     made = any(pair.significant or pair.learns_less for pair in board.pairs)
-    assert bool(re.search("the claims below hold|might not hold", text)) == bool(text and made)
+    assert bool(re.search("the claims below hold|might not hold|every claim below", text)) == bool(text and made)
 
 
 def claimed(board: Board) -> dict[tuple[str, str], set[str]]:
@@ -355,10 +366,12 @@ def with_gaps(draw: st.DrawFn) -> Outcomes:
     """Draw normalizers that fail always, or never, or seldom, and lack some of the last seeds in each setting."""
     places = draw(st.integers(1, 8))
     usual = st.sampled_from(["." * 12, "d" * 12, ".....d......", "n" * 12])
-    return {
-        name: [draw(usual)[: 12 - gap] if gap < 12 else "" for gap in [draw(st.integers(0, 12))] * places]
-        for name in NAMES[: draw(st.integers(2, 4))]
-    }
+    found: dict[str, Sequence[str | None]] = {}
+    for name in NAMES[: draw(st.integers(2, 4))]:
+        gap, absent = draw(st.integers(0, 12)), draw(st.sets(st.integers(0, places - 1), max_size=1))
+        gaps = [draw(st.sampled_from([gap, gap, gap, 0, 12])) for _ in range(places)]
+        found[name] = [None if place in absent else draw(usual)[: 12 - gap] for place, gap in enumerate(gaps)]
+    return found
 
 
 @given(outcomes=with_gaps(), fill=st.fixed_dictionaries(dict.fromkeys(NAMES, st.sampled_from(".dn"))))
@@ -371,6 +384,8 @@ def test_a_claim_that_the_caution_does_not_name_holds_whatever_becomes_of_missin
         for name, cells in outcomes.items()
     }
     after = claimed(build(evidence_of(completed)))
+    if "no trial yet" in caution(evidence, board):
+        return
     named = {(pair.better, pair.worse) for pair in board.pairs if pair.failing.turns}
     for claim, levels in claimed(board).items():
         assert claim in named or levels <= after.get(claim, set())
@@ -445,7 +460,7 @@ def test_settings_decide_on_which_level_a_headline_speaks(settings):
     evidence = evidence_of(outcomes)
     text = said(evidence, build(evidence))
     if settings == 9:
-        assert text == "v failed least on 9 settings like these: 0 % (at most 8 %) against 100 %; 0 level."
+        assert text == "v failed least on 9 settings like these: 0 % (at most 44 %) against 100 %; 0 level."
     else:
         assert (
             text

@@ -210,7 +210,8 @@ def test_the_pages_of_normalizers_say_rank_and_settings_as_the_leaderboard_does(
 def test_nothing_in_the_order_is_held_against_it(page):
     assert [name for name, _ in matrix(page.board)] == ["a", "b", "hard"]
     assert page.headline() == (
-        "So far: In these 3 settings a failed least: 0 % (at most 19 %) against 100 %; 1 level. Elsewhere: open for it."
+        "So far: In these 3 settings a failed least in the order: 0 % (at most 19 %) against 100 %; 1 level."
+        " Elsewhere: open for it."
     )
     without = leaderboard_without(page, "fewer", "none")
     assert [(row.normalizer, row.rank, row.count.rate) for row in page.board.rows] == [
