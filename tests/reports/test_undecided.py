@@ -245,7 +245,7 @@ def test_the_caution_names_claims_on_learning_that_missing_trials_could_turn(sha
     assert text.startswith("Provisional: 8 of 32 planned trials are missing.")
     assert text.endswith("these claims might not hold: quick over slow in learning.")
     fewer = leaderboard(graded(shared, {"quick": ("." * 15 + " ",), "slow": ("n" * 16,)}))
-    assert f.unmarked(caution(fewer.evidence, fewer.board)).endswith("Whatever became of them, the claims below hold.")
+    assert f.unmarked(caution(fewer.evidence, fewer.board)).endswith("Whatever became of it, the claims below hold.")
 
 
 def test_each_outcome_has_its_meaning_and_its_evidence_from_the_thresholds(written):
