@@ -62,6 +62,11 @@ def named(label: str) -> str:
     return f"{_OPEN}{plain(label)}{_CLOSE}"
 
 
+def length(text: str) -> int:
+    """Return how many words a sentence has; a name, or a number with its unit, is one."""
+    return len(re.sub(r"(\d) %", r"\1%", re.sub(f"{_OPEN}.*?{_CLOSE}", "x", text)).split())
+
+
 def unmarked(text: str) -> str:
     """Return a sentence without the marks of its names, for a terminal."""
     return plain(text.replace(_OPEN, "").replace(_CLOSE, ""))

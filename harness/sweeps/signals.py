@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from ganbench.harness.errors import ClusterError
-from ganbench.harness.worker.interruption import SIGNALS
+from ganbench.harness.worker.interruption import told_of_signals
 
 STOP_SECONDS = 90.0
 """How long trainings may take to leave their checkpoints after a signal."""
@@ -58,12 +57,5 @@ def stopping(
             raise ClusterError(f"{name}: some trainings did not end within {seconds:.0f} seconds, and were left")
         return True
 
-    if threading.current_thread() is not threading.main_thread():  # the only one that can be told of signals
+    with told_of_signals(note):
         yield look
-        return
-    before = {number: signal.signal(number, note) for number in SIGNALS}
-    try:
-        yield look
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

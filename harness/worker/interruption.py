@@ -80,6 +80,24 @@ def now_and_then(
 
 
 @contextmanager
+def told_of_signals(note: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have :data:`SIGNALS` call a function within the block; nothing is changed in another than the main thread.
+
+    Args:
+        note: A handler as of :func:`signal.signal`.
+    """
+    if threading.current_thread() is not threading.main_thread():  # the only one that can be told of signals
+        yield
+        return
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether to stop: a signal came, or somebody asked for it.
 
@@ -104,12 +122,5 @@ def interruption(root: Root, clock: Callable[[], float] = time.monotonic) -> Ite
             raise KeyboardInterrupt
         came.append(True)
 
-    if threading.current_thread() is not threading.main_thread():  # the only one that can be told of signals
+    with told_of_signals(note):
         yield asked
-        return
-    before = {number: signal.signal(number, note) for number in SIGNALS}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -207,12 +207,9 @@ def compare_all(evidence: Evidence, order: Sequence[str], where: Standing) -> li
     committed = np.isfinite(coded[_failed])
     together = _both(committed, committed, sides, allowed).sum(axis=0).tolist()
     shared = _both(np.isfinite(failed), np.isfinite(failed), sides, allowed)
-    only_first, only_second = (_both(failed == one, failed == other, sides, allowed) for one, other in ((1, 0), (0, 1)))
+    only_first, only_second = _alone(failed, failed, sides, allowed)
     both = _both(failed == 1, failed == 1, sides, allowed).sum(axis=0).tolist()
-    unlearnt_first, unlearnt_second = (
-        _both(unlearnt == one, unlearnt == other, sides, allowed).sum(axis=0).tolist()
-        for one, other in ((1, 0), (0, 1))
-    )
+    unlearnt_first, unlearnt_second = (item.sum(axis=0).tolist() for item in _alone(unlearnt, unlearnt, sides, allowed))
     ahead = only_first - only_second
     groups = [(shared > 0) & found for found in (ahead > 0, ahead < 0, ahead == 0)]
     groups_first, groups_second, groups_level = (found.sum(axis=0).tolist() for found in groups)
@@ -296,10 +293,17 @@ def _both(
 
 
 def _alone(
-    known: Outcomes, sides: NDArray[np.int_], allowed: NDArray[np.bool_]
+    first: Outcomes, second: Outcomes, sides: NDArray[np.int_], allowed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return in how many pairs only the first side has it, and in how many only the second: [groups, pairs] each."""
-    return _both(known == 1, known == 0, sides, allowed), _both(known == 0, known == 1, sides, allowed)
+    """Return in how many pairs only the first side has it, and in how many only the second: [groups, pairs] each.
+
+    Args:
+        first: Outcomes that count for first sides.
+        second: Those that count for second sides; the same ones, unless missing trials are filled in by sides.
+        sides: [2, pairs] the normalizers of each pair.
+        allowed: [groups, pairs] where they are compared.
+    """
+    return _both(first == 1, second == 0, sides, allowed), _both(first == 0, second == 1, sides, allowed)
 
 
 def _tested(
@@ -319,10 +323,11 @@ def _tested(
         allowed: [groups, pairs] where they are compared.
     """
     p_values, alones, by_settings = [], [], []
-    leans = [np.sign(np.subtract(*_alone(_decided(coded), sides, allowed)).sum(axis=0))]
+    decided = _decided(coded)
+    leans = [np.sign(np.subtract(*_alone(decided, decided, sides, allowed)).sum(axis=0))]
     for code in (1.0, 0.0) if (coded == UNDECIDED).any() else (0.0,):
         known = np.where(coded == UNDECIDED, code, coded)
-        one, other = _alone(known, sides, allowed)
+        one, other = _alone(known, known, sides, allowed)
         by_settings.append(sign_flip_many((one - other).T))
         one, other = one.sum(axis=0), other.sum(axis=0)
         p_values.append(mcnemar_many(one, other))
@@ -390,7 +395,7 @@ def _if_missing(
     for code in (1.0, 0.0, np.nan) if (coded == UNDECIDED).any() else (0.0,):
         known = np.where(coded == UNDECIDED, code, coded)
         one, other = (np.where(missing, value, known) for value in fill)
-        ahead, behind = (_both(one == first, other == second, sides, allowed) for first, second in ((1, 0), (0, 1)))
+        ahead, behind = _alone(one, other, sides, allowed)
         ahead, behind = (behind, ahead) if more else (ahead, behind)
         leads = ahead.sum(axis=0) > behind.sum(axis=0)
         if np.isnan(code):  # the decided trials alone need only lean the same way

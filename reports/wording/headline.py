@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
-from ganbench.reports.formatting import count, named, percent, rate, thousands
+from ganbench.reports.formatting import count, length, named, percent, rate, thousands
 
 WORDS = 25
 """At most, with a name or a number with its unit as one."""
@@ -23,35 +22,28 @@ def headline(evidence: Evidence, board: Board) -> str:
     rows = [row for row in board.rows if row.count.trials]
     if not rows:
         return "No trial has been committed yet, so nothing can be said."
-    if len(rows) == 1 and rows[0].count.decided:
-        alone = f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and no other ran in all of its settings."
-        return _so_far(evidence) + alone
-    if not any(row.count.unstable for row in rows):
-        return _so_far(evidence) + _none_failed(board, rows)
+    texts = [_so_far(evidence) + text for text in _variants(board, rows)]
+    return next((text for text in texts if length(text) <= WORDS), texts[-1])
+
+
+def _variants(board: Board, rows: Sequence[Row]) -> list[str]:
+    """Return what can be said of an order with trials, the longest variant first."""
     order = _of_the_order(board)
+    if len(rows) == 1 and rows[0].count.decided:
+        return [f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and no other ran in all of its settings."]
+    if not any(row.count.unstable for row in rows):
+        return [_none_failed(board, rows)]
     if all(row.count.unstable == row.count.decided for row in rows):
-        every = f"Every decided trial{order} failed: nothing{order} shows which method is more stable."
-        return _so_far(evidence) + every
+        return [f"Every decided trial{order} failed: nothing{order} shows which method is more stable."]
     decided = [row for row in rows if row.count.decided]
     lowest = min(row.count.middle for row in decided)
     least = [row for row in decided if math.isclose(row.count.middle, lowest, abs_tol=1e-9)]
     best = max((row for row in least if not _but(row, board)), key=lambda row: _claims(row, board), default=least[0])
     if any(row.count.rate < best.count.rate - 1e-9 or row.count.middle < lowest - 1e-9 for row in rows):
-        return f"{_so_far(evidence)}Open: which method{order} failed least depends on the trials that are undecided."
+        return [f"Open: which method{order} failed least depends on the trials that are undecided."]
     if but := _but(best, board):
-        return f"{_so_far(evidence)}Open: {named(best.normalizer)} failed least{order} ({_share(best)}), but {but}."
-    return _shortest(_so_far(evidence), _failed_least(board, rows, best, len(least) - 1))
-
-
-def _shortest(before: str, variants: Sequence[str]) -> str:
-    """Return the first variant of a sentence that is short enough; else the last."""
-    texts = [before + text for text in variants]
-    return next((text for text in texts if _length(text) <= WORDS), texts[-1])
-
-
-def _length(text: str) -> int:
-    """Return how many words a sentence has, a name or a number with its unit being one."""
-    return len(re.sub(r"(\d) %", r"\1%", re.sub(r"\ue000.*?\ue001", "x", text)).split())
+        return [f"Open: {named(best.normalizer)} failed least{order} ({_share(best)}), but {but}."]
+    return _failed_least(board, rows, best, len(least) - 1)
 
 
 def _so_far(evidence: Evidence) -> str:
@@ -83,9 +75,7 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> l
         but = "but is not shown to fail less often than any other"
         return [f"{name} failed least{order} in {these}, {rate(best.count)}, {but}."]
     if level is None:
-        none = f"No method{order} is shown more stable in {these}"
-        if order:
-            none = f"In the order, no method is shown more stable in {these}"
+        none = f"{'In the order, no' if order else 'No'} method is shown more stable in {these}"
         if learns := _learns_more(board, rows):
             return [f"{none}; {learns}."]
         others = f" and {count(equal, 'other')}" if equal else ""
