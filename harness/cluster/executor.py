@@ -16,7 +16,7 @@ from ganbench.harness.errors import ClusterError
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.scheduling.drive import Execute, Round, drive
 from ganbench.harness.scheduling.endings import FAULT, MEMORY, NODE, UNFIT, WORKER, Ending, Event, Failed, Kind, fault
-from ganbench.harness.scheduling.schedule import SPOT, Attempt, Node, Submission
+from ganbench.harness.scheduling.schedule import SPOT, Node, Submission
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.worker.attempt import attempt_all
 
@@ -114,7 +114,7 @@ class RayCluster:
         if selector:
             options["label_selector"] = selector
         remote = self._on_gpu if need.gpus else self._on_cpu
-        tasks = [self._task(attempt, submission.lanes) for attempt in submission.attempts]
+        tasks = submission.tasks(self._task_of)
         self._flying[remote.options(**options).remote(*self._packed(tasks))] = submission
 
     def wait(self, seconds: float) -> list[tuple[Submission, Sequence[Ending]]]:
@@ -140,16 +140,6 @@ class RayCluster:
             self._carried[sources] = self._ray.put(sources)
         return [replace(task, sources=()) for task in tasks], self._carried[sources]
 
-    def _task(self, attempt: Attempt, lanes: int) -> Task:
-        task = replace(
-            self._task_of(attempt.trial),
-            attempt=attempt.number,
-            second=attempt.second,
-            alone=attempt.alone,
-            resources=attempt.resources,
-        )
-        return task.with_lanes(lanes)
-
     def _endings(self, reference: Any, submission: Submission) -> list[Ending]:
         try:
             endings: list[Ending] = self._ray.get(reference)
@@ -163,7 +153,7 @@ def _execute(tasks: Sequence[Task], sources: tuple[PluginSource, ...] = ()) -> l
     import ray
 
     node = ray.get_runtime_context().get_node_id()
-    endings = attempt_all([replace(task, sources=sources) for task in tasks])
+    endings = attempt_all([replace(task, sources=sources, node=node) for task in tasks])
     return [replace(ending, node=node) for ending in endings]
 
 

@@ -23,6 +23,7 @@ from ganbench.harness.commands.common import (
 )
 from ganbench.harness.process import cores
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
+from ganbench.harness.worker.watch import HANG_SECONDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,6 +147,9 @@ def run(
     checkpoint_every: Annotated[
         float, typer.Option(min=0, help="Seconds between two checkpoints of a training.")
     ] = EVERY_SECONDS,
+    hang_after: Annotated[
+        float, typer.Option(min=0, help="Seconds without progress that end an attempt, at least; 0: never.")
+    ] = HANG_SECONDS,
     exact: Annotated[
         bool, typer.Option("--exact", help="Make every step plainly, from Python; by default they are replayed.")
     ] = False,
@@ -191,6 +195,7 @@ def run(
             execution=execution,
             data_dir=data_dir,
             checkpoint_every=checkpoint_every,
+            hang_after=hang_after,
             on_event=display,
         )
     console.print(status_line(report), highlight=False, soft_wrap=True)

@@ -23,9 +23,9 @@ from ganbench.harness.conformance import (
     streams,
     training,
 )
-from ganbench.harness.conformance.limit import TooLongError, limited
 from ganbench.harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
 from ganbench.harness.conformance.subject import Subject
+from ganbench.harness.limit import TooLongError, limited
 
 if TYPE_CHECKING:
     from ganbench.harness.normalizer import Normalizer

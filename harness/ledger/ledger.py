@@ -59,7 +59,7 @@ class Ledger(LedgerFiles):
             LedgerError: It cannot be written, or not as a ledger is, or belongs to another suite.
         """
         try:
-            self._try_to_create()
+            self.probe()
             known = self.plan() if self.storage.exists(PLAN) else None
             if known is not None and known["suite"] != plan["suite"]:
                 raise LedgerError(
@@ -71,19 +71,19 @@ class Ledger(LedgerFiles):
         except OSError as error:
             raise LedgerError(f"{self.storage.where}: cannot be written ({error})") from error
 
-    def _try_to_create(self) -> None:
-        """See that of two files of one name the first is kept, before anything is trained: a commit asks for that.
+    def probe(self) -> None:
+        """See that files can be written, and that of two of one name the first is kept: a commit asks for that.
 
         Raises:
             LedgerError: It is not.
             OSError: Nothing can be written.
         """
-        if not self.storage.exclusive:
-            return
         name = f"probe-{uuid.uuid4().hex}"
         try:
             self.storage.write(name, b"")
             self.storage.delete(name)
+            if not self.storage.exclusive:
+                return
             try:
                 kept = [self.storage.create(name, b"") for _ in range(2)] == [True, False]
             except OSError as error:

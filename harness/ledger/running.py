@@ -9,6 +9,7 @@ by the clock of the machine that wrote it stands in the file; so a reader can te
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import threading
@@ -42,7 +43,8 @@ class Running:
         heard: When its process last said that it lives, by the storage's clock.
         behind: By how many seconds its machine's clock is behind the storage's; negative where it is ahead.
         steps: Training steps that this attempt has made; None where it does not say.
-        moved: When it made the last one, or began, by the storage's clock; None where it does not say.
+        moved: When it went on last, or began, by the storage's clock; None where it does not say.
+        limit: After how many seconds without progress it is ended; None where it does not say, or is not.
     """
 
     trial_id: str
@@ -53,56 +55,118 @@ class Running:
     behind: float = 0.0
     steps: int | None = None
     moved: float | None = None
+    limit: float | None = None
 
     def silent(self, now: float) -> bool:
         """Say whether nothing was heard of it for a while."""
         return now - self.heard > SILENT_SECONDS
 
     def still(self) -> float:
-        """Return for how many seconds it had made no step when it was heard of last; 0 where it does not say."""
+        """Return for how many seconds it had not gone on when it was heard of last; 0 where it does not say."""
         return 0.0 if self.moved is None else max(0.0, self.heard - self.moved)
 
 
-@contextmanager
-def announced(root: str | Path | Storage, trial_id: str, attempt: int) -> Iterator[Callable[[], None]]:
-    """Keep a file that says that a trial is under way, for as long as the block lasts.
+class Pulse:
+    """What a trial says of itself while it is under way.
 
-    Where it cannot be written the trial runs all the same. Yields what is to be called after every step: a process lives on
-    while one of its hooks never returns, and only that its steps end tells.
+    A process lives on while one of its hooks never returns: only that its trials go on tells.
+
+    Args:
+        storage: The ledger's.
+        trial_id: The trial.
+        attempt: From 1.
+        node: The node's identity, where it is known.
+        limit: After how many seconds without progress it is ended, now.
+    """
+
+    def __init__(
+        self, storage: Storage, trial_id: str, attempt: int, node: str | None, limit: Callable[[], float]
+    ) -> None:
+        self._storage, self.name, self._limit = storage, f"{RUNNING}/{identity(trial_id)}.json", limit
+        self._about = {"host": platform.node(), "pid": os.getpid(), "attempt": attempt, "node": node}
+        self._about["started"] = round(time.time(), 3)
+        self._steps, self._moved = 0, time.monotonic()
+
+    def step(self) -> None:
+        """A step was made."""
+        self._steps += 1
+        self.progress()
+
+    def progress(self) -> None:
+        """Something went on."""
+        self._moved = time.monotonic()
+
+    def say(self, **more: object) -> None:
+        """Write how it is."""
+        limit = self._limit()
+        still = round(time.monotonic() - self._moved, 3)
+        now = {"clock": round(time.time(), 3), "steps": self._steps, "still": still}
+        now |= {"limit": round(limit, 3)} if math.isfinite(limit) else {}
+        with suppress(OSError):
+            self._storage.write(self.name, json.dumps(self._about | now | more).encode())
+
+
+@contextmanager
+def announced(
+    root: str | Path | Storage,
+    trial_id: str,
+    attempt: int,
+    node: str | None = None,
+    limit: Callable[[], float] = lambda: math.inf,
+) -> Iterator[Pulse]:
+    """Keep a file that says that a trial is under way, for as long as the block lasts; yield what is to be told of it.
+
+    Where it cannot be written the trial runs all the same. It is left behind where the process dies.
 
     Args:
         root: Where the ledger stands.
         trial_id: The trial.
         attempt: From 1.
+        node: The node's identity, where it is known.
+        limit: After how many seconds without progress the attempt is ended, now.
     """
-    storage, name = open_storage(root), f"{RUNNING}/{identity(trial_id)}.json"
-    about = {"host": platform.node(), "pid": os.getpid(), "attempt": attempt, "started": round(time.time(), 3)}
-    over = threading.Event()
-    steps, moved = 0, time.monotonic()
-
-    def step() -> None:
-        nonlocal steps, moved
-        steps, moved = steps + 1, time.monotonic()
-
-    def say() -> None:
-        now, still = round(time.time(), 3), round(time.monotonic() - moved, 3)
-        with suppress(OSError):
-            storage.write(name, json.dumps(about | {"clock": now, "steps": steps, "still": still}).encode())
+    storage = open_storage(root)
+    pulse, over = Pulse(storage, trial_id, attempt, node, limit), threading.Event()
 
     def renew() -> None:
         while not over.wait(RENEW_SECONDS):
-            say()
+            pulse.say()
 
-    say()
+    pulse.say()
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
     try:
-        yield step
+        yield pulse
     finally:
         over.set()
         thread.join()
         with suppress(OSError):
-            storage.delete(name)
+            storage.delete(pulse.name)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a process that died left of a trial.
+
+    Attributes:
+        attempt: From 1.
+        node: The node's identity; None where it is not known.
+        stuck: Where it made no progress, if that is why the process ended; else empty.
+        in_hook: Whether that was in a hook.
+    """
+
+    attempt: int
+    node: str | None
+    stuck: str = ""
+    in_hook: bool = False
+
+
+def left_behind(storage: Storage, trial_id: str) -> Left | None:
+    """Return what the last process of a trial left behind; None where there is nothing, or it cannot be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        about = json.loads(storage.read(f"{RUNNING}/{identity(trial_id)}.json"))
+        return Left(int(about["attempt"]), about.get("node"), str(about.get("stuck", "")), about.get("in_hook") is True)
+    return None
 
 
 def running(root: str | Path | Storage) -> list[Running]:
@@ -126,8 +190,9 @@ def running(root: str | Path | Storage) -> list[Running]:
                 started = float(about["started"]) + behind
                 steps = int(about["steps"]) if "steps" in about else None
                 moved = entry.changed - float(about["still"]) if "still" in about else None
+                limit = None if about.get("limit") is None else float(about["limit"])
                 host, attempt = str(about["host"]), int(about["attempt"])
-                found.append(Running(trial, host, attempt, started, entry.changed, behind, steps, moved))
+                found.append(Running(trial, host, attempt, started, entry.changed, behind, steps, moved, limit))
     except OSError as error:
         raise LedgerError(f"{storage.where}: cannot be read ({error})") from error
     return sorted(found, key=lambda item: (item.started, item.trial_id))

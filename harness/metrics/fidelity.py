@@ -196,13 +196,13 @@ class _Evaluation:
         made: list[SampleComparison] = []
 
         def features() -> dict[str, float]:
-            made.append(
-                SampleComparison(gather(extract(self.extractor, generated.samples, self.batch)), self._on[device])
-            )
+            parts = extract(self.extractor, generated.samples, self.batch, progress=generated.progress)
+            made.append(SampleComparison(gather(parts), self._on[device]))
             return {}
 
         yield "features", features
         for name, key in self.keys.items():
+            generated.progress()
             yield key, partial(_measured, name, key, made[0])
 
 

@@ -28,12 +28,14 @@ class Generated:
             where there are only samples.
         latent: Length of a latent vector.
         final: Whether the training is over.
+        progress: To be called at least every few minutes by what takes longer: else it is taken for hung.
     """
 
     samples: Tensor
     generate: Callable[[Tensor], Tensor] | None = None
     latent: int = 0
     final: bool = False
+    progress: Callable[[], None] = lambda: None
 
 
 Evaluate = Callable[[Generated], dict[str, float]]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.scheduling.duration import Durations
-from ganbench.harness.scheduling.endings import RESULTS, Ending, Event, Failed
+from ganbench.harness.scheduling.endings import HUNG, RESULTS, STUCK, WORKER, Ending, Event, Failed
 from ganbench.harness.scheduling.schedule import Node, Schedule, Submission
 
 if TYPE_CHECKING:
     from ganbench.harness.cells.cell import Trial
+    from ganbench.harness.ledger.running import Left
     from ganbench.harness.scheduling.task import Task
 
 POLL_SECONDS = 0.5
@@ -51,6 +52,7 @@ class Round:
         check: Called when a worker could not write its results; raises LedgerError where nobody can.
         lanes: How many trials with a need one process may train side by side.
         jobs: How many processes may train at once, at most; None for as many as there is room for.
+        left: What the process of a trial that died has left behind; None where there is nothing.
     """
 
     trials: Sequence[Trial]
@@ -60,6 +62,7 @@ class Round:
     check: Callable[[], None] = lambda: None
     lanes: Callable[[Resources], int] = lambda need: 1
     jobs: int | None = None
+    left: Callable[[str], Left | None] = lambda trial_id: None
 
 
 Execute = Callable[[Round], Iterator[Event]]
@@ -90,4 +93,29 @@ def drive(round_: Round, cluster: Cluster, clock: Callable[[], float]) -> Iterat
         for submission, endings in cluster.wait(POLL_SECONDS):
             if any(isinstance(ending, Failed) and ending.kind == RESULTS for ending in endings):
                 round_.check()
-            yield from schedule.ended(submission, endings, clock())
+            yield from schedule.ended(submission, _explained(round_, submission, endings), clock())
+
+
+def _explained(round_: Round, submission: Submission, endings: Sequence[Ending]) -> list[Ending]:
+    """Return endings with what is known of processes that died: where, and whether a hook did not return.
+
+    Ray does not say on which node a process died. Of several trials in one process only one can have made no progress.
+    """
+    died = [isinstance(ending, Failed) and ending.kind == WORKER for ending in endings]
+    if not any(died):
+        return list(endings)
+    found = [
+        left if dead and (left := round_.left(attempt.trial.id)) and left.attempt == attempt.number else None
+        for attempt, dead in zip(submission.attempts, died, strict=True)
+    ]
+    hung = sum(left is not None and bool(left.stuck) for left in found) == 1
+    return [
+        ending if left is None or not isinstance(ending, Failed) else _died(ending, left, hung)
+        for ending, left in zip(endings, found, strict=True)
+    ]
+
+
+def _died(ending: Failed, left: Left, hung: bool) -> Failed:
+    kind = (HUNG if left.in_hook else STUCK) if hung and left.stuck else ending.kind
+    reason = f"{kind.name}: {left.stuck}" if kind != ending.kind else ending.reason
+    return Failed(kind, reason, ending.node or left.node)

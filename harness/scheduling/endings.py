@@ -65,6 +65,8 @@ PLUGIN = Kind("plugin cannot be used here", budget=3, elsewhere=True)  # another
 MEMORY = Kind("out of memory", budget=3, grows=True, elsewhere=True)
 DEVICE = Kind("device or system failed", budget=3, unfit=True, elsewhere=True)
 HOOK = Kind("a hook met a failing device or system", budget=3, elsewhere=True)
+HUNG = Kind("a hook does not return", elsewhere=True)  # the second time, elsewhere, it is a result
+STUCK = Kind("no progress", budget=3, elsewhere=True)
 CROWDED = Kind("out of memory beside others")  # tried again it is alone, and that tells whose fault it was
 UNFIT = Kind("node not fit", unfit=True)
 RESULTS = Kind("results cannot be written", unfit=True)
@@ -130,6 +132,11 @@ class Note:
 
 
 Event = Done | Lost | Retried | Note
+
+
+def twice(reason: str) -> str:
+    """Return the result of a trial that did not return again, from what was said of it the last time."""
+    return f"does not return: {reason.removeprefix(f'{HUNG.name}: ')}, in a second attempt as in the first"
 
 
 def fault(error: BaseException) -> str:

@@ -12,9 +12,23 @@ from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import ClusterError
 from ganbench.harness.scheduling.duration import Durations
-from ganbench.harness.scheduling.endings import FAULT, HOOK, Done, Ending, Event, Failed, Kind, Lost, Note, Retried
+from ganbench.harness.scheduling.endings import (
+    FAULT,
+    HOOK,
+    HUNG,
+    Done,
+    Ending,
+    Event,
+    Failed,
+    Kind,
+    Lost,
+    Note,
+    Retried,
+    twice,
+)
 from ganbench.harness.scheduling.health import NodeHealth
 from ganbench.harness.scheduling.order import ordered
+from ganbench.harness.scheduling.task import Task
 
 LEAST_WINDOW, MOST_WINDOW = 8, 4000
 """Tasks of one shape that a cluster is given at once: twice what it has room for, within these bounds. With no room at all
@@ -60,6 +74,7 @@ class Attempt:
         resources: What it gets.
         second: Whether a hook of it met a failing device or system on another node.
         alone: Whether no other node has room for it.
+        hung: How it did not return, twice: that is its result.
         avoid: Nodes on which it failed before.
     """
 
@@ -68,6 +83,7 @@ class Attempt:
     resources: Resources
     second: bool = False
     alone: bool = False
+    hung: str = ""
     avoid: frozenset[str] = frozenset()
 
 
@@ -93,6 +109,20 @@ class Submission:
     def need(self) -> Resources:
         """What the process needs."""
         return self.resources.together(self.lanes)
+
+    def tasks(self, task_of: Callable[[Trial], Task]) -> list[Task]:
+        """Return what is sent: a task for each attempt, made from what a trial becomes when its turn comes."""
+        return [
+            replace(
+                task_of(attempt.trial),
+                attempt=attempt.number,
+                second=attempt.second,
+                alone=attempt.alone,
+                hung=attempt.hung,
+                resources=attempt.resources,
+            ).with_lanes(self.lanes)
+            for attempt in self.attempts
+        ]
 
 
 @dataclass
@@ -252,9 +282,12 @@ class Schedule:
                 reason = f"{ending.reason}; no node has more than {attempt.resources.words()}"
                 return Lost(trial, reason, attempt.trial.cell.normalizer.label())
             losses.resources = grown
+        hung = attempt.hung
+        if kind == HUNG and (len(self._health.failed_on(trial, (HUNG,))) > 1 or losses.kinds[HUNG] > bool(others) + 1):
+            hung = twice(ending.reason)
         wait = min(BACK_OFF_SECONDS * 2 ** (losses.kinds.total() - 1), LONGEST_BACK_OFF)
         need = losses.resources or attempt.resources
-        self._push(replace(attempt, number=losses.attempts, resources=need), now + wait)
+        self._push(replace(attempt, number=losses.attempts, resources=need, hung=hung), now + wait)
         return Retried(trial, ending.reason)
 
     def _push(self, attempt: Attempt, when: float) -> None:

@@ -25,6 +25,9 @@ class Task:
         attempt: From 1; more than one after infrastructure was lost.
         second: Whether what a hook meets of files, of a device or of the system is its own: another node said the same.
         alone: Whether there is no other node that could be asked.
+        hung: How it did not return before, twice: that is its result, and is committed without another training.
+        node: The identity of the node that it runs on; None where there are none.
+        hang_after: Seconds without progress that end an attempt, at least; 0 for never.
         resources: What the attempt has; with a share of a GPU it trains there.
         how: How the trial is executed.
         data_dir: The folder of data sets; None for the one that the worker's machine names.
@@ -41,6 +44,9 @@ class Task:
     attempt: int = 1
     second: bool = False
     alone: bool = True
+    hung: str = ""
+    node: str | None = None
+    hang_after: float = 0.0
     resources: Resources = field(default_factory=Resources)
     execution: ExecutionMode = field(default_factory=ExecutionMode)
     data_dir: str | None = None

@@ -19,8 +19,8 @@ HOSTS = 8
 LOOK_SECONDS = 0.5
 """Between two looks at what is under way."""
 
-STILL_SECONDS = 300.0
-"""A trial that has made no step for so long is named: it evaluates for long, or a hook of it does not return."""
+STILL_SECONDS = 120.0
+"""A trial that has not gone on for so long is named: it loads data, measures, or a hook of it does not return."""
 
 RATE_SECONDS = 3600.0
 """The commits of the last hour say how fast it goes."""
@@ -167,13 +167,14 @@ def _by_host(trials: Sequence[Running]) -> str:
 
 
 def still_in_words(trial: Running) -> str:
-    """Return for how long a trial has made no step, to go on a sentence; empty where it does not say."""
+    """Return for how long a trial has not gone on, to continue a sentence; empty where it does not say."""
     from ganbench.harness.durations import duration
 
     if trial.steps is None:
         return ""
     steps = f"after {trial.steps} step{'' if trial.steps == 1 else 's'} of this attempt"
-    return f", without a step for {duration(trial.still())} {steps}: a long evaluation, or a hook that does not return"
+    ended = "" if trial.limit is None else f"; in a hook or a measurement it is ended after {duration(trial.limit)}"
+    return f", without progress for {duration(trial.still())} {steps}{ended}"
 
 
 def in_words(found: Status) -> list[str]:

@@ -16,6 +16,7 @@ from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
 from ganbench.harness.data.store import Store
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger.running import left_behind
 from ganbench.harness.planning.readiness import check_data, check_machine
 from ganbench.harness.planning.seeding import Sequential, seeds_wanted, whether_failed
 from ganbench.harness.planning.suite import Suite, load_suite
@@ -30,6 +31,7 @@ from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.sweeps.signals import stopping
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
 from ganbench.harness.worker.interruption import ask_to_stop, go_on, is_asked_to_stop, now_and_then
+from ganbench.harness.worker.watch import HANG_SECONDS
 
 COMPACT_FROM = 1000
 """Single records that a sweep moves into a part: from there on they would slow every reader down."""
@@ -101,6 +103,7 @@ def run(
     execution: ExecutionMode | None = None,
     data_dir: str | Path | None = None,
     checkpoint_every: float = EVERY_SECONDS,
+    hang_after: float = HANG_SECONDS,
     on_event: OnEvent | None = None,
 ) -> SweepReport:
     """Run what a suite asks for and the ledger does not hold yet. The same call again continues.
@@ -117,6 +120,8 @@ def run(
         execution: How trials are run; replayed where nothing is said.
         data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
         checkpoint_every: Seconds between two checkpoints of a training.
+        hang_after: Seconds without progress that end an attempt, at least; ten times the longest wait before, where that is
+            more; 0 for never.
         on_event: Progress.
 
     Raises:
@@ -151,6 +156,7 @@ def run(
         "execution": execution,
         "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
         "checkpoint_every": checkpoint_every,
+        "hang_after": hang_after,
         "detectors": tuple(detector.spec() for detector in read.detectors),
     }
     task_of = partial(_task, read, ledger.where, catalog.sources, what)
@@ -182,6 +188,7 @@ def run(
                 check=lambda: ledger.write_plan(read.plan()),
                 lanes=lambda need: execution.lanes(need.gpus),
                 jobs=jobs,
+                left=partial(left_behind, ledger.storage),
             )
             for event in execute(round_):
                 report.add(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from ganbench.harness.errors import Interrupted
 from ganbench.harness.traces.trace import Trace
@@ -21,7 +22,10 @@ def train(
 
 
 def training_turns(
-    training: Training, checkpoints: Checkpoints | None = None, interrupted: Callable[[], bool] = lambda: False
+    training: Training,
+    checkpoints: Checkpoints | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+    watch: AbstractContextManager[object] = nullcontext(),  # noqa: B008  it has no state
 ) -> Turns[Trace]:
     """Train to the end of the budget, or to the first value that is not finite, and let others have a turn at every step.
 
@@ -34,6 +38,7 @@ def training_turns(
         training: Before its first step.
         checkpoints: Where to go on from, and to leave a state; None for neither.
         interrupted: Asked after every step.
+        watch: Entered for what runs code of plugins, and for waiting for a device.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
@@ -42,15 +47,20 @@ def training_turns(
     begun = None if checkpoints is None else checkpoints.newest()
     if begun is not None:
         training.restore(begun["training"])
-    recorder = Recorder(training, begun and begun["recorder"])
+    with watch:
+        recorder = Recorder(training, begun and begun["recorder"])
     while training.now < training.trial.cell.steps and recorder.finite:
-        begun_at = time.perf_counter()
-        seen = training.advance(observe=training.now + 1 in recorder.log_points)
-        training.took(time.perf_counter() - begun_at)
+        with watch:
+            begun_at = time.perf_counter()
+            seen = training.advance(observe=training.now + 1 in recorder.log_points)
+            training.took(time.perf_counter() - begun_at)
         yield
-        recorder.record(training, seen)
+        with watch:
+            recorder.record(training, seen)
         stop, seam = interrupted(), training.now == training.phase.last < training.trial.cell.steps
         if checkpoints is not None and (stop or seam or checkpoints.due()):
+            with watch:
+                training.wait()
             _keep(checkpoints, training, recorder)
         if stop:
             raise Interrupted(f"stopped at step {training.now} of {training.trial.cell.steps}")

@@ -41,11 +41,18 @@ def generate(training: Training, latents: Tensor) -> Generated | None:
     finite = torch.isfinite(made).all()
     # Only the encoded form is kept of each pass: a quarter of the memory for images.
     parts = [data.encode(made)]
+    training.progress()
     for start in range(size, len(latents), size):
         made = network(settled, latents[start : start + size], fade)
         finite = finite & torch.isfinite(made).all()
         parts.append(data.encode(made))
+        training.progress()
     if not bool(finite):
         return None
     over = training.now == training.trial.cell.steps
-    return Generated(torch.cat(parts), lambda z: network(settled, z, fade), latents.shape[1], final=over)
+
+    def more(z: Tensor) -> Tensor:
+        training.progress()
+        return network(settled, z, fade)
+
+    return Generated(torch.cat(parts), more, latents.shape[1], final=over, progress=training.progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -60,21 +60,30 @@ class Training:
         discriminator: The discriminator.
         step: The step function.
         notes: What a reader of the results should know of how it ran, one line each.
+        progress: See below.
 
     Args:
         trial: What to train.
         material: Its data and metric.
         programs: The process's; None for plain steps.
+        progress: Called while samples are made and measured, at least after every pass through a network.
 
     Raises:
         MethodError: The normalizer raised or broke its contract.
     """
 
-    def __init__(self, trial: Trial, material: Material, programs: Programs | None = None) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        material: Material,
+        programs: Programs | None = None,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self.trial = trial
         self.material = material
         self.now = 0
         self.notes: list[str] = []
+        self.progress = progress
         self._timed, self._seconds = -1, 0.0  # the first step also prepares what the others use
         self._programs = programs
         self._device = torch.device(material.device)
@@ -153,6 +162,11 @@ class Training:
         if self._device.type != "cuda":
             return tensor
         return tensor.pin_memory().to(self._device, non_blocking=True)
+
+    def wait(self) -> None:
+        """Wait until the device has made the steps that it was asked for."""
+        if self._device.type == "cuda":
+            torch.cuda.current_stream().synchronize()
 
     @property
     def mode(self) -> str:

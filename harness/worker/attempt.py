@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
@@ -16,7 +17,8 @@ from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.store import Store
 from ganbench.harness.errors import InputError, Interrupted, LedgerError, MethodError, PluginError, UnknownNameError
 from ganbench.harness.ledger import Ledger
-from ganbench.harness.ledger.running import announced
+from ganbench.harness.ledger.running import Pulse, announced
+from ganbench.harness.limit import TooLongError
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.scheduling.endings import (
@@ -24,11 +26,13 @@ from ganbench.harness.scheduling.endings import (
     DEVICE,
     FAULT,
     HOOK,
+    HUNG,
     MEMORY,
     PLUGIN,
     PREEMPTED,
     RESULTS,
     STOPPED,
+    STUCK,
     UNFIT,
     Done,
     Ending,
@@ -38,13 +42,16 @@ from ganbench.harness.scheduling.endings import (
 )
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import Detector, load_definition
+from ganbench.harness.steps.ways import COMPILED
 from ganbench.harness.training.devices import device_of
 from ganbench.harness.training.lanes import Turns, places, take_turns
 from ganbench.harness.training.numerics import ProcessSettings
 from ganbench.harness.training.workshop import Workshop
+from ganbench.harness.worker.checkup import check_up
 from ganbench.harness.worker.interruption import interruption, is_asked_to_stop
 from ganbench.harness.worker.machine_errors import is_about_files, is_of_the_machine
 from ganbench.harness.worker.trial import train_trial
+from ganbench.harness.worker.watch import COMPILING, Stuck, Watch
 
 
 def attempt(task: Task) -> Ending:
@@ -73,7 +80,7 @@ def attempt_each(tasks: Sequence[Task]) -> Iterator[tuple[int, Ending]]:
     over = False
     with ExitStack() as stack:
         try:
-            interrupted, process_settings = stack.enter_context(_process_for(tasks[0]))
+            process = stack.enter_context(_process_for(tasks[0]))
             where = places(lanes, device_of(tasks[0].resources, lanes))
         except Exception as error:
             yield from ((number, _failed(task, error)) for number, task in enumerate(tasks))
@@ -83,28 +90,96 @@ def attempt_each(tasks: Sequence[Task]) -> Iterator[tuple[int, Ending]]:
             for task in tasks:
                 if over:
                     return
-                yield _attempt(task, interrupted, process_settings)
+                yield _attempt(task, process)
 
         for number, ending in take_turns(begun(), where):
             over = over or is_over(ending)
             yield number, ending
 
 
+@dataclass(frozen=True)
+class _Process:
+    """What the tasks of a sweep share in this process.
+
+    Attributes:
+        interrupted: Says when to stop.
+        settings: What the process is set to.
+        watch: Ends what makes no progress.
+        pulses: Of the trials under way.
+    """
+
+    interrupted: Callable[[], bool]
+    settings: ProcessSettings
+    watch: Watch
+    pulses: list[Pulse]
+
+
 @contextmanager
-def _process_for(task: Task) -> Iterator[tuple[Callable[[], bool], ProcessSettings]]:
-    """Set this process to what the tasks of a sweep need; yield what says when to stop, and what it is set to."""
-    with interruption(_ledger(task.ledger).storage) as interrupted, ProcessSettings(task.execution) as process_settings:
-        yield interrupted, process_settings
+def _process_for(task: Task) -> Iterator[_Process]:
+    """Set this process to what the tasks of a sweep need."""
+    pulses: list[Pulse] = []
+
+    def leave(found: Stuck) -> None:
+        for pulse in pulses:
+            pulse.say(stuck=found.words(), in_hook=found.in_hook)
+
+    patience = COMPILING if task.execution.way == COMPILED else 1
+    # Only a worker of a cluster can end its process: another one is somebody's.
+    watch = Watch(task.hang_after, leave if task.node is not None else None, patience)
+    with (
+        interruption(_ledger(task.ledger).storage) as interrupted,
+        ProcessSettings(task.execution) as process_settings,
+        watch.on_duty(),
+    ):
+        yield _Process(interrupted, process_settings, watch, pulses)
 
 
-def _attempt(task: Task, interrupted: Callable[[], bool], process_settings: ProcessSettings) -> Turns[Ending]:
+@contextmanager
+def _announced(task: Task, process: _Process) -> Iterator[Pulse]:
+    """Say that a task's trial is under way, also should the process end meanwhile."""
+    watch = process.watch
+    where = _ledger(task.ledger).storage
+    with announced(where, task.trial_id, task.attempt, task.node, lambda: watch.limit) as pulse:
+        process.pulses.append(pulse)
+        try:
+            yield pulse
+        finally:
+            process.pulses.remove(pulse)
+
+
+def _check_up(task: Task, device: str, watch: Watch) -> None:
+    """See whether this machine is fit: before the first trial of a process, and before one that failed before."""
     try:
-        return (yield from _train(task, interrupted, process_settings))
-    except Exception as error:
-        return _failed(task, error)
+        with watch:
+            if task.attempt > 1:
+                check_up(_ledger(task.ledger), device)
+            else:
+                _checked_up(task.ledger, device)
+    except TooLongError as error:
+        watch.stuck = None
+        raise InputError(f"{device} or the results folder does not answer on {platform.node()} ({error})") from error
 
 
-def _train(task: Task, interrupted: Callable[[], bool], process_settings: ProcessSettings) -> Turns[Done]:
+@lru_cache(maxsize=1)
+def _checked_up(where: str, device: str) -> None:
+    check_up(_ledger(where), device)
+
+
+def _attempt(task: Task, process: _Process) -> Turns[Ending]:
+    try:
+        return (yield from _train(task, process))
+    except (Exception, TooLongError) as error:
+        stuck, process.watch.stuck = process.watch.stuck, None
+        return _failed(task, error) if stuck is None else _stuck(stuck)
+
+
+def _stuck(found: Stuck) -> Failed:
+    """Say what a lack of progress is: of the machine where data are read, perhaps the method's in one of its hooks."""
+    kind = HUNG if found.in_hook else UNFIT if found.in_data else STUCK
+    return Failed(kind, f"{kind.name}: {found.words()}")
+
+
+def _train(task: Task, process: _Process) -> Turns[Done]:
     """Train a task's trial to its commit, in turns.
 
     A trial that is committed already is not trained again: after a lost message the same task may arrive twice.
@@ -116,30 +191,40 @@ def _train(task: Task, interrupted: Callable[[], bool], process_settings: Proces
     if ledger.holds(task.trial_id):
         record, first = ledger.read(task.trial_id), False
     else:
-        if interrupted() or is_asked_to_stop(ledger.storage):
+        if process.interrupted() or is_asked_to_stop(ledger.storage):
             raise Interrupted("stopped before it began")
-        workshop = _workshop(task.sources, task.data_dir, device_of(task.resources, task.lanes))
+        device = device_of(task.resources, task.lanes)
+        workshop = _workshop(task.sources, task.data_dir, device)
         trial = _rebuilt(task, workshop.catalog)
         detectors = [cast("Detector", workshop.catalog.create("detector", spec)) for spec in task.detectors]
         checkpoints = ledger.checkpoints(task.trial_id)
-        with announced(ledger.storage, task.trial_id, task.attempt) as step:
+        watch = process.watch
+        with _announced(task, process) as pulse:
+            _check_up(task, device, watch)
 
             def asked() -> bool:  # after every step
-                step()
-                return interrupted()
+                pulse.step()
+                return process.interrupted()
+
+            def progress() -> None:
+                pulse.progress()
+                watch.progress()
 
             record = yield from train_trial(
                 workshop,
                 trial,
                 load_definition(task.definition),
                 task.attempt,
-                process_settings=process_settings,
+                process_settings=process.settings,
                 resources=task.resources,
                 checkpoints=checkpoints,
                 checkpoint_every=task.checkpoint_every,
                 interrupted=asked,
                 detectors=detectors,
-                doubted=lambda error: _may_be_the_machines(task, error),
+                doubted=lambda error: watch.stuck is not None or _may_be_the_machines(task, error),
+                watch=watch,
+                progress=progress,
+                hung=task.hung,
             )
         first = ledger.commit(record)
         checkpoints.clear()
@@ -210,7 +295,7 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 """What an exception that is no result says about where it was raised; any other is a fault of ours."""
 
 
-def _failed(task: Task, error: Exception) -> Failed:
+def _failed(task: Task, error: BaseException) -> Failed:
     kind = next((kind for raised, kind in KINDS if isinstance(error, raised)), None)
     if kind is None:
         kind = DEVICE if is_of_the_machine(error) else FAULT

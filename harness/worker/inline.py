@@ -9,7 +9,18 @@ from itertools import groupby
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.scheduling.drive import Round
-from ganbench.harness.scheduling.endings import CROWDED, RESULTS, Done, Ending, Event, Failed, Lost, Retried
+from ganbench.harness.scheduling.endings import (
+    CROWDED,
+    HUNG,
+    RESULTS,
+    Done,
+    Ending,
+    Event,
+    Failed,
+    Lost,
+    Retried,
+    twice,
+)
 from ganbench.harness.worker.attempt import attempt, attempt_each, is_over
 
 
@@ -22,18 +33,21 @@ def run_inline(round_: Round) -> Iterator[Event]:
     for _, alike in groupby(round_.trials, key=lambda trial: trial.cell.resources):
         trials = list(alike)
         tasks = [replace(round_.task_of(trial), resources=trial.cell.resources) for trial in trials]
-        crowded: list[int] = []
+        again: list[int] = []
         over = False
         for number, ending in attempt_each(tasks):
-            if isinstance(ending, Failed) and ending.kind == CROWDED:
-                crowded.append(number)
+            if isinstance(ending, Failed) and ending.kind in (CROWDED, HUNG):
+                again.append(number)
                 yield Retried(trials[number].id, ending.reason)
             else:
                 yield _event(trials[number], ending)
                 over = over or is_over(ending)
-        for number in crowded:
+        for number in again:
             if not over:
-                ending = attempt(replace(tasks[number], attempt=2))
+                task = replace(tasks[number], attempt=2)
+                ending = attempt(task)
+                if isinstance(ending, Failed) and ending.kind == HUNG:
+                    ending = attempt(replace(task, attempt=3, hung=twice(ending.reason)))
                 yield _event(trials[number], ending)
                 over = is_over(ending)
         if over:

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -94,11 +95,16 @@ def train_trial(
     interrupted: Callable[[], bool],
     detectors: Sequence[Detector] = (),
     doubted: Callable[[MethodError], bool] = lambda error: False,
+    watch: AbstractContextManager[object] = nullcontext(),  # noqa: B008  it has no state
+    progress: Callable[[], None] = lambda: None,
+    hung: str = "",
 ) -> Turns[Record]:
     """Train a trial in turns, and return the record; :func:`run_trial` says what the arguments are, and what it raises.
 
     ``process_settings`` is what the process is set to, for all that take turns in it; its ``execution.pack`` says how many
-    these are. ``doubted`` says of what a hook raised whether it may be the machine's: then it is raised again.
+    these are. ``doubted`` says of what a hook raised whether it may be the machine's: then it is raised again. ``watch``
+    and ``progress`` are those of :func:`training_turns` and :class:`Training`. ``hung`` says how it did not return before:
+    then that is its result, and it is not trained.
     """
     from ganbench.harness.training.checkpoint import Checkpoints
     from ganbench.harness.training.loop import training_turns
@@ -118,8 +124,11 @@ def train_trial(
         else Checkpoints(checkpoints, digest([trial.id, setting, execution.affecting_numbers()]), checkpoint_every)
     )
     try:
-        training = Training(trial, material, workshop.programs(execution))
-        trace = yield from training_turns(training, kept, interrupted)
+        if hung:
+            raise MethodError(hung)
+        with watch:
+            training = Training(trial, material, workshop.programs(execution), progress)
+        trace = yield from training_turns(training, kept, interrupted, watch)
     except MethodError as error:
         if doubted(error):
             raise

@@ -109,11 +109,11 @@ def test_a_trial_under_way_says_how_many_steps_it_has_made_and_for_how_long_none
 def test_a_trial_without_a_step_for_long_is_named_and_others_are_not(ledger):
     found = status(ledger, clock=lambda: NOW)
     item = Running("a" * 20, "node1", 1, NOW - 5000, NOW, steps=200, moved=NOW - 1200)
-    (line,) = [line for line in in_words(replace(found, running=(item,))) if "without a step" in line]
-    assert line.startswith(f"trial {'a' * 20} on node1 is under way, without a step for 20 min after 200 steps")
+    (line,) = [line for line in in_words(replace(found, running=(item,))) if "without progress" in line]
+    assert line.startswith(f"trial {'a' * 20} on node1 is under way, without progress for 20 min after 200 steps")
     for moved in (NOW - 60, None):
         lines = in_words(replace(found, running=(replace(item, moved=moved),)))
-        assert not [line for line in lines if "without a step" in line]
+        assert not [line for line in lines if "without progress" in line]
     assert replace(found, running=(item,)).to_json()["running"][0]["steps"] == 200
 
 

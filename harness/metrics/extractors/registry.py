@@ -133,6 +133,7 @@ def extract(
     batch: int,
     rows: Tensor | None = None,
     device: torch.device | None = None,
+    progress: Callable[[], None] = lambda: None,
 ) -> Iterator[Extracted]:
     """Run samples through an extractor, slice by slice, so that memory is bounded.
 
@@ -142,6 +143,7 @@ def extract(
         batch: Samples per pass on a processor.
         rows: Which samples, and in which order; all, if None.
         device: Where to compute; where the samples are, if None.
+        progress: Called after every slice.
     """
     if device is None:
         device = samples.device if isinstance(samples, Tensor) else torch.device("cpu")
@@ -155,6 +157,7 @@ def extract(
         chosen = slice(start, start + step) if rows is None else rows[start : start + step]
         with torch.inference_mode():
             outputs = extractor(samples[chosen].to(device).contiguous(memory_format=order))
+        progress()
         yield Extracted(*(output.float() for output in outputs))
 
 
