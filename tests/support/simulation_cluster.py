@@ -12,6 +12,7 @@ from simulation import Disk, Process, World
 
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
+from ganbench.harness.cluster.executor import ANSWER_SECONDS
 from ganbench.harness.errors import ClusterError
 from ganbench.harness.scheduling.endings import NODE, WORKER, Ending, Failed, Kind
 from ganbench.harness.scheduling.schedule import Node, Submission
@@ -35,6 +36,9 @@ class Machine:
         unfit_until: Until then every trial fails here at once.
         sick_until: Until then its device fails every trial, at once or in a hook.
         sick_in_hooks: Where that shows.
+        hangs_until: Until then nothing that its device is asked for comes back.
+        other_until: Until then it has other versions of things: of ganbench, or of a plugin.
+        other_plugin: Of which.
         seen: Whether the cluster counts it among its nodes.
         cut: Whether nothing reaches it, and nothing that it says arrives.
     """
@@ -45,6 +49,9 @@ class Machine:
     unfit_until: float = -1.0
     sick_until: float = -1.0
     sick_in_hooks: bool = False
+    hangs_until: float = -1.0
+    other_until: float = -1.0
+    other_plugin: bool = False
     seen: bool = True
     cut: bool = False
     alive: bool = True
@@ -236,7 +243,7 @@ class SimulatedCluster:
 
         def work() -> list[Ending]:
             self.world.sleep(START_UP[need.gpus > 0])
-            endings = self.execute(job.tasks)
+            endings = self.execute([replace(task, node=machine.node.id) for task in job.tasks])
             return [replace(ending, node=machine.node.id) for ending in endings]
 
         def ended(process: Process) -> None:
@@ -303,27 +310,33 @@ class Client:
         self.cluster, self.driver, self._task_of, self._told = cluster, cluster.world.current, task_of, told
         self.inbox: list[tuple[Submission, Sequence[Ending]]] = []
         self.head_gone = False
+        self.hung: tuple[float, float] | None = None
+        self._known = cluster.view()
         cluster.clients.append(self)
 
     def nodes(self) -> Sequence[Node]:
         if self.head_gone:
             raise ClusterError("the cluster's head is gone (simulated)")
-        return self.cluster.view()
+        if not self.hangs():
+            self._known = self.cluster.view()
+        elif self.hung and self.cluster.world.now - self.hung[0] > ANSWER_SECONDS:
+            raise ClusterError("the cluster's head does not answer (simulated)")
+        return self._known
+
+    def hangs(self) -> bool:
+        """Whether the head does not answer now: what is known of the nodes is old, and nothing arrives."""
+        return self.hung is not None and self.cluster.world.now < self.hung[1]
 
     def submit(self, submission: Submission) -> None:
         self.cluster.watcher.submitted(self, submission)
-        tasks = [
-            replace(self._task_of(attempt.trial), attempt=attempt.number, resources=attempt.resources).with_lanes(
-                submission.lanes
-            )
-            for attempt in submission.attempts
-        ]
-        self.cluster.submit(self, submission, tasks)
+        self.cluster.submit(self, submission, submission.tasks(self._task_of))
 
     def wait(self, seconds: float) -> Sequence[tuple[Submission, Sequence[Ending]]]:
         self._told(seconds)
-        if not self.inbox:
+        if not self.inbox or self.hangs():
             self.cluster.world.sleep(seconds)
+        if self.hangs():
+            return []
         landed, self.inbox = self.inbox, []
         for submission, endings in landed:
             self.cluster.watcher.delivered(self, submission, endings)

@@ -5,6 +5,7 @@ A schedule of faults is plain data: ``simulate(Plan(...), folder)`` repeats it e
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,44 @@ def sick_device(scene: Scene, fault: Fault) -> None:
     machine = scene.a_machine(fault)
     machine.sick_until = scene.world.now + 5 * fault.extent
     machine.sick_in_hooks = machine is scene.cluster.machines[0] and fault.extent % 2 == 0
+
+
+def device_hangs(scene: Scene, fault: Fault) -> None:
+    """What a machine's device is asked for does not come back. One machine, once: two that agree make it the trial's."""
+    if "a device hangs" not in scene.seen.happened:
+        scene.seen.happened.add("a device hangs")
+        scene.a_machine(fault).hangs_until = scene.world.now + 5 * fault.extent
+
+
+def other_version(scene: Scene, fault: Fault) -> None:
+    """A machine has another version of ganbench, or of a plugin."""
+    machine = scene.a_machine(fault)
+    machine.other_until, machine.other_plugin = scene.world.now + 5 * fault.extent, fault.extent % 2 == 0
+
+
+def clock_jumps(scene: Scene, fault: Fault) -> None:
+    """A machine's clock is put forward or back."""
+    scene.a_machine(fault).skew += (-1) ** fault.extent * 100.0 * fault.extent
+
+
+def head_hangs(scene: Scene, fault: Fault) -> None:
+    """The head answers nobody for ``extent`` seconds; a driver that gave it up is started again afterwards."""
+    for client in scene.cluster.clients:
+        if client.driver.alive and not client.hangs():
+            client.hung = scene.world.now, scene.world.now + fault.extent
+    scene.world.at(scene.world.now + fault.extent + 60, lambda: scene.a_driver(fault) or scene.begin_driver())
+
+
+def signalled(scene: Scene, fault: Fault) -> None:
+    """The driver is sent SIGTERM, and started again later; a second one ends it at once."""
+    driver = scene.a_driver(fault)
+    if driver is not None and "told" in driver.facts:
+        scene.seen.happened.add("signalled")
+        try:
+            driver.facts["told"](signal.SIGTERM, None)
+        except KeyboardInterrupt:
+            driver.kill("a second signal")
+        scene.world.at(scene.world.now + 2 * fault.extent, lambda: scene.begin_driver() and None)
 
 
 def delivered_twice(scene: Scene, fault: Fault) -> None:
@@ -180,6 +219,12 @@ def broken(scene: Scene, fault: Fault) -> None:
     scene.trait(fault, broken=True)
 
 
+def hangs(scene: Scene, fault: Fault) -> None:
+    """A hook of a trial does not return, wherever it runs."""
+    scene.trait(fault, hangs=1 + fault.extent % 2)
+    scene.trainings.never.update(trial for trial, trait in scene.trainings.traits.items() if trait.hangs)
+
+
 def sync(scene: Scene, fault: Fault) -> None:
     """The mirror is brought up to date; an answer of the server is lost, or the process dies."""
 
@@ -205,6 +250,11 @@ FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
         disk_slow,
         not_fit,
         sick_device,
+        device_hangs,
+        other_version,
+        clock_jumps,
+        head_hangs,
+        signalled,
         delivered_twice,
         dies_writing,
         driver_dies,
@@ -218,6 +268,7 @@ FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
         deadly,
         greedy,
         broken,
+        hangs,
         sync,
     )
 }

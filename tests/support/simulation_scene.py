@@ -26,7 +26,7 @@ from ganbench.harness.scheduling.drive import Execute, Round, drive
 from ganbench.harness.scheduling.endings import Event
 from ganbench.harness.scheduling.schedule import Node
 from ganbench.harness.steps.execution_mode import ExecutionMode
-from ganbench.harness.sweeps import sweep
+from ganbench.harness.sweeps import signals, sweep
 from ganbench.harness.worker import attempt as worker
 
 HORIZON = 300
@@ -98,7 +98,7 @@ class Scene:
         self.plan, self.faults, self.world = plan, faults, World()
         self.suite, self.ledger = a_suite(plan.cells, plan.seeds), Ledger(folder)
         self.checks = Checks(self.world, self.ledger)
-        self.trainings = Trainings(self.world, looked=self.checks.resumed, committed=self.ledger.holds)
+        self.trainings = Trainings(self.world, folder, looked=self.checks.resumed, committed=self.ledger.holds)
         self.names = count()
         machines = [self.machine(market) for market in ("on-demand", *plan.machines)]
         self.cluster = SimulatedCluster(self.world, machines, worker.attempt_all, self.checks)
@@ -159,13 +159,22 @@ class Scene:
 
         def execute(round_: Round) -> Iterator[Event]:
             client = Client(self.cluster, round_.task_of)
-            books = self.checks.books[client] = Books(round_, self.world)
+            books = self.checks.books[client] = Books(round_, self.world, hung=self.trainings.hung)
             for event in drive(replace(round_, stop=books.stop, check=books.check), client, self.world.clock):
                 books.event(event)
                 yield event
             books.finished()
 
         yield execute
+
+    @contextmanager
+    def told_of_signals(self, note: Callable[[int, None], None]) -> Iterator[None]:
+        """What stands for handlers of signals: a fact about the process."""
+        assert self.world.current is not None
+        facts = self.world.current.facts
+        facts["told"] = note
+        yield
+        del facts["told"]
 
     def thread(self, target: Callable[[], None]) -> Any:
         """What stands for a thread of a driver."""
@@ -238,6 +247,8 @@ class Scene:
 
         patches: list[tuple[Any, str, Any]] = [
             (sweep, "_place", lambda address: self.place),
+            (signals, "told_of_signals", self.told_of_signals),
+            (sweep, "stopping", partial(signals.stopping, clock=self.world.clock)),
             (sweep, "now_and_then", partial(sweep.now_and_then, clock=self.world.clock)),
             (drive_module, "POLL_SECONDS", POLL_SECONDS),
             (sweep, "COMPACT_FROM", self.plan.compact_from),

@@ -7,11 +7,11 @@ another trial's checkpoint gives another record.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -23,8 +23,10 @@ from simulation_cluster import Machine
 from ganbench.harness.canonical import digest
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.cells.resources import Resources
-from ganbench.harness.errors import InputError, Interrupted, MethodError
+from ganbench.harness.errors import InputError, Interrupted, MethodError, PluginError
 from ganbench.harness.ledger import Ledger, Record
+from ganbench.harness.ledger.running import Pulse
+from ganbench.harness.limit import TooLongError
 from ganbench.harness.planning.suite import Suite
 from ganbench.harness.scheduling.endings import MEMORY, WORKER
 from ganbench.harness.stability import Definition, Detector
@@ -35,6 +37,7 @@ from ganbench.harness.training.lanes import Turns
 from ganbench.harness.training.numerics import ProcessSettings
 from ganbench.harness.worker import attempt as worker
 from ganbench.harness.worker.interruption import is_asked_to_stop
+from ganbench.harness.worker.watch import HANG_SECONDS, Stuck
 
 STEP_SECONDS = 25.0
 EVERY_SECONDS = 60.0
@@ -49,12 +52,14 @@ class Trait:
         deadly: Its process dies at its first step, every time.
         greedy: It raises MemoryError at its first step, every time.
         broken: Our own code raises at its first step.
+        hangs: A hook of it does not return, from the middle on; 2 where nothing but the end of its process helps.
     """
 
     thirst: float = 0.0
     deadly: bool = False
     greedy: bool = False
     broken: bool = False
+    hangs: int = 0
 
 
 @dataclass
@@ -82,17 +87,23 @@ class Trainings:
 
     Attributes:
         world: Its time.
+        place: The ledger.
         traits: Of trials, by identity.
         kept: What is known of their checkpoints.
         looked: Called when a training begins, with the step that it goes on from and the one that it should.
         committed: Says whether a trial is.
+        hung: Attempts whose process ended because a hook did not return: trial and number.
+        never: Trials whose result may be that.
     """
 
     world: World
+    place: Path
     traits: dict[str, Trait] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
     looked: Callable[[Trial, int, int], None] = lambda trial, found, wanted: None
     committed: Callable[[str], bool] = lambda trial: False
+    hung: set[tuple[str, int]] = field(default_factory=set)
+    never: set[str] = field(default_factory=set)
 
     def turns(
         self,
@@ -108,9 +119,15 @@ class Trainings:
         interrupted: Callable[[], bool],
         detectors: Sequence[Detector] = (),
         doubted: Callable[[MethodError], bool] = lambda error: False,
+        watch: SimulatedWatch,
+        progress: Callable[[], None],
+        hung: str,
     ) -> Turns[Record]:
         process = self.process
         machine: Machine = process.facts["machine"]
+        if hung:
+            assert trial.id in self.never, "said not to return, and it was a machine that did not"
+            return Record.of(trial.spec(), None, self._about(self.world.now, attempt, definition), hung)
         if self.world.now < machine.unfit_until:
             raise InputError("this machine has no data set (simulated)")
         if self.world.now < machine.sick_until:
@@ -124,6 +141,7 @@ class Trainings:
             process.facts["training"] = trial.id
             process.sleep(STEP_SECONDS / machine.speed)
             self._suffer(trial, step, resources)
+            self._hang(trial, step, attempt, watch)
             yield
             step += 1
             state = digest([state, step])
@@ -135,16 +153,21 @@ class Trainings:
                         self.kept_of(trial.id).saved(step, begun_at)
             if stop:
                 raise Interrupted(f"stopped at step {step}")
-        execution = {
+        about = self._about(started, attempt, definition) | {"resumed_from": saves.resumed_from}
+        return record_of(trial, definition, state, about)
+
+    def _about(self, started: float, attempt: int, definition: Definition) -> dict[str, Any]:
+        process, machine = self.process, self.process.facts["machine"]
+        return {
             "started": started,
             "seconds": self.world.now + machine.skew - started,
             "attempt": attempt,
-            "resumed_from": saves.resumed_from,
+            "resumed_from": None,
             "host": machine.node.id,
             "pid": process.number,
             "device": "simulated",
+            "definition": definition.version,
         }
-        return record_of(trial, definition, state, execution)
 
     def kept_of(self, trial: str) -> Kept:
         return self.kept.setdefault(trial, Kept())
@@ -164,6 +187,19 @@ class Trainings:
             if doubted(raised):  # else another machine has said the same: this one is well by now
                 raise
 
+    def _hang(self, trial: Trial, step: int, attempt: int, watch: SimulatedWatch) -> None:
+        trait, process = self.traits.get(trial.id, Trait()), self.process
+        endless = trait.hangs and step >= trial.cell.steps // 2
+        if not endless and self.world.now >= process.facts["machine"].hangs_until:
+            return
+        process.sleep(HANG_SECONDS)
+        watch.stuck = Stuck(HANG_SECONDS, "a hook (simulated)", in_hook=True)
+        if trait.hangs == 2 and process.facts["submission"].lanes == 1:
+            watch.leave(watch.stuck)
+            self.hung.add((trial.id, attempt))
+            process.kill(WORKER)
+        raise TooLongError
+
     def _suffer(self, trial: Trial, step: int, resources: Resources) -> None:
         trait = self.traits.get(trial.id, Trait())
         if resources.memory < trait.thirst and step >= trial.cell.steps // 2:
@@ -174,6 +210,26 @@ class Trainings:
             raise MemoryError("no memory left (simulated)")
         if trait.broken:
             raise RuntimeError("a fault of ours (simulated)")
+
+
+class SimulatedWatch:
+    """A watch in virtual time: what hangs says so itself."""
+
+    limit = HANG_SECONDS
+
+    def __init__(self, seconds: float, leave: Callable[[Stuck], None], patience: float) -> None:
+        self.leave = leave
+        self.stuck: Stuck | None = None
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def progress(self) -> None: ...
+
+    @contextmanager
+    def on_duty(self) -> Iterator[None]:
+        yield
 
 
 def record_of(trial: Trial, definition: Definition, state: str, provenance: dict[str, Any]) -> Record:
@@ -232,16 +288,25 @@ def workers_of(trainings: Trainings) -> Iterator[None]:
         yield lambda: bool(process.facts["noticed"]) or is_asked_to_stop(root)
 
     @contextmanager
-    def announced(root: Storage, trial_id: str, attempt: int) -> Iterator[Callable[[], None]]:
-        machine: Machine = trainings.process.facts["machine"]
-        name, started = f"running/{trial_id}.json", trainings.world.now + machine.skew
-        about = {"host": machine.node.id, "pid": 1, "attempt": attempt, "started": started, "clock": started}
-        with contextlib.suppress(OSError):
-            root.write(name, json.dumps(about).encode())
+    def announced(root: Storage, trial_id: str, attempt: int, node: str, limit: Callable[[], float]) -> Iterator[Pulse]:
+        pulse = Pulse(root, trial_id, attempt, node, limit)
+        pulse.say()
         try:
-            yield lambda: None
+            yield pulse
         finally:
-            root.delete(name)
+            root.delete(pulse.name)
+
+    def check_up(ledger: Ledger | str, device: str) -> None:
+        process, now = trainings.process, trainings.world.now
+        machine: Machine = process.facts["machine"]
+        if now < machine.hangs_until:
+            process.sleep(HANG_SECONDS)
+            raise TooLongError
+        if now < machine.other_until and not machine.other_plugin:
+            raise InputError("this machine has another version of ganbench (simulated)")
+        if now < machine.other_until:
+            raise PluginError("on this machine there is no such plugin (simulated)")
+        Ledger(trainings.place).probe()
 
     class Workshop:
         catalog = CATALOG
@@ -249,6 +314,9 @@ def workers_of(trainings: Trainings) -> Iterator[None]:
     with ExitStack() as stack:
         for name, other in (("interruption", interruption), ("announced", announced)):
             stack.enter_context(mock.patch.object(worker, name, other))
+        stack.enter_context(mock.patch.object(worker, "check_up", check_up))
+        stack.enter_context(mock.patch.object(worker, "_checked_up", check_up))
+        stack.enter_context(mock.patch.object(worker, "Watch", SimulatedWatch))
         stack.enter_context(mock.patch.object(worker, "_workshop", lambda *args: Workshop))
         stack.enter_context(mock.patch.object(worker, "train_trial", trainings.turns))
         stack.enter_context(mock.patch.object(worker, "device_of", lambda resources, lanes: "cpu"))

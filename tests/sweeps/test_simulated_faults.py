@@ -29,7 +29,9 @@ PLANS = st.builds(
 )
 
 TO_BE_MET = {
+    "a device hangs",
     "a fault of ours",
+    "a hook does not return",
     "asked to stop",
     "a hook met a failing device or system",
     "came to its end unheard",
@@ -45,8 +47,10 @@ TO_BE_MET = {
     "machine taken away",
     "node not fit",
     "out of memory",
+    "plugin cannot be used here",
     "record spoilt",
     "results cannot be written",
+    "signalled",
     "sync: TrackingError",
     "zombies",
 }
