@@ -183,7 +183,7 @@ class Ledger(LedgerFiles):
     def drop_checkpoints(self) -> None:
         """Remove checkpoints of committed trials: a process that was cut off can have written them after the commit."""
         with reading(self.storage.where):
-            for trial in self.storage.folders(CHECKPOINTS):
+            for trial in {name.split("/")[1] for name in self.storage.names(CHECKPOINTS, 2)}:
                 if is_identity(trial) and self.holds(trial):
                     self.checkpoints(trial).clear()
 

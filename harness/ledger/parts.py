@@ -100,7 +100,7 @@ class Parts:
         while True:  # in a folder another compaction can take a number; elsewhere nobody can have the same name
             unique = "" if self._storage.exclusive else f".{uuid.uuid4().hex[:16]}"
             name = f"{PARTS}/part-{number:05d}{unique}.parquet"
-            if self._storage.create(name, content, check):
+            if self._storage.create_checked(name, content, check):
                 return name
             number += 1
 

@@ -1,6 +1,6 @@
 """Where a ledger stands: a local folder, a shared file system, or an object store.
 
-base.py      what a ledger asks of a place
+base.py      what a ledger asks of a place: what a backend offers, and what follows
 folder.py    a folder: hidden files, flushes, and links that the first one wins
 objects.py   an object store, through pyarrow
 opening.py   from what the user typed to one of them

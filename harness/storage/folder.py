@@ -5,41 +5,33 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ganbench.harness.storage.atomic import flush_folder, hidden_beside, whole, write_durably
-from ganbench.harness.storage.base import Check, R, StoredFile, T, checked
+from ganbench.harness.storage.base import Check, Storage, StoredFile, checked
 
 
-class FolderStorage:
+class FolderStorage(Storage):
     """A folder; it need not exist.
 
     What is made in it may be read and written by whoever may read and write it, whatever the umask of the process: several
     people can share one results folder.
 
     Args:
-        root: The folder.
-        shared: The folder whose permissions count, where this one is within another storage's.
+        root: The folder, whose permissions count for all that is made in it.
     """
 
-    exclusive = True
-    look_seconds = 1.0
+    def __init__(self, root: Path) -> None:
+        super().__init__(str(root), str(root))
+        self._shared = root
 
-    def __init__(self, root: Path, shared: Path | None = None) -> None:
-        self.root = root
-        self._shared = shared or root
-        self.where = str(root)
-
-    def at(self, name: str) -> str:
-        """Return a file's full name."""
-        return str(self._path(name))
-
-    def subfolder(self, name: str) -> FolderStorage:
-        """Return the storage of what stands in a folder."""
-        return FolderStorage(self._path(name), self._shared)
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return Path(self.prefix)
 
     def read(self, name: str) -> bytes:
         """Return a file's content.
@@ -54,18 +46,6 @@ class FolderStorage:
                 raise OSError(f"{self.at(name)} is no regular file")
             return file.read()
 
-    def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """Yield contents one after the other, as they are asked for."""
-        for name in names:
-            try:
-                yield self.read(name)
-            except FileNotFoundError:
-                yield None
-
-    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """Yield results one after the other, as they are asked for."""
-        return map(work, items)
-
     def source(self, name: str) -> Any:
         """Return the file's path."""
         return str(self._path(name))
@@ -76,15 +56,18 @@ class FolderStorage:
             hidden.write_bytes(content)
             _share(hidden)
 
-    def create(self, name: str, content: bytes, check: Check | None = None) -> bool:
+    def create(self, name: str, content: bytes) -> bool:
         """Write beside the name, flush to the disk, and link, which makes the whole file appear or finds the name taken."""
+        return self.create_checked(name, content, lambda source: None)
+
+    def create_checked(self, name: str, content: bytes, check: Check) -> bool:
+        """Do the same, and look at the file before it has its name."""
         path = self._ready(name)
         hidden = hidden_beside(path)
         try:
             write_durably(hidden, content)
             _share(hidden)
-            if check is not None:
-                check(str(hidden))
+            check(str(hidden))
             try:
                 os.link(hidden, path)
             except FileExistsError:
@@ -128,10 +111,6 @@ class FolderStorage:
             found.append(StoredFile(name, about.st_size, about.st_mtime))
         return sorted(found, key=lambda entry: entry.name)
 
-    def folders(self, folder: str) -> list[str]:
-        """Return the folders in a folder."""
-        return sorted(item.name for item in _items(self._path(folder)) if item.is_dir(follow_symlinks=False))
-
     def exists(self, name: str) -> bool:
         """Say whether there is such a file."""
         return self._path(name).exists()
@@ -167,18 +146,6 @@ class FolderStorage:
             yield True
         finally:
             held.release()
-
-    def clock(self) -> float | None:
-        """Write a hidden file and see what time it got: a file server's clock, where there is one."""
-        probe = hidden_beside(self.root / "clock")
-        try:
-            write_durably(probe, b"{}")
-            return probe.stat().st_mtime
-        except OSError:
-            return None
-        finally:
-            with suppress(OSError):
-                probe.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.root / checked(name)

@@ -18,15 +18,13 @@ from ganbench import run
 from ganbench.harness.data.store import Store
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.plugins.registry import Catalog
-from ganbench.harness.storage.folder import FolderStorage
-from ganbench.harness.storage.objects import ObjectStorage
+from ganbench.harness.storage import Storage
 from ganbench.harness.training.workshop import Workshop
 
 FORBIDDEN = (
     PurePath,
     Ledger,
-    FolderStorage,
-    ObjectStorage,
+    Storage,
     Store,
     Workshop,
     Catalog,

@@ -20,6 +20,7 @@ from tiny import end_session, ganbench_process, write_tiny
 from ganbench import read_ledger, run
 from ganbench.harness.errors import InputError, LedgerError
 from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger.forgetting import Chosen
 from ganbench.harness.ledger.merging import merge
 from ganbench.harness.ledger.row import to_text
 from ganbench.harness.ledger.running import announced, running
@@ -136,8 +137,8 @@ def test_candidates_are_elected_alike_by_every_reader_and_each_loser_is_noted_on
 def test_a_commit_overtaken_by_its_own_compaction_is_no_duplicate(ledger, monkeypatch):
     real = type(ledger.storage).create
 
-    def create(self, name, content, check=None):
-        done = real(self, name, content, check)
+    def create(self, name, content):
+        done = real(self, name, content)
         if name.startswith("trials"):
             Ledger(ledger.where).compact()
         return done
@@ -204,6 +205,19 @@ def test_a_folder_and_a_bucket_are_merged_into_each_other(ledger, tmp_path):
     assert texts(local) == texts(ledger)
 
 
+def test_what_was_forgotten_in_a_bucket_leaves_a_line_and_the_ledger_is_read(ledger):
+    """The records that left stand beside the lines that say so."""
+    ledger.write_plan(PLAN)
+    for number in range(3):
+        ledger.commit(record(number))
+    ledger.forget(Chosen(trials=frozenset({trial(0)})), "a broken node")
+    ledger.compact()
+    ledger.forget(Chosen(trials=frozenset({trial(1)})), "another one")
+    again = read_ledger(ledger.where)
+    assert again.committed() == {trial(2)}
+    assert sorted(line["trial"] for line in again.plan()["forgotten"]) == sorted([trial(0), trial(1)])
+
+
 def test_checkpoints_are_continued_from_a_bucket(ledger):
     place = ledger.checkpoints(trial(0))
     kept = Checkpoints(place, "x")
@@ -248,14 +262,14 @@ def test_a_sweep_into_a_bucket_is_stopped_goes_on_and_equals_the_local_ledger(ad
     end_session(process.pid)
     assert process.returncode == 3, told + errors
     assert 0 < len(read_ledger(address).committed()) < 6
-    left = read_ledger(address).storage.folders("checkpoints")
+    left = {name.split("/")[1] for name in read_ledger(address).storage.names("checkpoints", 2)}
     report = run(suite, address, address="inline")
     assert (report.missing, report.lost) == (0, {})
     ledger = read_ledger(address)
     assert {item.trial_id: item.sha256 for item in ledger.records()} == expected
     # Nothing is left where the request came between two trials; a checkpoint in a bucket has a test of its own above.
-    assert {item.trial_id for item in ledger.records() if item.provenance["resumed_from"]} == set(left)
-    assert ledger.storage.folders("checkpoints") == []
+    assert {item.trial_id for item in ledger.records() if item.provenance["resumed_from"]} == left
+    assert ledger.storage.names("checkpoints", 2) == []
     monkeypatch.chdir(tmp_path)
     assert "6 records moved" in said("ledger", "compact", address)
     assert "6 records are whole, 0 problems" in said("ledger", "verify", address)
@@ -287,9 +301,7 @@ def said(*arguments: object) -> str:
 
 def _all_names(address: str) -> list[str]:
     storage = open_storage(address)
-    return [name for depth in (1, 2) for folder in storage.folders("") for name in storage.names(folder, depth)] + (
-        storage.names("")
-    )
+    return [name for depth in (1, 2, 3) for name in storage.names("", depth)]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from ganbench.harness.ledger.part_file import ROWS, table_of
 from ganbench.harness.ledger.repairing import repair
 from ganbench.harness.ledger.row import to_text
 from ganbench.harness.ledger.running import announced
-from ganbench.harness.storage import open_storage
 from ganbench.harness.worker.interruption import ask_to_stop
 
 
@@ -296,16 +295,6 @@ def test_a_hostile_ledger_is_refused_by_a_merge_and_nothing_is_written(place, le
         assert "../../x" in done.refused[trial(20)]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert other.verify().problems
-
-
-@pytest.mark.parametrize("name", ["../x", "a/../../x", "", "/etc/passwd", "a//b", "a\\b", "a/./b"])
-def test_no_name_leads_out_of_a_storage(name, tmp_path):
-    storage = open_storage(tmp_path)
-    for use in (storage.read, storage.exists, storage.delete, storage.at, storage.subfolder):
-        with pytest.raises(LedgerError, match="is no name"):
-            use(name)
-    with pytest.raises(LedgerError, match="is no name"):
-        storage.write(name, b"")
 
 
 def test_a_suites_name_cannot_lead_what_is_written_beside_a_bucket_elsewhere(tmp_path, monkeypatch):
