@@ -30,6 +30,8 @@ OPTIONS = {
         "allow_delayed_open",
         "force_virtual_addressing",
         "tls_ca_file_path",
+        "connect_timeout",
+        "request_timeout",
     ),
     "gs": ("scheme", "endpoint_override", "retry_limit_seconds", "project_id"),
 }
@@ -39,6 +41,12 @@ DEFAULTS = {
     "s3": {"allow_delayed_open": "true"},  # one request for a small object instead of three
     "gs": {"retry_limit_seconds": "30"},  # pyarrow's own is a quarter of an hour
 }
+
+WAITS = ("connect_timeout", "request_timeout")
+"""Seconds for each of pyarrow's attempts, which are three. What pyarrow itself waits is short: 1 and 3."""
+
+FLAGS = ("allow_", "force_")
+"""How the names of options begin that are true or false."""
 
 AT_ONCE = 16
 """Requests side by side: each waits for its answer some tens of milliseconds."""
@@ -130,16 +138,20 @@ def connect(address: str) -> ObjectStorage:
 def _connected(head: str, given: str, scheme: str, pid: int) -> tuple[Any, str]:
     """Connect once in a process: it takes requests. A forked process connects anew."""
     from pyarrow import ArrowInvalid
-    from pyarrow.fs import FileSystem
+    from pyarrow.fs import FileSystem, S3FileSystem
 
     told = dict(parse_qsl(given))
+    waits = {key: float(told.pop(key)) for key in WAITS if key in told}
     attempts = [DEFAULTS[scheme] | told, told]  # an older pyarrow does not know every default
     for number, options in enumerate(attempts):
         query = urlencode(options, safe=":/")
         try:
             files, prefix = FileSystem.from_uri(f"{head}?{query}" if query else head)
+            if scheme == "s3":  # from an address pyarrow takes no times, and tries thirty times instead of three
+                flags = {key: options[key].lower() in ("1", "true") for key in options if key.startswith(FLAGS)}
+                files = S3FileSystem(**(options | flags | waits | {"region": files.region}))
             return files, str(prefix)
-        except ArrowInvalid as error:
+        except (ArrowInvalid, TypeError) as error:
             if number == len(attempts) - 1:
                 raise InputError(f"{head}: is no address of an object store ({error})") from error
     raise AssertionError
@@ -159,9 +171,18 @@ def _check(address: str) -> str:
         )
     if not split.netloc.rpartition("@")[2]:
         raise InputError(f"{scheme}://: expected {scheme}://BUCKET/PREFIX, found no bucket")
-    for key, _ in options:
+    for key, value in options:
+        if key in WAITS and not _is_wait(value):
+            raise InputError(f"{scheme}://{split.netloc}{split.path}: {key}: expected seconds, as 10, found {value!r}")
         if key not in OPTIONS[scheme]:
             raise InputError(
                 f"{scheme}://{split.netloc}{split.path}: unknown option {key!r}{did_you_mean(key, OPTIONS[scheme])}"
             )
     return scheme
+
+
+def _is_wait(value: str) -> bool:
+    try:
+        return 0 < float(value) <= 3600
+    except ValueError:
+        return False

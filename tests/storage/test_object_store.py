@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -313,6 +314,9 @@ def _all_names(address: str) -> list[str]:
         ("s3://bucket/x?endpoint_override=u:hidden@host", "must not hold a name or a password"),
         ("s3://bucket/x?secret_key=hidden", "unknown option 'secret_key'"),
         ("s3://bucket/x?endpoint_overide=h", "did you mean 'endpoint_override'"),
+        ("s3://bucket/x?request_timeout=soon", "request_timeout: expected seconds, as 10, found 'soon'"),
+        ("s3://bucket/x?connect_timeout=0", "connect_timeout: expected seconds, as 10, found '0'"),
+        ("gs://bucket/x?request_timeout=1", "unknown option 'request_timeout'"),
         ("s3:///x", "found no bucket"),
         ("ftp://host/x", "expected a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"),
     ],
@@ -345,6 +349,31 @@ def test_a_bucket_that_is_not_there_and_a_server_that_does_not_answer_are_one_me
     assert SECRET not in done.stderr + done.stdout
     with pytest.raises(LedgerError, match="cannot be read"):
         read_ledger("s3://bucket/x?endpoint_override=127.0.0.1:9&scheme=http")
+
+
+@pytest.mark.parametrize(("options", "seconds"), [("", 3), ("&request_timeout=1", 1)])
+def test_a_store_that_accepts_and_never_answers_is_one_message_after_three_attempts(options, seconds, server):
+    """Each as long as the address says."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        address = f"s3://bucket/x?endpoint_override=127.0.0.1:{silent.getsockname()[1]}&scheme=http{options}"
+        with pytest.raises(LedgerError, match=rf"cannot be read .* the last {seconds} seconds"):
+            read_ledger(address)
+        silent.setblocking(False)
+        attempts = 0
+        with pytest.raises(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                attempts += 1
+    assert attempts == 3
+
+
+def test_times_to_wait_change_nothing_else_of_a_store(ledger, server):
+    ledger.commit(record(1))
+    address = f"{ledger.where}&region=eu-west-3&allow_bucket_creation=false"
+    plain, patient = open_storage(address), open_storage(f"{address}&request_timeout=9&connect_timeout=8")
+    assert texts(Ledger(patient)) == texts(ledger)
+    before, after = (storage._files.__reduce__()[1][0] for storage in (plain, patient))
+    assert after == before | {"request_timeout": 9.0, "connect_timeout": 8.0}
 
 
 def test_an_older_folder_copied_into_a_bucket_is_read(ledger, tmp_path):
