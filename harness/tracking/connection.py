@@ -139,6 +139,22 @@ def _speaking_of(uri: str) -> Iterator[None]:
             f"{public(uri)}: the tracking server cannot be reached or refused a request ({_reason(error)});"
             " the ledger is not affected, and `ganbench sync` brings the rest later"
         ) from error
+    except Exception as error:
+        if not _is_mlflows(error):
+            raise
+        raise TrackingError(
+            f"{public(uri)}: answers, but not as a tracking server does ({_reason(error)}); the ledger is not affected, and"
+            " `ganbench sync` brings the rest once a tracking server is there"
+        ) from error
+
+
+def _is_mlflows(error: BaseException) -> bool:
+    """Say whether an exception was raised in MLflow, or in what it reads answers with."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return name.startswith(("mlflow.", "google.protobuf."))
 
 
 def _refuses_us(error: BaseException) -> bool:

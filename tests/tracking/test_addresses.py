@@ -40,10 +40,12 @@ def test_a_bad_uri_is_told_before_anything_trains(tmp_path, monkeypatch):
 
 
 class KeepsNothing(BaseHTTPRequestHandler):
-    """Answers to everything that it is well, and says nothing."""
+    """Answers to everything that it is well, and says nothing, or nonsense."""
+
+    body = b"{}"
 
     def do_GET(self) -> None:
-        body = b"{}"
+        body = self.body
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -63,6 +65,24 @@ def nothing() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"experiment": 3}',
+        b'{"experiment": {"experiment_id": []}}',
+        b'{"runs": 5}',
+        b'{"experiment": {"experiment_id": "1", "lifecycle_stage": 3}}',
+        b"[]",
+        b"<html>log in</html>",
+    ],
+)
+def test_an_answer_of_another_form_is_one_sentence_and_no_trace(body, nothing, tmp_path, monkeypatch):
+    monkeypatch.setattr(KeepsNothing, "body", body)
+    ledger = make_ledger(tmp_path / "out", *four_trials())
+    with pytest.raises(TrackingError, match="not as a tracking server does|cannot be reached or refused"):
+        sync(ledger, nothing, patience=Patience(seconds=1.0))
 
 
 def test_a_server_that_answers_and_keeps_nothing_is_not_said_to_hold_trials(nothing, tmp_path):
