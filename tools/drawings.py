@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganbench.reports.figures.canvas import fitted
+from ganbench.reports.figures.fewer_letters import fitted
 
 FONT = "DejaVu Sans, Verdana, sans-serif"
 

@@ -6,11 +6,11 @@ On the page a figure's colours follow the page's light or dark; in a paper they 
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING, Any
+
+from ganbench.reports.figures.fewer_letters import fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,16 +95,6 @@ _PAGE_FONT, _PAPER_FONT = "system-ui, sans-serif", "Helvetica, Arial, 'DejaVu Sa
 
 COLUMN, TEXT = 3.3, 6.9
 """Widths in a paper of two columns, in inches: of a column, and of the text."""
-
-_DOCUMENT = re.compile(r"^.*?(?=<svg)", re.DOTALL)
-_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
-_PATH = re.compile(r' d="([^"]*)"')
-_NUMBER = re.compile(r"-?\d+\.\d{2,}")
-_STRAIGHT = re.compile(r"[MLz\d\s.-]+")
-_TOKEN = re.compile(r"([MLz])|(-?[\d.]+)")
-_ID = re.compile(r' id="([^"]*)"')
-_REFERENCE = re.compile(r'(url\(#|href="#)([^")]*)')
-_FONT = re.compile(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px)[^;\"]*")
 
 
 def palette_style() -> str:
@@ -222,61 +212,3 @@ def beside(axes: Axes) -> Transform:
     assert figure is not None
     edge = Affine2D().scale(1 / 72) + figure.dpi_scale_trans + ScaledTranslation(1, 0, axes.transAxes)  # type: ignore[arg-type]  # it is affine
     return blended_transform_factory(edge, axes.transData)
-
-
-def fitted(name: str, title: str, svg: str, font: str) -> str:
-    """Return a drawing of matplotlib's in fewer letters, whose names meet no others on a page.
-
-    Args:
-        name: Of the drawing; its identifiers begin with it.
-        title: What a screen reader says.
-        svg: As it was saved.
-        font: The family that its texts are set in.
-    """
-    svg = _METADATA.sub("", _DOCUMENT.sub("", svg))
-    svg = _PATH.sub(lambda path: f' d="{_compact(path[1])}"', svg)
-    wanted = {match[2] for match in _REFERENCE.finditer(svg)}
-    svg = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in wanted else "", svg)
-    svg = _REFERENCE.sub(lambda match: f"{match[1]}{name}-{match[2]}", svg)
-    svg = _FONT.sub(lambda match: f"font: {match[1]}{match[2]} {font}", svg)
-    svg = re.sub(r"\s*\n\s*", "\n", svg).strip()
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
-
-
-def _compact(path: str) -> str:
-    """Return a path in fewer letters: numbers of one decimal, and lines relative to where they start."""
-    if not _STRAIGHT.fullmatch(path):
-        return " ".join(_NUMBER.sub(lambda match: _tenths(_rounded(match[0])), path).split())
-    found: list[str] = []
-    numbers: list[int] = []
-    command, before, start = "M", (0, 0), (0, 0)
-    for letter, digits in _TOKEN.findall(path):
-        if letter:
-            command = letter
-            if letter == "z":
-                found.append("z")
-                before = start
-            continue
-        numbers.append(_rounded(digits))
-        if len(numbers) == 2:
-            x, y = numbers
-            found.append(f"M{_tenths(x)} {_tenths(y)}" if command == "M" else _line(x - before[0], y - before[1]))
-            before, start = (x, y), (x, y) if command == "M" else start
-            command = "L"  # points after a move are lines without saying so
-            numbers.clear()
-    return "".join(found)
-
-
-def _line(across: int, down: int) -> str:
-    """Return a piece of a path. Its ends are differences of rounded numbers, so that errors do not add up."""
-    if not down:
-        return f"h{_tenths(across)}"
-    return f"v{_tenths(down)}" if not across else f"l{_tenths(across)} {_tenths(down)}"
-
-
-def _rounded(number: str) -> int:
-    return round(10 * float(number))
-
-
-def _tenths(number: int) -> str:
-    return f"{number / 10:.1f}".removesuffix(".0")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ganbench.reports import Leaderboard, leaderboard
-from ganbench.reports.figures import canvas, draw, files, heatmap
+from ganbench.reports.figures import draw, fewer_letters, files, heatmap
 from ganbench.reports.figures.drawing import file_name
 
 HOSTILE = (
@@ -187,6 +187,28 @@ def test_no_number_of_quality_stops_a_figure(ledgers, value):
 
 
 def test_paths_keep_their_corners_when_they_are_written_shorter():
-    shorter = canvas._compact("M 1.04 2.06 \nL 3.08 2.06 \nL 3.08 5.02 \nM 7 8 \nL 7 8 \nL 9.5 -1.25 \nz")
+    shorter = fewer_letters._compact("M 1.04 2.06 \nL 3.08 2.06 \nL 3.08 5.02 \nM 7 8 \nL 7 8 \nL 9.5 -1.25 \nz")
     assert shorter == "M1 2.1h2.1v2.9M7 8h0l2.5-9.2z".replace("l2.5-9.2", "l2.5 -9.2")
-    assert canvas._compact("M 1.234 2 \nC 1.26 2.22 3 4 5 6 \nz") == "M 1.2 2 C 1.3 2.2 3 4 5 6 z"
+    assert fewer_letters._compact("M 1.234 2 \nC 1.26 2.22 3 4 5 6 \nz") == "M 1.2 2 C 1.3 2.2 3 4 5 6 z"
+
+
+def test_a_drawing_in_fewer_letters_has_the_same_marks_and_texts_in_the_same_places():
+    tick = '<use xlink:href="#m1" x="52.449" y="7.06" style="fill: #666; stroke: #666; stroke-width: 0.6"/>'
+    text = """<text style="font-size: 9px; font-family: 'Vera', sans-serif; fill: #111" x="1.26" y="2" """
+    svg = (
+        '<?xml version="1.0"?>\n<svg width="9pt">\n <g id="figure_1">\n'
+        '  <g id="patch_1"><path d="M 0 0" style="fill: none"/></g>\n'
+        '  <defs><path id="m1" d="M 0 0 \nL 0 2.5" style="stroke: #666; stroke-width: 0.6"/></defs>\n'
+        f'  <g clip-path="url(#p1)"><g id="a">{tick}</g></g>\n'
+        f'  {text}transform="rotate(-0 1.26 2)">0</text>\n  {text}transform="rotate(-90 1.26 2)">up</text>\n'
+        '  <clipPath id="p1"><rect x="0" y="0"/></clipPath>\n </g>\n</svg>'
+    )
+    assert fewer_letters.fitted("name", "a <title>", svg, "Arial").split("\n") == [
+        '<svg role="img" aria-label="a &lt;title&gt;" font-family="Arial" width="9pt">',
+        '<defs><path id="name-1" d="M0 0v2.5" style="stroke: #666; stroke-width: 0.6"/></defs>',
+        '<g clip-path="url(#name-0)"><use xlink:href="#name-1" x="52.4" y="7.1" style="fill: #666"/></g>',
+        '<text style="font-size: 9px; fill: #111" x="1.3" y="2">0</text>',
+        '<text style="font-size: 9px; fill: #111" x="1.3" y="2" transform="rotate(-90 1.3 2)">up</text>',
+        '<clipPath id="name-0"><rect x="0" y="0"/></clipPath>',
+        "</svg>",
+    ]
