@@ -11,7 +11,7 @@ from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.statistics import ALPHA, seeds_needed
 from ganbench.harness.statistics.power import MOST, POWER
 from ganbench.reports.board import Board, Change, Row
-from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.pair import Pair
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import (
     bounds,

@@ -2,7 +2,8 @@
 
 * ``board``: a row for every normalizer, and everything together.
 * ``counting``: how many trials failed, and how; how many did not learn, or are undecided.
-* ``comparisons``: normalizers two by two.
+* ``comparisons``: normalizers two by two; ``pairing``, who is compared with whom and where; ``pair``, what is found of two.
+* ``missing_trials``: which claims would not hold if missing trials had gone against them.
 * ``standing``: which normalizers stand in one order, and over which settings.
 * ``cost``: the time of a step.
 * ``conformance``: what ``ganbench check`` found.

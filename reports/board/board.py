@@ -19,10 +19,11 @@ from ganbench.harness.statistics import (
     settled,
     tiers,
 )
-from ganbench.reports.board.comparisons import Pair, compare_all
+from ganbench.reports.board.comparisons import compare_all
 from ganbench.reports.board.conformance import Conformance
 from ganbench.reports.board.cost import step_costs
 from ganbench.reports.board.counting import Count, count_all, count_cell
+from ganbench.reports.board.pair import Pair
 from ganbench.reports.board.standing import Standing, standing
 from ganbench.reports.evidence import Evidence, Group, QualityProtocol, Result
 

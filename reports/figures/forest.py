@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ganbench.harness.statistics import ALPHA, risk_difference
 from ganbench.reports.board import Board, Change
-from ganbench.reports.board.comparisons import outcomes
+from ganbench.reports.board.pairing import outcomes
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
 from ganbench.reports.figures.drawing import Drawing, Picture

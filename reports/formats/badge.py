@@ -9,7 +9,7 @@ from html import escape
 
 from ganbench.harness.errors import UnknownNameError
 from ganbench.reports.board import Board, Row
-from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.pair import Pair
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import count, others, plain, rank, rate, short
 

@@ -8,7 +8,7 @@ from typing import Any
 from ganbench.harness.stability.verdict import METHOD_ERROR, NOT_LEARNT, STABLE, UNDECIDED, UNSTABLE
 from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
-from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.pair import Pair
 from ganbench.reports.evidence import Evidence, Group
 from ganbench.reports.wording.matrix import level_of
 from ganbench.reports.wording.pairs import conclusion

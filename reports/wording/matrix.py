@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganbench.reports.board import Board
-from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.pair import Pair
 from ganbench.reports.formatting import points
 
 ELSEWHERE, HERE, OPEN = "elsewhere", "here", "open"

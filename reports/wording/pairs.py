@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ganbench.harness.statistics import settings_needed
-from ganbench.reports.board.comparisons import Pair, Tested
+from ganbench.reports.board.pair import Pair, Tested
 from ganbench.reports.formatting import count, named, p_value, thousands
 
 FAR = 1000

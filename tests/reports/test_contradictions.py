@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ganbench.harness.statistics import rank_intervals, settled
 from ganbench.reports.board import Board, build
-from ganbench.reports.board.comparisons import Pair
+from ganbench.reports.board.pair import Pair
 from ganbench.reports.board.standing import standing
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formats.badge import normalizer_badge
