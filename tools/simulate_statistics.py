@@ -214,6 +214,7 @@ def here_table(draws: int, run: Run) -> tuple[list[str], dict[str, float]]:
         "effects that cancel": lambda _random, means, settings: (
             means[:, None] + 0.25 * np.where(np.arange(len(means)) % 2, 1, -1)[:, None] * _tilt(settings)
         ),
+        "rare": lambda _random, means, settings: np.full((len(means), settings), 0.03),
         "all or none, the same for all": lambda _random, means, settings: np.tile(
             np.where(np.arange(settings) < 0.4 * settings, 0.98, 0.02), (len(means), 1)
         ),
@@ -227,13 +228,22 @@ def here_table(draws: int, run: Run) -> tuple[list[str], dict[str, float]]:
     for job, found in zip(cases, run(cases), strict=True):
         worst = {"false": max(worst["false"], found[0]), "covered": min(worst["covered"], found[4])}
         level = ALPHA / len(job.means)
-        pooled = rate_interval(0.3 * job.settings * job.seeds, job.settings * job.seeds, level)
+        rates, trials = (
+            job.population(np.random.default_rng(), np.array(job.means), job.settings),
+            job.settings * job.seeds,
+        )
+        pooled = rate_interval(rates[0].mean() * trials, trials, level)
         texts = [percent(found[0]), percent(found[4]), f"{100 * found[5]:.0f}", f"{100 * (pooled[1] - pooled[0]):.0f}"]
         rows.append([job.name, str(len(job.means)), str(job.settings), str(job.seeds), *texts])
     last = [f"**{percent(worst[key])}**" for key in ("false", "covered")]
     rows.append(["**worst of all**", "", "", "", *last, "", ""])
-    head = ["rates", "methods", "settings", "seeds", "a false claim", "all rows covered", "width", "pooled"]
+    head = ["rates", "methods", "settings", "seeds", "a false claim", "all rows covered", "width", "Wilson's"]
     return table(head, rows), worst
+
+
+def _all_of_wilson() -> float:
+    """Return how often Wilson's intervals of 30 methods, each of which fails in 3 % of 32 trials, all hold."""
+    return float(covered(partial(wilson, alpha=ALPHA / 30), 32, np.array([0.03]))[0]) ** 30
 
 
 def _tilt(settings: int) -> np.ndarray:
@@ -366,7 +376,7 @@ def measured(draws: int) -> str:
     with ProcessPoolExecutor() as pool:
         run: Run = lambda jobs: list(pool.map(counted, jobs))  # noqa: E731
         elsewhere, beyond = elsewhere_table(draws, run)
-        here, _ = here_table(draws, lambda jobs: [counted(job) for job in jobs])
+        here, least_here = here_table(draws, lambda jobs: [counted(job) for job in jobs])
         found, least = found_table(max(1, draws // 2), run)
         data_sets = data_set_table(max(1, draws // 2), run)
         looks = [
@@ -400,8 +410,10 @@ def measured(draws: int) -> str:
         ["### In these settings",
          "",
          f"The same settings in all {draws} leaderboards of a row, over which the methods are equal. Covered: the rates of"
-         " all rows at once; beside the mean width that of the pooled counts, as pages had it before."],
+         " all rows at once; beside the mean width that of Wilson's interval of the pooled counts."],
         here,
+        [f"At worst the intervals of all rows hold together in {percent(least_here['covered'])} (at least 93 % asked)."
+         f" Wilson's, of 30 methods that fail in 3 % of 32 trials, all hold in {percent(_all_of_wilson(), 0)}."],
         ["### Differences found",
          "",
          "A baseline that fails in 45 % of trainings and three methods that fail in 20 %, with 128 trainings each: the"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ganbench.harness.statistics.constants import ALPHA
-from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.statistics.intervals import clopper_pearson
 
 
 def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[float, float, float]:
@@ -16,6 +16,9 @@ def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[
     The interval is that of the mean rate over the number of trials with the same variance. Were all cells alike, that is
     ``cells² / Σ 1/n``; the more unlike they are, the less the mean varies, and the more trials that are. How unlike they
     are is read off the rates (k + 1) / (n + 2), which are never 0 or 1: none of 8 does not say that a cell never fails.
+
+    It is the exact one, for the intervals of all rows hold together, and at such levels Wilson's lower end is too high
+    where failures are rare: those of 30 methods that fail in 3 % of 32 trials all hold in 64 %, and the exact ones in 99 %.
 
     The trials of different cells are taken as independent, and they are (``harness/training/streams.py``).
 
@@ -35,21 +38,21 @@ def mean_rate(counts: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[
     rate = failures / trials if alike else float(sum(Fraction(k, n) for k, n in ran) / len(ran))
     pooled = float(trials) if alike else len(ran) ** 2 / sum(1 / n for _, n in ran)
     if failures in (0, trials) or len(ran) == 1:
-        return rate, *rate_interval(rate * pooled, pooled, alpha)
+        return rate, *clopper_pearson(rate * pooled, pooled, alpha)
     shrunk = [((k + 1) / (n + 2), n) for k, n in ran]
     variance = sum(p * (1 - p) / n for p, n in shrunk) / len(ran) ** 2
     effective = max(pooled, rate * (1 - rate) / variance)
-    return rate, *rate_interval(rate * effective, effective, alpha)
+    return rate, *clopper_pearson(rate * effective, effective, alpha)
 
 
 def rate_elsewhere(rates: Sequence[float], alpha: float = ALPHA) -> tuple[float, float]:
     """Return the interval of the mean rate over a population of settings of which some were run.
 
-    It is that of as many trials as there are settings: what one setting says of another is at most what one trial says of
-    another. An interval from the spread of the rates covers far less where most rates are 0 or 1.
+    It is the exact one of as many trials as there are settings: what one setting says of another is at most what one
+    trial says of another. An interval from the spread of the rates covers far less where most rates are 0 or 1.
 
     Args:
         rates: Of each setting that was run, in [0, 1].
         alpha: One minus the confidence.
     """
-    return rate_interval(min(sum(rates), float(len(rates))), len(rates), alpha)
+    return clopper_pearson(min(sum(rates), float(len(rates))), len(rates), alpha)

@@ -118,9 +118,10 @@ def _statistics(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Instability rate: mean over a normalizer's cells of failed / {'committed' if all_ else 'decided'} trials, each"
         " cell weighing the same.",
-        f"Intervals: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW} trials. Those of the rows hold"
-        " together (Bonferroni). In these settings: that of as many trials as would have the variance of the mean over"
-        " them. On settings like these: that of as many trials as there are settings.",
+        f"Intervals of the rows: {confidence} for all together (Bonferroni), Clopper & Pearson's. In these settings: that"
+        " of as many trials as would have the variance of the mean over them. On settings like these: that of as many"
+        f" trials as there are settings. Of a cell: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW}"
+        " trials.",
         "In these settings: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over"
         " settings, whose trials are independent because random streams differ between them. Two-sided, corrected by Holm"
         " over all pairs of normalizers.",

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pages import Page, latex_rows, markdown_tables
 
-from ganbench.harness.statistics.intervals import wilson
+from ganbench.harness.statistics.intervals import clopper_pearson
 from ganbench.reports import formatting as f
 from ganbench.reports import leaderboard
 from ganbench.reports.formats.latex import LEFT_OUT
@@ -113,7 +113,7 @@ def test_no_table_of_the_markdown_mixes_protocols_in_a_column(board, files):
 
 
 def test_none_of_sixteen_reads_the_same_everywhere_with_a_bound_that_holds_for_all_three_rows(files):
-    bound = f.percent(wilson(0, 16, 0.05 / 3)[1])
+    bound = f.percent(clopper_pearson(0, 16, 0.05 / 3)[1])
     assert bound == "26 %"
     assert f"0 % (at most {bound})" in Page(files["leaderboard.html"].decode()).text
     assert f"0 % (at most {bound})" in files["leaderboard.md"].decode()

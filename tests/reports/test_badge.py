@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from ganbench import run
 from ganbench.harness.cli import app
 from ganbench.harness.errors import UnknownNameError
-from ganbench.harness.statistics.intervals import wilson
+from ganbench.harness.statistics.intervals import clopper_pearson
 from ganbench.reports import leaderboard
 from ganbench.reports.formats.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
 from ganbench.reports.formatting import percent
@@ -88,15 +88,15 @@ def test_better_than_the_baseline_on_settings_like_these_is_said_where_settings_
 
 def test_a_rate_has_its_interval_and_the_rank_is_one(ledgers):
     ledger = ledgers(OUTCOMES, baseline="base")
-    assert texts(made(ledger, "near"))[1] == "unstable 38 % (18–62 %) · rank 2–3 of 4 · not separated from baseline"
-    assert texts(made(ledger, "better"))[1].startswith("unstable 0 % (at most 21 %) · rank 1 of 4")
-    assert percent(wilson(0, 24, 0.05 / 4)[1]) == "21 %"  # the intervals of four rows hold together
+    assert texts(made(ledger, "near"))[1] == "unstable 38 % (15–65 %) · rank 2–3 of 4 · not separated from baseline"
+    assert texts(made(ledger, "better"))[1].startswith("unstable 0 % (at most 19 %) · rank 1 of 4")
+    assert percent(clopper_pearson(0, 24, 0.05 / 4)[1]) == "19 %"  # the intervals of four rows hold together
 
 
 def test_without_a_declared_baseline_nothing_is_better_or_worse(ledgers):
     svg = made(ledgers(OUTCOMES), "better")
     assert ground(svg) == COLOURS["neutral"]
-    assert texts(svg)[1] == "unstable 0 % (at most 21 %) · rank 1 of 4"
+    assert texts(svg)[1] == "unstable 0 % (at most 19 %) · rank 1 of 4"
 
 
 @pytest.mark.parametrize("lacking", ["better", "base"])

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from ganbench.harness.statistics import ALPHA, mean_rate, rate_elsewhere
-from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.statistics.intervals import clopper_pearson
 
 LEAST = 0.93
 """What 95 % intervals cover at least: they are of counts, so no interval has its level at every rate."""
@@ -40,16 +41,35 @@ def test_the_interval_for_these_cells_covers_their_mean(kind, cells, seeds):
     assert np.mean(hits) >= LEAST
 
 
+@pytest.mark.parametrize("methods", [1, 5, 10, 30])
+@pytest.mark.parametrize(("cells", "seeds"), [(5, 8), (16, 2), (20, 8)])
+def test_the_intervals_of_all_rows_hold_together_where_failures_are_rare(cells, seeds, methods):
+    """Methods are independent, so all hold as often as one does, to the power of how many there are."""
+    for mean in (0.01, 0.03, 0.1):
+        failed = np.random.default_rng(1).binomial(seeds, mean, (20_000, cells))
+        found, times = np.unique(np.sort(failed), axis=0, return_counts=True)
+        ends = [mean_rate([(count, seeds) for count in row], ALPHA / methods)[1:] for row in found.tolist()]
+        holds = [low <= mean <= high for low, high in ends]
+        assert np.average(holds, weights=times) ** methods >= LEAST
+
+
+def test_the_intervals_elsewhere_hold_together_where_almost_every_setting_fails():
+    """Then the first row is one in which settings by luck did not: Wilson's interval of it would hold in 72 %."""
+    ends = [rate_elsewhere([1.0] * failed + [0.0] * (16 - failed), ALPHA / 30) for failed in range(17)]
+    share = binom.pmf(range(17), 16, 0.99)
+    assert np.dot(share, [low <= 0.99 <= high for low, high in ends]) ** 30 >= LEAST
+
+
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=30), st.integers(2, 16))
 def test_where_cells_fail_always_or_never_the_interval_is_narrower_than_that_of_the_pooled_counts(always, seeds):
     """As soon as both kinds of cells are frequent enough to be no accident of seeds."""
     rate, low, high = mean_rate([(seeds * fails, seeds) for fails in always])
     trials = seeds * len(always)
-    pooled = width(rate_interval(seeds * sum(always), trials))
+    pooled = width(clopper_pearson(seeds * sum(always), trials))
     if rate * (1 - rate) <= (seeds + 1) / (seeds + 2) ** 2:  # of a cell's rate (0 + 1) / (seeds + 2)
         assert high - low == pytest.approx(pooled)
-    elif trials >= 10:  # fewer have the exact interval, which is wider than the other one
+    else:
         assert high - low <= pooled
         assert high - low < pooled or rate * (1 - rate) < 1.01 * (seeds + 1) / (seeds + 2) ** 2
 
@@ -62,8 +82,8 @@ def test_the_interval_for_these_cells_holds_their_rate_and_is_never_wider_than_i
     if counts:
         trials = len(counts) ** 2 / sum(1 / n for _, n in counts)
         assert 0 <= low <= rate + 1e-9 and rate - 1e-9 <= high <= 1
-        alike = width(rate_interval(min(rate * trials, trials), trials))
-        assert high - low <= alike + 1e-9 or trials < 10
+        alike = width(clopper_pearson(min(rate * trials, trials), trials))
+        assert high - low <= alike + 1e-9
 
 
 @pytest.mark.parametrize("settings", [5, 16, 48])
@@ -91,8 +111,8 @@ def test_an_interval_from_the_spread_of_the_rates_would_not_cover_where_failures
 
 
 def test_seeds_make_the_interval_elsewhere_no_narrower_and_settings_do():
-    assert rate_elsewhere([0.5] * 16) == rate_interval(8, 16)
-    assert rate_elsewhere([0.0, 1.0] * 8) == rate_interval(8, 16)
+    assert rate_elsewhere([0.5] * 16) == clopper_pearson(8, 16)
+    assert rate_elsewhere([0.0, 1.0] * 8) == clopper_pearson(8, 16)
     assert width(rate_elsewhere([0.5] * 48)) < width(rate_elsewhere([0.5] * 16)) < width(rate_elsewhere([0.5] * 5))
 
 
@@ -102,7 +122,7 @@ def test_without_a_setting_anything_is_possible():
     assert rate_elsewhere([1.0 + 1e-16, 1.0, 1.0 + 3e-16])[1] == 1  # rounding makes no more than all of them fail
 
 
-@pytest.mark.parametrize("methods", [5, 12, 30])
+@pytest.mark.parametrize("methods", [12, 30])
 @pytest.mark.parametrize("settings", [16, 48])
 def test_of_equal_methods_the_one_that_came_out_first_has_an_interval_that_covers(methods, settings):
     """With alpha over the number of rows, as the leaderboard makes it; an interval that forgets the choice covers less."""
@@ -115,4 +135,4 @@ def test_of_equal_methods_the_one_that_came_out_first_has_an_interval_that_cover
                 low, high = rate_elsewhere(first, alpha)
                 found.append(low <= mean <= high)
     assert np.mean(corrected) >= LEAST
-    assert np.mean(forgetful) < 0.9
+    assert np.mean(forgetful) < LEAST

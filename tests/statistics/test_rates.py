@@ -17,7 +17,7 @@ from ganbench.harness.statistics import (
     rank_intervals,
     settled,
 )
-from ganbench.harness.statistics.intervals import rate_interval, wilson
+from ganbench.harness.statistics.intervals import clopper_pearson, rate_interval
 from ganbench.reports.board.counting import Count
 from ganbench.reports.formatting import percent, rate
 
@@ -56,8 +56,8 @@ def test_every_cell_weighs_the_same():
 @pytest.mark.parametrize("counts", [[(3, 8), (0, 8), (1, 8)], [(2, 8)] * 5, [(0, 8)] * 3, [(8, 8)] * 3, [(5, 12)]])
 def test_where_cells_are_alike_the_interval_is_that_of_the_pooled_counts(counts):
     failures, trials = sum(k for k, _ in counts), sum(n for _, n in counts)
-    assert mean_rate(counts) == (failures / trials, *rate_interval(failures, trials))
-    assert mean_rate(counts, 0.01) == (failures / trials, *rate_interval(failures, trials, 0.01))
+    assert mean_rate(counts) == (failures / trials, *clopper_pearson(failures, trials))
+    assert mean_rate(counts, 0.01) == (failures / trials, *clopper_pearson(failures, trials, 0.01))
 
 
 def test_where_some_cells_have_fewer_trials_the_interval_is_that_of_as_many_as_have_the_variance():
@@ -65,13 +65,13 @@ def test_where_some_cells_have_fewer_trials_the_interval_is_that_of_as_many_as_h
     assert trials == 16
     rate_, low, high = mean_rate([(8, 20), (2, 5)])
     assert rate_ == 0.4
-    assert (low, high) == pytest.approx(wilson(0.4 * 16, 16))
+    assert (low, high) == pytest.approx(clopper_pearson(0.4 * 16, 16))
 
 
 def test_the_more_unlike_cells_are_the_more_trials_their_mean_is_worth():
     # By hand: (0 + 1) / (8 + 2) and (8 + 1) / (8 + 2) have the variance 0.09 / 8, and their mean half of that.
     trials = 0.25 / (0.09 / 8 / 2)
-    assert mean_rate([(0, 8), (8, 8)]) == pytest.approx((0.5, *wilson(trials / 2, trials)))
+    assert mean_rate([(0, 8), (8, 8)]) == pytest.approx((0.5, *clopper_pearson(trials / 2, trials)))
     widths = [np.diff(mean_rate(counts)[1:])[0] for counts in ([(4, 8), (4, 8)], [(2, 8), (6, 8)], [(0, 8), (8, 8)])]
     assert widths == sorted(widths, reverse=True)
     assert widths[0] > widths[2]
