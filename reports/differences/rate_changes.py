@@ -7,7 +7,7 @@ corrected by Holm.
 
 Rates are those of decided trials. An undecided one may be either: a change is claimed only if it is there with the
 undecided of both ledgers counted as failed (not learnt), and with those of both counted as stable (learnt). How often a
-normalizer did not learn is tested where it happened.
+normalizer did not learn is tested where it happened. Intervals hold for all comparisons together, as p-values do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ganbench.harness.statistics import (
     seeds_needed,
 )
 from ganbench.harness.statistics.unpaired import rate_difference, unpaired_p, unpaired_test
-from ganbench.reports.board.counting import Count, count_cell
+from ganbench.reports.board.counting import Count, count_all, count_cell
 from ganbench.reports.differences.plan_changes import CellPair
 from ganbench.reports.differences.sides import Side, alike
 from ganbench.reports.evidence import Result
@@ -57,6 +57,7 @@ class RateComparison:
         cells: On how many cells.
         first: The first's trials that are compared.
         second: The second's.
+        level: One minus the confidence of each interval, so that those of all comparisons hold together (Bonferroni).
         change: Second rate minus first, with its interval; of decided trials, and of pairs both of which are.
         undecided: Pairs of which at least one trial is undecided; of trials that are no pairs, the undecided ones.
         more: The side that has more, ``"A"`` or ``"B"``, whichever way undecided trials are counted; empty where none has.
@@ -78,6 +79,7 @@ class RateComparison:
     cells: int
     first: Count
     second: Count
+    level: float
     change: RiskDifference
     undecided: int
     more: str
@@ -274,15 +276,15 @@ def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float,
     decided = raw.counted(None)
     some, trials, later, others = _table(decided)
     both, only_first, only_second, neither = _discordant(decided) if raw.paired else (0, 0, 0, 0)
-    first, second = (count_cell(raw.side(side), len(raw.side(side)), ()) for side in (0, 1))
+    level = ALPHA / len(p_values)
+    first, second = (count_all([count_cell(raw.side(side), len(raw.side(side)), ())], (), level) for side in (0, 1))
     if raw.paired:
-        change = risk_difference(both, only_second, only_first, neither)
+        change = risk_difference(both, only_second, only_first, neither, level)
         undecided = first.trials - both - only_first - only_second - neither
     else:
-        change = rate_difference(later, others, some, trials)
+        change = rate_difference(later, others, some, trials, level)
         undecided = first.undecided + second.undecided
     supposed = _supposed(some / trials, later / others) if trials and others else (math.nan, math.nan)
-    level = ALPHA / len(p_values)
     seeds = [
         seeds_needed(*supposed, nested=nested, cells=len(raw.cells), alpha=level) if trials and others else None
         for nested in (raw.paired, False)
@@ -294,6 +296,7 @@ def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float,
         cells=len(raw.cells),
         first=first,
         second=second,
+        level=level,
         change=change,
         undecided=undecided,
         more=more,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ganbench.harness.stability import METHOD_ERROR, NEEDS, NOT_LEARNT, UNSTABLE, Verdict
-from ganbench.harness.statistics.intervals import rate_interval
+from ganbench.harness.statistics import ALPHA
+from ganbench.harness.statistics.intervals import clopper_pearson
 from ganbench.reports.board.counting import Count
 from ganbench.reports.differences.comparing import Difference, Flip, Rejudged
 from ganbench.reports.differences.plan_changes import Change
@@ -132,7 +133,7 @@ def _share(item: RateComparison, counted: Count) -> Count:
     """Return a side's trials with those in the rate's numerator that a comparison counts."""
     if item.what == UNSTABLE:
         return counted
-    low, high = rate_interval(counted.not_learnt, counted.decided)
+    low, high = clopper_pearson(counted.not_learnt, counted.decided, item.level)
     return replace(counted, unstable=counted.not_learnt, rate=counted.not_learnt_rate, low=low, high=high)
 
 
@@ -397,6 +398,10 @@ def _method(difference: Difference) -> list[str]:
     if not tests:
         return []
     lines = [f"Two-sided exact tests, corrected by Holm over {count(len(difference.comparisons), 'comparison')}."]
+    lines.append(
+        f"Intervals: {percent(1 - ALPHA)} for all comparisons together"
+        " (Bonferroni); of whole leaderboards, for all rows of each together, as on its own page."
+    )
     if any(item.undecided for item in difference.comparisons):
         lines.append(
             "Each test is taken with all undecided trials counted as failed (not learnt) and with all counted as stable"

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ganbench.harness.stability.verdict import NEEDS
+from ganbench.harness.statistics import ALPHA
 from ganbench.reports.board import Board, Row
 from ganbench.reports.board.counting import Count
 from ganbench.reports.evidence import Evidence, QualityProtocol
@@ -57,7 +58,7 @@ PAIR_COLUMNS = (
     "better",
     "learns_more",
 )
-"""Of ``pairs.csv``."""
+"""Of ``pairs.csv``; the intervals of the differences hold for all pairs together, as those on the page do."""
 
 
 def table(evidence: Evidence, board: Board) -> pd.DataFrame:
@@ -100,7 +101,7 @@ def pair_table(board: Board) -> pd.DataFrame:
 
     rows = []
     for pair in board.pairs:
-        found = pair.difference()
+        found = pair.difference(ALPHA / len(board.pairs))
         rows.append(
             {
                 "first": pair.first,

@@ -74,6 +74,17 @@ def test_the_csv_has_the_numbers_that_the_words_are_made_of(board, files):
             assert line[f"{protocol.title} (stable trials)"] == quality.trials
 
 
+def test_the_difference_of_a_pair_has_the_interval_of_the_row(board, files):
+    pairs = pd.read_csv(io.BytesIO(files["pairs.csv"])).set_index(["first", "second"])
+    changes = {row.normalizer: row.change for row in board.board.rows if row.change is not None}
+    for name, change in changes.items():
+        turned = (name, "b") not in pairs.index
+        pair = pairs.loc[("b", name) if turned else (name, "b")]
+        ends = pair["difference_low"], pair["difference_high"]
+        assert ends == pytest.approx((-change.high, -change.low) if turned else (change.low, change.high))
+    assert changes
+
+
 def test_parquet_and_csv_hold_the_same_table(board, files):
     parquet = pd.read_parquet(io.BytesIO(files["leaderboard.parquet"]))
     csv = pd.read_csv(io.BytesIO(files["leaderboard.csv"]))

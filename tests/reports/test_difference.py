@@ -19,11 +19,14 @@ from ganbench.harness.cli import app
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.ledger.plan import hash_of
 from ganbench.harness.planning.seeding import Sequential
+from ganbench.harness.statistics import ALPHA, risk_difference
+from ganbench.harness.statistics.intervals import clopper_pearson
 from ganbench.harness.statistics.unpaired import BOSCHLOO_MOST, rate_difference, unpaired_p, unpaired_test
 from ganbench.reports.differences.comparing import compare
 from ganbench.reports.differences.plan_changes import cell_changes
 from ganbench.reports.differences.sides import read_sides
 from ganbench.reports.differences.words import COLUMNS, answer, details, rows
+from ganbench.reports.formatting import rate
 
 STABLE, FAILED = "." * 12, "c" * 12
 
@@ -101,7 +104,7 @@ def test_more_seeds_of_the_same_sweep_change_nothing_of_the_others(ledgers):
 def test_rates_of_the_whole_leaderboards_are_told_from_those_that_are_compared(ledgers):
     first, second = ledgers({"a": ("cc",), "b": ("..",)}), ledgers({"a": ("cc..",), "b": ("..",)})
     found = difference(first, second)
-    assert rows(found)[1][2:4] == ("100 % (at least 16 %)", "100 % (at least 16 %)")
+    assert rows(found)[1][2:4] == ("100 % (at least 11 %)", "100 % (at least 11 %)")
     (line,) = lines(found, "Rates of the whole leaderboards, where they are of more trials than the table's")
     # As on the leaderboards: with intervals that hold for both rows together.
     assert line == "a: 100 % (at least 11 %) of 2 trials in A, 50 % (5–95 %) of 4 trials in B"
@@ -123,6 +126,19 @@ def test_pairs_are_tested_by_mcnemar_and_corrected_over_the_normalizers(ledgers)
     assert 0.3 < a.change.low < 0.75 < a.change.high
     assert "'a' fails more often in B than in A, 75 % instead of 0 %" in answer(found)
     assert "For 'b' there are not enough seeds" in answer(found)
+
+
+def test_the_same_trials_have_one_interval_wherever_it_stands(ledgers):
+    """Of one setting, whose trials are all compared: as on the leaderboards' own pages, for all rows together."""
+    first = {"a": ("c" + "." * 11,), "b": ("cc" + "." * 10,), "c": (STABLE,)}
+    found = difference(ledgers(first), ledgers({**first, "a": (FAILED,)}))
+    told = {row[0]: row for row in rows(found)}
+    for change in found.normalizers:
+        assert told[change.normalizer][2:4] == (rate(change.before.count), rate(change.after.count))
+        (item,) = change.comparisons
+        assert (item.first.low, item.first.high) == clopper_pearson(item.first.unstable, 12, ALPHA / 3)
+    assert only(found, "a").change == risk_difference(1, 11, 0, 0, ALPHA / 3)
+    assert any(line.startswith("Intervals: 95 % for all comparisons together") for line in lines(found, "How sure"))
 
 
 def test_a_change_for_the_better_is_told_from_one_for_the_worse(ledgers):
@@ -249,7 +265,7 @@ def test_a_change_is_claimed_only_if_it_is_there_whichever_way_undecided_trials_
     assert (unsure.undecided, unsure.only_second, unsure.second.undecided) == (5, 3, 5)
     found = difference(before, open_)
     assert rows(found)[0][-1] == "not enough seeds, 5 undecided"
-    assert rows(found)[0][3] == "43 % (9–86 %); 5 undecided"  # 3 of 12 at its low end, and 8 of 12 at its high end
+    assert rows(found)[0][3] == "43 % (5–90 %); 5 undecided"  # 3 of 12 at its low end, and 8 of 12 at its high end
     assert "0 failed in A only and 3 in B only, 5 pairs undecided (Holm" in lines(found, "Grounds")[0]
     assert "5 trials of those that are compared are undecided" in answer(found)
     assert "What would decide them: more steps (5 trials)." in answer(found)
@@ -292,8 +308,8 @@ def test_trainings_that_do_not_learn_are_compared_apart_from_those_that_fail(led
         "unstable"
     ]
     told = {row[0]: row for row in rows(found)}
-    assert told["a"][3] == "0 % (at most 24 %); 12 not learnt"
-    assert told["  pairs"][2:4] == ("not learnt 0 % (at most 24 %)", "not learnt 100 % (at least 76 %)")
+    assert told["a"][3] == "0 % (at most 33 %); 12 not learnt"
+    assert told["  pairs"][2:4] == ("not learnt 0 % (at most 33 %)", "not learnt 100 % (at least 67 %)")
     assert "'a' fails less often in B than in A, 0 % instead of 100 %" in answer(found)
     assert "in B 12 not learnt" in answer(found)
     assert "trainings of 'a' that do not learn are more frequent in B than in A, 100 % instead of 0 %" in answer(found)
