@@ -90,6 +90,7 @@ class Row:
         lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
         cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
         settings: In how many of the settings that the row speaks of there are trials of it.
+        missing: Planned trials of it that are not committed, also in settings that the order leaves out for want of them.
         datasets: Failed and decided trials by data set, in the plan's order.
         conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
     """
@@ -105,6 +106,7 @@ class Row:
     lasted: float
     cost: float
     settings: int
+    missing: int
     datasets: dict[str, tuple[int, int]]
     conformance: str = ""
 
@@ -194,6 +196,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
             lasted=_lasted(evidence, own[name]),
             cost=costs[name],
             settings=sum(cell.count.trials > 0 for cell in own[name]),
+            missing=sum(cell.count.missing for cell in cells if cell.normalizer == name),
             datasets=_datasets(own[name]),
             conformance=checks[name].badge(evidence.sources_of(name)) if checks and name in checks else "",
         )

@@ -108,7 +108,7 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
 def _standing(board: Board, row: Row, baseline: Row | None) -> tuple[str, str, str]:
     """Return colour, words and sentence for what the data support."""
     both = {row.normalizer, baseline.normalizer} if baseline else {row.normalizer}
-    missing = sum(cell.count.missing for cell in board.cells if cell.normalizer in both)  # also where the order is not
+    missing = sum(row.missing for row in board.all_rows if row.normalizer in both)
     if missing:
         who = "it and of its baseline" if baseline not in (None, row) else "it"
         return "provisional", "provisional", f"; provisional: {count(missing, 'trial')} of {who} still to come"

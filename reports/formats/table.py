@@ -164,6 +164,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "normalizer": row.normalizer,
         **_counts(row.count),
+        "missing": row.missing,
         "rank_low": None if row.rank is None else row.rank[0],
         "rank_high": None if row.rank is None else row.rank[1],
         "tier": tier(row.tiers),

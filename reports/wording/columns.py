@@ -93,7 +93,7 @@ def _rate(evidence: Evidence) -> Column:
         if 1 < datasets <= DATASETS:
             notes.append(", ".join(f"{name} {failed}/{trials}" for name, (failed, trials) in row.datasets.items()))
         notes += [f"{row.count.only_slow} only never converged"] if row.count.only_slow else []
-        notes += [f"{row.count.missing} missing"] if row.count.missing else []
+        notes += [f"{row.missing} missing"] if row.missing else []
         return " · ".join(notes)
 
     return Column(

@@ -69,9 +69,21 @@ def test_the_csv_has_the_numbers_that_the_words_are_made_of(board, files):
         else:
             assert line["change"] == pytest.approx(row.change.difference)
             assert (line["wins"], line["ties"], line["losses"]) == (row.change.wins, row.change.ties, row.change.losses)
+        assert line["missing"] == row.missing
         for protocol, quality in row.quality.items():
             assert line[protocol.title] == pytest.approx(quality.all)
             assert line[f"{protocol.title} (stable trials)"] == quality.trials
+
+
+def test_the_missing_trials_of_rows_are_those_that_the_page_speaks_of_also_where_the_order_is_not(ledgers):
+    """A setting in which a normalizer has no trial is in no row's rate, and its trials are missing all the same."""
+    made = leaderboard(ledgers({"a": ("c.", "  "), "b": (". ", "  "), "c": ("..", "..")}))
+    table = pd.read_csv(io.BytesIO(made.files()["leaderboard.csv"]))
+    assert dict(zip(table["normalizer"], table["missing"], strict=True)) == {"a": 2, "b": 3, "c": 0}
+    assert "Provisional: 5 of 12 planned trials are missing." in made.markdown()
+    rate = next(column for column in columns(made.evidence, made.board) if column.key == "rate")
+    for row in made.board.all_rows:
+        assert (f"{row.missing} missing" in rate.more(row)) == bool(row.missing)
 
 
 def test_the_difference_of_a_pair_has_the_interval_of_the_row(board, files):

@@ -112,7 +112,7 @@ def test_trials_that_are_missing_where_the_order_is_not_make_it_provisional_too(
     outcomes = {"better": ("." * 8, "." * 8), "base": ("c" * 8, "c" * 8), "third": ("." * 8, "." * 8)}
     outcomes["late"] = (outcomes["base"][0], " " * 8)
     board = leaderboard(ledgers(outcomes | {"better": ("." * 8, " " * 8)}, baseline="base")).board
-    assert [row.count.missing for row in board.rows if row.normalizer == "better"] == [0]
+    assert [(row.count.missing, row.missing) for row in board.rows if row.normalizer == "better"] == [(0, 8)]
     svg = made(ledgers(outcomes | {"better": ("." * 8, " " * 8)}, baseline="base"), "better")
     assert ground(svg) == COLOURS["provisional"]
     assert "8 trials of it and of its baseline still to come" in title(svg)
