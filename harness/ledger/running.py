@@ -152,20 +152,21 @@ class Left:
         attempt: From 1.
         node: The node's identity; None where it is not known.
         stuck: Where it made no progress, if that is why the process ended; else empty.
-        in_hook: Whether that was in a hook.
+        result: What the trial comes to if that was in a hook, and happens again; else empty.
     """
 
     attempt: int
     node: str | None
     stuck: str = ""
-    in_hook: bool = False
+    result: str = ""
 
 
 def left_behind(storage: Storage, trial_id: str) -> Left | None:
     """Return what the last process of a trial left behind; None where there is nothing, or it cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         about = json.loads(storage.read(f"{RUNNING}/{identity(trial_id)}.json"))
-        return Left(int(about["attempt"]), about.get("node"), str(about.get("stuck", "")), about.get("in_hook") is True)
+        stuck, result = (str(about.get(key, "")) for key in ("stuck", "result"))
+        return Left(int(about["attempt"]), about.get("node"), stuck, result)
     return None
 
 

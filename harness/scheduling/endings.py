@@ -82,11 +82,13 @@ class Failed:
         kind: How.
         reason: One line for people.
         node: The node's identity, where it is known.
+        result: What it is a result of the method's as, if it comes to the same once more; else empty.
     """
 
     kind: Kind
     reason: str
     node: str | None = None
+    result: str = ""
 
 
 Ending = Done | Failed
@@ -132,11 +134,6 @@ class Note:
 
 
 Event = Done | Lost | Retried | Note
-
-
-def twice(reason: str) -> str:
-    """Return the result of a trial that did not return again, from what was said of it the last time."""
-    return f"does not return: {reason.removeprefix(f'{HUNG.name}: ')}, in a second attempt as in the first"
 
 
 def fault(error: BaseException) -> str:

@@ -24,7 +24,6 @@ from ganbench.harness.scheduling.endings import (
     Lost,
     Note,
     Retried,
-    twice,
 )
 from ganbench.harness.scheduling.health import NodeHealth
 from ganbench.harness.scheduling.order import ordered
@@ -284,7 +283,7 @@ class Schedule:
             losses.resources = grown
         hung = attempt.hung
         if kind == HUNG and (len(self._health.failed_on(trial, (HUNG,))) > 1 or losses.kinds[HUNG] > bool(others) + 1):
-            hung = twice(ending.reason)
+            hung = ending.result
         wait = min(BACK_OFF_SECONDS * 2 ** (losses.kinds.total() - 1), LONGEST_BACK_OFF)
         need = losses.resources or attempt.resources
         self._push(replace(attempt, number=losses.attempts, resources=need, hung=hung), now + wait)

@@ -121,7 +121,7 @@ def _process_for(task: Task) -> Iterator[_Process]:
 
     def leave(found: Stuck) -> None:
         for pulse in pulses:
-            pulse.say(stuck=found.words(), in_hook=found.in_hook)
+            pulse.say(stuck=found.words(), result=found.result() if found.in_hook else "")
 
     patience = COMPILING if task.execution.way == COMPILED else 1
     # Only a worker of a cluster can end its process: another one is somebody's.
@@ -176,7 +176,7 @@ def _attempt(task: Task, process: _Process) -> Turns[Ending]:
 def _stuck(found: Stuck) -> Failed:
     """Say what a lack of progress is: of the machine where data are read, perhaps the method's in one of its hooks."""
     kind = HUNG if found.in_hook else UNFIT if found.in_data else STUCK
-    return Failed(kind, f"{kind.name}: {found.words()}")
+    return Failed(kind, f"{kind.name}: {found.words()}", result=found.result() if kind == HUNG else "")
 
 
 def _train(task: Task, process: _Process) -> Turns[Done]:

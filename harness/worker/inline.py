@@ -19,7 +19,6 @@ from ganbench.harness.scheduling.endings import (
     Failed,
     Lost,
     Retried,
-    twice,
 )
 from ganbench.harness.worker.attempt import attempt, attempt_each, is_over
 
@@ -47,7 +46,7 @@ def run_inline(round_: Round) -> Iterator[Event]:
                 task = replace(tasks[number], attempt=2)
                 ending = attempt(task)
                 if isinstance(ending, Failed) and ending.kind == HUNG:
-                    ending = attempt(replace(task, attempt=3, hung=twice(ending.reason)))
+                    ending = attempt(replace(task, attempt=3, hung=ending.result))
                 yield _event(trials[number], ending)
                 over = is_over(ending)
         if over:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import MethodError
 from ganbench.harness.ledger import Record
+from ganbench.harness.limit import TooLongError
 from ganbench.harness.stability import Definition, Detector, ask_added
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.storage import Storage
@@ -25,6 +27,7 @@ from ganbench.harness.training.devices import device_name, method_error_message,
 from ganbench.harness.training.lanes import Turns, alone
 from ganbench.harness.training.numerics import ProcessSettings
 from ganbench.harness.training.workshop import Workshop
+from ganbench.harness.worker.watch import HANG_SECONDS, Watch
 
 if TYPE_CHECKING:
     from ganbench.harness.traces.trace import Trace
@@ -64,22 +67,32 @@ def run_trial(
         Interrupted: It was asked to stop, and has left a checkpoint if it may.
         InputError: This machine lacks the data, or what the metric needs.
         MemoryError: The machine has no memory left, or others use this trial's share of a GPU.
+        TooLongError: It made no progress, outside its hooks; a hook that does not return is a result.
     """
-    with ProcessSettings(replace(execution or ExecutionMode(), pack=1)) as process_settings:
-        return alone(
-            train_trial(
-                workshop,
-                trial,
-                definition,
-                attempt,
-                process_settings=process_settings,
-                resources=resources or Resources(),
-                checkpoints=checkpoints,
-                checkpoint_every=checkpoint_every,
-                interrupted=interrupted,
-                detectors=detectors,
-            )
+    watch = Watch(HANG_SECONDS)
+    with ProcessSettings(replace(execution or ExecutionMode(), pack=1)) as process_settings, watch.on_duty():
+        train = partial(
+            train_trial,
+            workshop,
+            trial,
+            definition,
+            attempt,
+            process_settings=process_settings,
+            resources=resources or Resources(),
+            checkpoints=checkpoints,
+            checkpoint_every=checkpoint_every,
+            interrupted=interrupted,
+            detectors=detectors,
+            doubted=lambda error: watch.stuck is not None,
+            watch=watch,
+            progress=watch.progress,
         )
+        try:
+            return alone(train())
+        except (MethodError, TooLongError):
+            if watch.stuck is None or not watch.stuck.in_hook:
+                raise
+            return alone(train(hung=watch.stuck.result()))
 
 
 def train_trial(

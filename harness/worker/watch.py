@@ -49,18 +49,24 @@ class Stuck:
     Attributes:
         seconds: For how long.
         place: File, line and function.
+        function: Function and file: the same every time.
         in_hook: Whether that is in a normalizer's hook, or in what one calls.
         in_data: Whether it is where a data set is read.
     """
 
     seconds: float
     place: str
+    function: str = ""
     in_hook: bool = False
     in_data: bool = False
 
     def words(self) -> str:
         """Return it for people."""
         return f"no progress for {self.seconds:.0f} seconds, in {self.place}"
+
+    def result(self) -> str:
+        """Return what a trial comes to whose hook does not return, whenever it is tried."""
+        return f"does not return: {self.function}"
 
 
 class Watch:
@@ -191,11 +197,11 @@ def stuck(frame: FrameType | None, seconds: float) -> Stuck:
     ours = [name for name in names if name.startswith(("ganbench.harness.models.", "ganbench.harness.steps."))]
     measured = any(name.startswith("ganbench.harness.metrics.") for name in names)
     place = next(iter(foreign or frames), None)
+    file, function = ("", "") if place is None else (Path(place.f_code.co_filename).name, place.f_code.co_name)
     return Stuck(
         seconds,
-        f"{Path(place.f_code.co_filename).name}:{place.f_lineno} ({place.f_code.co_name})"
-        if place
-        else "no known place",
+        f"{file}:{place.f_lineno} ({function})" if place else "no known place",
+        f"{function} in {file}",
         in_hook=bool(foreign and ours) and not measured,
         in_data=any(name.startswith("ganbench.harness.data.") for name in names),
     )
