@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -154,7 +155,7 @@ def _execute(tasks: Sequence[Task], sources: tuple[PluginSource, ...] = ()) -> l
 
     node = ray.get_runtime_context().get_node_id()
     endings = attempt_all([replace(task, sources=sources, node=node) for task in tasks])
-    return [replace(ending, node=node) for ending in endings]
+    return [replace(ending, node=node, host=platform.node()) for ending in endings]
 
 
 def _node(described: dict[str, Any]) -> Node:

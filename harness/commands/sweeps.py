@@ -150,6 +150,9 @@ def run(
     hang_after: Annotated[
         float, typer.Option(min=0, help="Seconds without progress that end an attempt, at least; 0: never.")
     ] = HANG_SECONDS,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="Serve metrics for Prometheus; on loopback without HOST.")
+    ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Make every step plainly, from Python; by default they are replayed.")
     ] = False,
@@ -173,6 +176,7 @@ def run(
     from ganbench.harness.planning.suite import load_suite
     from ganbench.harness.stability import METHOD_ERROR
     from ganbench.harness.sweeps.progress import status_line
+    from ganbench.harness.sweeps.prometheus import served
     from ganbench.harness.sweeps.sweep import default_results
     from ganbench.harness.sweeps.sweep import run as sweep
 
@@ -182,7 +186,7 @@ def run(
     folder = results or default_results(read)
     if tracking_uri != "off":
         _check_tracking(tracking_uri)
-    with shown(console) as display:
+    with shown(console) as display, served(metrics) as watch:
         report = sweep(
             read,
             folder,
@@ -197,6 +201,7 @@ def run(
             checkpoint_every=checkpoint_every,
             hang_after=hang_after,
             on_event=display,
+            metrics=watch,
         )
     console.print(status_line(report), highlight=False, soft_wrap=True)
     if tracking_uri != "off":

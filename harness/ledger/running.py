@@ -151,12 +151,14 @@ class Left:
     Attributes:
         attempt: From 1.
         node: The node's identity; None where it is not known.
+        host: Its name.
         stuck: Where it made no progress, if that is why the process ended; else empty.
         result: What the trial comes to if that was in a hook, and happens again; else empty.
     """
 
     attempt: int
     node: str | None
+    host: str = ""
     stuck: str = ""
     result: str = ""
 
@@ -165,8 +167,8 @@ def left_behind(storage: Storage, trial_id: str) -> Left | None:
     """Return what the last process of a trial left behind; None where there is nothing, or it cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         about = json.loads(storage.read(f"{RUNNING}/{identity(trial_id)}.json"))
-        stuck, result = (str(about.get(key, "")) for key in ("stuck", "result"))
-        return Left(int(about["attempt"]), about.get("node"), stuck, result)
+        host, stuck, result = (str(about.get(key, "")) for key in ("host", "stuck", "result"))
+        return Left(int(about["attempt"]), about.get("node"), host, stuck, result)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +40,10 @@ class Cluster(Protocol):
         """
 
 
+Observe = Callable[[Sequence[Sequence[Ending]], Collection[str]], None]
+"""Gets now and then how the attempts of processes have ended, and which nodes are set aside."""
+
+
 @dataclass(frozen=True)
 class Round:
     """What is to be run now.
@@ -53,6 +57,7 @@ class Round:
         lanes: How many trials with a need one process may train side by side.
         jobs: How many processes may train at once, at most; None for as many as there is room for.
         left: What the process of a trial that died has left behind; None where there is nothing.
+        observe: Watches what happens.
     """
 
     trials: Sequence[Trial]
@@ -63,6 +68,7 @@ class Round:
     lanes: Callable[[Resources], int] = lambda need: 1
     jobs: int | None = None
     left: Callable[[str], Left | None] = lambda trial_id: None
+    observe: Observe = lambda ended, aside: None
 
 
 Execute = Callable[[Round], Iterator[Event]]
@@ -90,10 +96,12 @@ def drive(round_: Round, cluster: Cluster, clock: Callable[[], float]) -> Iterat
         for submission in schedule.submissions(cluster.nodes(), clock()):
             cluster.submit(submission)
         yield from schedule.notes()
-        for submission, endings in cluster.wait(POLL_SECONDS):
+        ended = [(submission, _explained(round_, submission, each)) for submission, each in cluster.wait(POLL_SECONDS)]
+        round_.observe([endings for _, endings in ended], schedule.aside)
+        for submission, endings in ended:
             if any(isinstance(ending, Failed) and ending.kind == RESULTS for ending in endings):
                 round_.check()
-            yield from schedule.ended(submission, _explained(round_, submission, endings), clock())
+            yield from schedule.ended(submission, endings, clock())
 
 
 def _explained(round_: Round, submission: Submission, endings: Sequence[Ending]) -> list[Ending]:
@@ -118,4 +126,4 @@ def _explained(round_: Round, submission: Submission, endings: Sequence[Ending])
 def _died(ending: Failed, left: Left, hung: bool) -> Failed:
     kind = (HUNG if left.result else STUCK) if hung and left.stuck else ending.kind
     reason = f"{kind.name}: {left.stuck}" if kind != ending.kind else ending.reason
-    return Failed(kind, reason, ending.node or left.node, left.result if kind == HUNG else "")
+    return Failed(kind, reason, ending.node or left.node, left.result if kind == HUNG else "", ending.host or left.host)

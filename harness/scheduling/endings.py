@@ -23,6 +23,7 @@ class Done:
         notes: What a reader should know of how it ran, one line each.
         node: The node's identity, where it is known.
         message: What a method error said; empty for others.
+        host: The node's name, where it is known.
     """
 
     trial_id: str
@@ -33,6 +34,7 @@ class Done:
     notes: tuple[str, ...] = ()
     node: str | None = None
     message: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,14 @@ class Failed:
         reason: One line for people.
         node: The node's identity, where it is known.
         result: What it is a result of the method's as, if it comes to the same once more; else empty.
+        host: The node's name, where it is known.
     """
 
     kind: Kind
     reason: str
     node: str | None = None
     result: str = ""
+    host: str = ""
 
 
 Ending = Done | Failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ganbench.harness.cells.cell import Trial
@@ -177,6 +177,11 @@ class Schedule:
     def unfinished(self) -> bool:
         """Whether anything is waiting or under way."""
         return bool(self._flying.total() or self._later or any(self._again.values()) or any(self._waiting.values()))
+
+    @property
+    def aside(self) -> Collection[str]:
+        """The nodes that get no trials now."""
+        return self._avoided
 
     def drain(self) -> None:
         """Begin nothing more; what is under way comes to its end."""

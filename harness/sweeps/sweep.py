@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
 from ganbench.harness.data.store import Store
@@ -32,6 +32,9 @@ from ganbench.harness.sweeps.signals import stopping
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
 from ganbench.harness.worker.interruption import ask_to_stop, go_on, is_asked_to_stop, now_and_then
 from ganbench.harness.worker.watch import HANG_SECONDS
+
+if TYPE_CHECKING:
+    from ganbench.harness.sweeps.prometheus import SweepMetrics
 
 COMPACT_FROM = 1000
 """Single records that a sweep moves into a part: from there on they would slow every reader down."""
@@ -105,6 +108,7 @@ def run(
     checkpoint_every: float = EVERY_SECONDS,
     hang_after: float = HANG_SECONDS,
     on_event: OnEvent | None = None,
+    metrics: SweepMetrics | None = None,
 ) -> SweepReport:
     """Run what a suite asks for and the ledger does not hold yet. The same call again continues.
 
@@ -123,6 +127,7 @@ def run(
         hang_after: Seconds without progress that end an attempt, at least; ten times the longest wait before, where that is
             more; 0 for never.
         on_event: Progress.
+        metrics: What Prometheus is told.
 
     Raises:
         InputError: The suite, a plugin, the address or a data set cannot be used, a metric lacks weights that cannot be
@@ -162,6 +167,8 @@ def run(
     task_of = partial(_task, read, ledger.where, catalog.sources, what)
     durations = _durations(ledger)
     started = time.monotonic()
+    if metrics is not None:
+        metrics.begin(ledger.storage, lambda: report.missing - len(report.lost))
     tell(report, None)
     for line in (*catalog.troubles(), *changed_plugins(ledger, wanted, missing)):
         tell(report, Note(line))
@@ -189,6 +196,7 @@ def run(
                 lanes=lambda need: execution.lanes(need.gpus),
                 jobs=jobs,
                 left=partial(left_behind, ledger.storage),
+                observe=_unobserved if metrics is None else metrics.observe,
             )
             for event in execute(round_):
                 report.add(event)
@@ -203,6 +211,9 @@ def run(
             wanted, missing = wanted_trials(read, ledger)
             report.planned = len(wanted)
     return report
+
+
+def _unobserved(ended: object, aside: object) -> None: ...
 
 
 def _any(*questions: Callable[[], bool]) -> Callable[[], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -35,6 +36,7 @@ def run_inline(round_: Round) -> Iterator[Event]:
         again: list[int] = []
         over = False
         for number, ending in attempt_each(tasks):
+            _observe(round_, ending)
             if isinstance(ending, Failed) and ending.kind in (CROWDED, HUNG):
                 again.append(number)
                 yield Retried(trials[number].id, ending.reason)
@@ -45,12 +47,18 @@ def run_inline(round_: Round) -> Iterator[Event]:
             if not over:
                 task = replace(tasks[number], attempt=2)
                 ending = attempt(task)
+                _observe(round_, ending)
                 if isinstance(ending, Failed) and ending.kind == HUNG:
                     ending = attempt(replace(task, attempt=3, hung=ending.result))
+                    _observe(round_, ending)
                 yield _event(trials[number], ending)
                 over = is_over(ending)
         if over:
             return
+
+
+def _observe(round_: Round, ending: Ending) -> None:
+    round_.observe([[replace(ending, host=platform.node())]], ())
 
 
 def _event(trial: Trial, ending: Ending) -> Event:

@@ -120,11 +120,11 @@ class OneTask:
 @pytest.mark.parametrize(
     ("left", "kind"),
     [
-        (Left(1, "a", "no progress for 330 seconds, in x.py:3 (f)", "does not return: f in x.py"), HUNG),
-        (Left(1, "a", "no progress for 330 seconds, in y.py:3 (g)"), STUCK),
+        (Left(1, "a", "h", "no progress for 330 seconds, in x.py:3 (f)", "does not return: f in x.py"), HUNG),
+        (Left(1, "a", "h", "no progress for 330 seconds, in y.py:3 (g)"), STUCK),
         (Left(1, "a"), WORKER),
         (
-            Left(7, "a", "no progress for 330 seconds, in x.py:3 (f)", "does not return: f in x.py"),
+            Left(7, "a", "h", "no progress for 330 seconds, in x.py:3 (f)", "does not return: f in x.py"),
             WORKER,
         ),  # of an older attempt
         (None, WORKER),
