@@ -451,7 +451,8 @@ def test_slurms_script_queues_itself_again_if_its_head_was_lost_but_not_for_ever
 
 def test_slurms_steps_ask_for_the_jobs_cores_and_the_job_for_memory(without_ray):
     folder = without_ray.folder
-    shim(without_ray.bin, "ganbench", "exit 0")
+    steps = f"""until [ "$(grep -c ' ray start ' {folder}/steps)" = 3 ]; do sleep 0.1; done"""
+    shim(without_ray.bin, "ganbench", steps)
     run = (without_ray.bin / "srun").read_text().removeprefix("#!/bin/bash\n")
     shim(without_ray.bin, "srun", f'echo "$@" >> {folder}/steps\n{run}')
     out, _ = without_ray.start("quick", folder).communicate(timeout=30)
