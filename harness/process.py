@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ganbench.harness.errors import InputError
+
 CGROUP = Path("/sys/fs/cgroup")
+DISK = "GANBENCH_DISK"
 
 
 def cores(cgroup: Path = CGROUP) -> int:
@@ -26,6 +29,21 @@ def cores(cgroup: Path = CGROUP) -> int:
         if quota != "max" and int(quota) > 0:
             count = min(count, math.ceil(int(quota) / int(period)))
     return max(1, count)
+
+
+def disk() -> float:
+    """Return how many bytes may stand on a disk of what can be made anew: GANBENCH_DISK, in GiB.
+
+    Raises:
+        InputError: That is no number.
+    """
+    said = os.environ.get(DISK) or "inf"
+    try:
+        if not (gib := float(said)) >= 0:
+            raise ValueError
+    except ValueError:
+        raise InputError(f"{DISK}={said}: expected a number of GiB, such as 50") from None
+    return gib * 2**30
 
 
 @contextmanager

@@ -185,6 +185,7 @@ class FileDataset(Dataset):
             raise InputError(absent)
         self.unpack(store)
         parts = [self.prepared(store, split) for split in self.splits()]
+        store.tidy()
         opened = [part.open(limit) for part in parts]
         content = hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()[:16]
         return Data(opened[0], held_out=opened[1] if len(opened) > 1 else None, flips=self.flips, content=content)

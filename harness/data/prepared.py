@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ganbench.harness.data.lock import locked
+from ganbench.harness.data.store import hold
 from ganbench.harness.data.streamed import Streamed
 from ganbench.harness.errors import InputError
 
@@ -46,6 +47,7 @@ class Prepared:
     def find(cls, folder: Path) -> Prepared | None:
         """Return what a folder holds, or None where that is absent or not as long as it should be."""
         try:
+            hold(folder / ARRAY)
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             found = cls(folder, tuple(about["shape"]), about["sha256"])
             with found.array.open("rb") as file:
@@ -132,6 +134,7 @@ def prepare(
             raise InputError(f"{folder}: cannot be written ({error})") from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+        hold(folder / ARRAY)
     return Prepared(folder, (count, *shape), sha256)
 
 

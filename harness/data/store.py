@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from ganbench.harness.process import disk
 
 VARIABLE = "GANBENCH_DATA"
+
+
+_held: dict[Path, BinaryIO] = {}
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,35 @@ class Store:
     def parts(self) -> Path:
         """The folder of what was computed from the parts of large ledgers."""
         return self.root / "parts"
+
+    def tidy(self) -> None:
+        """Drop what was used least recently of what can be made anew, until the rest is as small as GANBENCH_DISK says.
+
+        Raises:
+            InputError: That is no number.
+        """
+        most, found = disk(), []
+        for path in (*self.prepared.glob("*/*.npy"), *self.statistics.glob("*.npz"), *self.parts.glob("*")):
+            with suppress(OSError):
+                found.append((path.stat().st_mtime, path.stat().st_size, path))
+        for _, size, path in sorted(found, reverse=True):
+            most -= size
+            if most < 0:
+                with suppress(OSError), path.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not while a process holds it
+                    shutil.rmtree(path.parent) if path.suffix == ".npy" else path.unlink()
+
+
+def hold(path: Path) -> None:
+    """Mark a file as used now, and keep :meth:`Store.tidy` from dropping it for as long as this process lives.
+
+    Raises:
+        OSError: It is not there.
+    """
+    _held[path] = file = path.open("rb")
+    with suppress(OSError):  # a folder of others, or a file system without locks
+        fcntl.flock(file, fcntl.LOCK_SH)
+        os.utime(path)
 
 
 def _cache() -> Path:

@@ -21,6 +21,7 @@ whoever reads, and its identities from the specification, so a record cannot say
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,6 +37,8 @@ from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PL
 from ganbench.harness.ledger.reading import reading
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import to_text
+from ganbench.harness.ledger.running import under_way
+from ganbench.harness.storage import StoredFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,12 +183,28 @@ class Ledger(LedgerFiles):
         """Move what cannot be trusted out of the way; see :func:`repairing.set_damaged_aside`."""
         return repairing.set_damaged_aside(self)
 
-    def drop_checkpoints(self) -> None:
-        """Remove checkpoints of committed trials: a process that was cut off can have written them after the commit."""
+    def drop_checkpoints(self, most: float = math.inf) -> None:
+        """Remove checkpoints of committed trials: a process that was cut off can have written them after the commit.
+
+        Args:
+            most: Bytes of others that may stay; beyond, the oldest go first, but of no trial under way.
+        """
         with reading(self.storage.where):
             for trial in {name.split("/")[1] for name in self.storage.names(CHECKPOINTS, 2)}:
                 if is_identity(trial) and self.holds(trial):
                     self.checkpoints(trial).clear()
+            if most == math.inf:
+                return
+            kept: dict[str, list[StoredFile]] = {}
+            for entry in self.storage.entries(CHECKPOINTS, depth=2):
+                if is_identity(trial := entry.name.split("/")[1]):
+                    kept.setdefault(trial, []).append(entry)
+            needed = {item.trial_id for item in under_way(self.storage)}
+            for trial in sorted(kept, key=lambda trial: (trial in needed, max(file.changed for file in kept[trial]))):
+                if sum(file.size for files in kept.values() for file in files) <= most or trial in needed:
+                    return
+                self.checkpoints(trial).clear()
+                del kept[trial]
 
 
 def read_ledger(root: str | Path) -> Ledger:

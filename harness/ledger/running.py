@@ -201,6 +201,14 @@ def running(root: str | Path | Storage) -> list[Running]:
     return sorted(found, key=lambda item: (item.started, item.trial_id))
 
 
+def under_way(root: str | Path | Storage) -> list[Running]:
+    """Return the trials of which something was heard lately; raises as :func:`running`."""
+    storage = open_storage(root)
+    found = running(storage)
+    now = storage_time(storage, found, time.time)
+    return [item for item in found if not item.silent(now)]
+
+
 def storage_time(storage: Storage, found: list[Running], clock: Callable[[], float]) -> float:
     """Return what time it is for the storage.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -141,6 +142,7 @@ def real_statistics(
             if found is None:
                 found = computed()
                 write(path, key, found)
+                store.tidy()
             return found
     except (OSError, InputError):
         return found if found is not None else computed()
@@ -185,6 +187,8 @@ def read(path: Path, key: str) -> RealStatistics | None:
         with np.load(path, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
+            with suppress(OSError):
+                path.touch()  # what was used least recently is dropped first
             # Reading an archive's member verifies its checksum.
             return RealStatistics(
                 **{field.name: torch.from_numpy(stored[field.name]) for field in fields(RealStatistics)}

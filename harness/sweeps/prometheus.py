@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ganbench.harness.errors import InputError, LedgerError
-from ganbench.harness.ledger.running import running, storage_time
+from ganbench.harness.ledger.running import under_way
 from ganbench.harness.scheduling.endings import Done, Ending
 from ganbench.harness.storage import Storage
 
@@ -61,21 +61,19 @@ class SweepMetrics(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Yield what there is to tell."""
-        under_way: Counter[tuple[str, ...]] = Counter()
+        training: Counter[tuple[str, ...]] = Counter()
         if self._storage is not None:
             with suppress(LedgerError):
-                found = running(self._storage)
-                now = storage_time(self._storage, found, time.time)
-                under_way.update((item.host,) for item in found if not item.silent(now))
+                training.update((item.host,) for item in under_way(self._storage))
         hosts = {host for host, _ in (*self._committed, *self._lost)} - {UNKNOWN}
         set_aside: dict[tuple[str, ...], int] = {(host,): 0 for host in hosts}
         set_aside |= {(self._hosts[node],): 1 for node in self._aside if node in self._hosts}
-        waiting = max(0, self._missing() - under_way.total())
+        waiting = max(0, self._missing() - training.total())
         counter, gauge = CounterMetricFamily, GaugeMetricFamily
         yield _family(counter, "trials_committed", self._committed, "host", "outcome")
         yield _family(counter, "attempts_lost", self._lost, "host", "kind")
         yield _family(gauge, "node_set_aside", set_aside, "host")
-        yield _family(gauge, "trials_running", under_way, "host")
+        yield _family(gauge, "trials_running", training, "host")
         yield _family(gauge, "trials_waiting", {(): waiting})
         yield _family(gauge, "last_commit_timestamp_seconds", {(): self._last})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from ganbench.harness.planning.seeding import Sequential, seeds_wanted, whether_
 from ganbench.harness.planning.suite import Suite, load_suite
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
+from ganbench.harness.process import disk
 from ganbench.harness.scheduling.drive import Execute, Round
 from ganbench.harness.scheduling.duration import Durations
 from ganbench.harness.scheduling.endings import Done, Event, Lost, Note, Retried
@@ -138,7 +140,7 @@ def run(
     catalog = Catalog([PluginSource.read(origin) for origin in plugins], tolerant=True)
     read = suite if isinstance(suite, Suite) else load_suite(suite, catalog=catalog)
     read = read.with_seeds(seeds).with_gpus(gpus)
-    place = _place(address)
+    place, most = _place(address), disk()
     ledger = Ledger(results if results is not None else default_results(read))
     try:
         committed = ledger.committed()
@@ -152,7 +154,7 @@ def run(
     go_on(ledger.storage)
     # Damaged records first: their trials run again, from the checkpoints that they may have left.
     set_aside = ledger.set_damaged_aside()
-    ledger.drop_checkpoints()
+    ledger.drop_checkpoints(most)
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
@@ -202,6 +204,8 @@ def run(
                 report.add(event)
                 report.seconds = time.monotonic() - started
                 compacting(report.committed)
+                if isinstance(event, Retried | Lost) and most < math.inf:
+                    ledger.drop_checkpoints(most)
                 tell(report, event)
             if read.sequential is None or report.lost or report.committed == before or signalled():
                 break
