@@ -15,13 +15,14 @@ from typing import Any
 
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger.forgotten import read_forgotten
-from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, file_name, identity
+from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, UNFIT, file_name, identity
 from ganbench.harness.ledger.parts import Parts
 from ganbench.harness.ledger.plan import checked_plan
 from ganbench.harness.ledger.reading import damaged, parsed, reading
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import summary_of
 from ganbench.harness.ledger.singles import Candidates, Singles
+from ganbench.harness.ledger.unfit import unfit_nodes
 from ganbench.harness.storage import Storage, open_storage
 from ganbench.harness.storage.folder import FolderStorage
 
@@ -75,7 +76,7 @@ class LedgerFiles:
     # --- the plan -------------------------------------------------------------------------------------------------
 
     def plan(self) -> dict[str, Any]:
-        """Return the plan, with what was chosen and done since: the definition of instability, and ``forgotten`` trials.
+        """Return the plan, with what was chosen and done since: a definition, ``forgotten`` trials, ``unfit`` nodes.
 
         Raises:
             LedgerError: There is none, or it cannot be read.
@@ -93,7 +94,8 @@ class LedgerFiles:
                 f"{where}: cannot be read ({error}); move it away and run the suite again to write it anew"
             ) from error
         forgotten = [asdict(line) for line in read_forgotten(self.storage)]
-        return plan | self._chosen() | ({FORGOTTEN: forgotten} if forgotten else {})
+        unfit = sorted((line.node, line.reason) for line in unfit_nodes(self.storage) if line.reason)
+        return plan | self._chosen() | ({FORGOTTEN: forgotten} if forgotten else {}) | ({UNFIT: unfit} if unfit else {})
 
     def _chosen(self) -> dict[str, int]:
         try:

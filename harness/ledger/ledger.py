@@ -33,7 +33,7 @@ from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import audit, compaction, duplicates, forgetting, repairing
 from ganbench.harness.ledger.files import LedgerFiles
 from ganbench.harness.ledger.forgotten import Forgotten
-from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, identity, is_identity
+from ganbench.harness.ledger.names import CHECKPOINTS, DEFINITION, FORGOTTEN, PLAN, UNFIT, identity, is_identity
 from ganbench.harness.ledger.reading import reading
 from ganbench.harness.ledger.record import Record
 from ganbench.harness.ledger.row import to_text
@@ -69,7 +69,7 @@ class Ledger(LedgerFiles):
                     f"{self.storage.where}: holds results of suite {known['suite']!r}, not of {plan['suite']!r};"
                     " choose another folder with --results"
                 )
-            own = {key: value for key, value in plan.items() if key != FORGOTTEN}
+            own = {key: value for key, value in plan.items() if key not in (FORGOTTEN, UNFIT)}
             self.storage.write(PLAN, (json.dumps(own, indent=1, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise LedgerError(f"{self.storage.where}: cannot be written ({error})") from error

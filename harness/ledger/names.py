@@ -17,6 +17,8 @@ DUPLICATES = "duplicates.jsonl"
 ADDED = "detectors"
 FORGOTTEN = "forgotten"
 FORGOTTEN_LINES = "forgotten.jsonl"
+UNFIT = "unfit"
+UNFIT_NODES = "nodes.jsonl"
 
 _IDENTITY = re.compile(r"[0-9a-f]{20}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+|^[.-]+")

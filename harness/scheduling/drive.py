@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,8 +40,8 @@ class Cluster(Protocol):
         """
 
 
-Observe = Callable[[Sequence[Sequence[Ending]], Collection[str]], None]
-"""Gets now and then how the attempts of processes have ended, and which nodes are set aside."""
+Observe = Callable[[Sequence[Sequence[Ending]], Mapping[str, str]], None]
+"""Gets now and then how the attempts of processes have ended, and why which nodes are set aside."""
 
 
 @dataclass(frozen=True)

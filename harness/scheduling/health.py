@@ -57,6 +57,10 @@ class NodeHealth:
                 node.returns += 1
         return {name: node.until for name, node in self._nodes.items() if node.until is not None}
 
+    def reason(self, name: str) -> str:
+        """Return what failed last on a node."""
+        return self._nodes[name].reason
+
     def failed_on(self, trial: str, kinds: Collection[Kind] | None = None) -> frozenset[str]:
         """Return the nodes on which a trial failed in some ways; without any given, in all that another node may lack."""
         return frozenset(

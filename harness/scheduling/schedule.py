@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ganbench.harness.cells.cell import Trial
@@ -179,9 +179,9 @@ class Schedule:
         return bool(self._flying.total() or self._later or any(self._again.values()) or any(self._waiting.values()))
 
     @property
-    def aside(self) -> Collection[str]:
-        """The nodes that get no trials now."""
-        return self._avoided
+    def aside(self) -> Mapping[str, str]:
+        """The nodes that get no trials now, and why."""
+        return {node: self._health.reason(node) for node in self._avoided}
 
     def drain(self) -> None:
         """Begin nothing more; what is under way comes to its end."""

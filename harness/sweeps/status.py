@@ -10,6 +10,7 @@ from typing import Any
 
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import Running, running, storage_time
+from ganbench.harness.ledger.unfit import UnfitNode, nodes_aside
 from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.sweeps.outcomes import outcomes_in_words
 
@@ -43,6 +44,7 @@ class Status:
         seconds_left: Until everything planned is committed at that rate; None where there is no rate.
         hours: Hours of computing that the committed trials took, by device.
         hosts: Committed trials by host.
+        unfit: Nodes that get no trials now, with the reason of each.
         errors: Of each normalizer that could not run in some trial, in how many, and what the first of them said.
     """
 
@@ -58,12 +60,13 @@ class Status:
     seconds_left: float | None
     hours: dict[str, float]
     hosts: Counter[str]
+    unfit: tuple[UnfitNode, ...]
     errors: dict[str, tuple[int, str]]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         found = {item.name: getattr(self, item.name) for item in fields(self)}
-        under_way = {key: [asdict(item) for item in found[key]] for key in ("running", "silent")}
+        under_way = {key: [asdict(item) for item in found[key]] for key in ("running", "silent", "unfit")}
         counted = {key: dict(found[key]) for key in ("outcomes", "modes", "hosts")}
         errors = {name: {"trials": count, "first": said} for name, (count, said) in self.errors.items()}
         return found | under_way | counted | {"errors": errors}
@@ -103,6 +106,7 @@ def status(ledger: Ledger, clock: Callable[[], float] = time.time) -> Status:
         seconds_left=3600 * missing / per_hour if per_hour and missing else None,
         hours=dict(hours),
         hosts=Counter(row["host"] for row in rows),
+        unfit=tuple(nodes_aside(ledger.storage)),
         errors=_errors(ledger, plan, rows),
     )
 
@@ -196,6 +200,7 @@ def in_words(found: Status) -> list[str]:
             f"{len(found.silent)} without a sign of life for a minute, on {_by_host(found.silent)};"
             " `ganbench run` runs them again"
         )
+    lines += [f"node {item.host or item.node} gets no trials now: {item.reason}" for item in found.unfit]
     if found.per_hour:
         left = "" if found.seconds_left is None else f", {at_most}{duration(found.seconds_left)} left at that rate"
         lines.append(f"{found.per_hour:.0f} trials an hour{left}")

@@ -18,6 +18,7 @@ from ganbench.harness.data.store import Store
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import left_behind
+from ganbench.harness.ledger.unfit import UnfitNodes
 from ganbench.harness.planning.readiness import check_data, check_machine
 from ganbench.harness.planning.seeding import Sequential, seeds_wanted, whether_failed
 from ganbench.harness.planning.suite import Suite, load_suite
@@ -26,7 +27,7 @@ from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.process import disk
 from ganbench.harness.scheduling.drive import Execute, Round
 from ganbench.harness.scheduling.duration import Durations
-from ganbench.harness.scheduling.endings import Done, Event, Lost, Note, Retried
+from ganbench.harness.scheduling.endings import Done, Ending, Event, Lost, Note, Retried
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import load_definition
 from ganbench.harness.steps.execution_mode import ExecutionMode
@@ -169,6 +170,13 @@ def run(
     task_of = partial(_task, read, ledger.where, catalog.sources, what)
     durations = _durations(ledger)
     started = time.monotonic()
+    unfit = UnfitNodes(ledger.storage)
+
+    def observe(ended: Sequence[Sequence[Ending]], aside: Mapping[str, str]) -> None:
+        unfit.observe(ended, aside)
+        if metrics is not None:
+            metrics.observe(ended, aside)
+
     if metrics is not None:
         metrics.begin(ledger.storage, lambda: report.missing - len(report.lost))
     tell(report, None)
@@ -198,7 +206,7 @@ def run(
                 lanes=lambda need: execution.lanes(need.gpus),
                 jobs=jobs,
                 left=partial(left_behind, ledger.storage),
-                observe=_unobserved if metrics is None else metrics.observe,
+                observe=observe,
             )
             for event in execute(round_):
                 report.add(event)
@@ -215,9 +223,6 @@ def run(
             wanted, missing = wanted_trials(read, ledger)
             report.planned = len(wanted)
     return report
-
-
-def _unobserved(ended: object, aside: object) -> None: ...
 
 
 def _any(*questions: Callable[[], bool]) -> Callable[[], bool]:

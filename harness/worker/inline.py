@@ -58,7 +58,7 @@ def run_inline(round_: Round) -> Iterator[Event]:
 
 
 def _observe(round_: Round, ending: Ending) -> None:
-    round_.observe([[replace(ending, host=platform.node())]], ())
+    round_.observe([[replace(ending, host=platform.node())]], {})
 
 
 def _event(trial: Trial, ending: Ending) -> Event:

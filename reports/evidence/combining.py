@@ -314,6 +314,7 @@ def _plan(evidences: Sequence[Evidence], cells: list[dict[str, Any]]) -> dict[st
     one = len(texts) == 1
     lines = {canonical_json(line): line for plan in plans for line in plan.get("forgotten", ())}
     forgotten = [lines[text] for text in sorted(lines)]
+    unfit = [line for plan in plans for line in plan.get("unfit", ())]
     return {
         **{key: _joined(plan[key] for plan in plans) for key in ("suite", "version", "hash", "seed")},
         "description": _joined((text for plan in plans if (text := plan.get("description"))), "\n") or "",
@@ -326,4 +327,5 @@ def _plan(evidences: Sequence[Evidence], cells: list[dict[str, Any]]) -> dict[st
         "text": "\n".join(text if one else heading + text for text, heading in texts.items()),
         "suites": list(suites.values()),
         **({"forgotten": forgotten} if forgotten else {}),
+        **({"unfit": unfit} if unfit else {}),
     }

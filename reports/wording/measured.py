@@ -73,6 +73,7 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
         Fact("Statistics", (*_statistics(evidence), *_undecided(evidence), *_looks(evidence))),
         Fact("What these seeds can tell apart", _detectable(evidence, board)),
         Fact("Software and devices", _software(evidence)),
+        Fact("Nodes set aside", _unfit(evidence)),
         Fact("Missing trials", _missing(board)),
         Fact("Detectors that had nothing to look at", _blind(evidence)),
         Fact("Warnings, which make no failure", _warnings(evidence)),
@@ -263,6 +264,18 @@ def _forgotten(evidence: Evidence) -> tuple[str, ...]:
     return tuple(
         f"{when}: trials were taken out of the ledger ({listing(some)}), because: {short(why, SUMMARY)}"
         for (when, why), some in acts.items()
+    )
+
+
+def _unfit(evidence: Evidence) -> tuple[str, ...]:
+    """Say how many nodes were given no trials for a while, and why; their names are nobody's business here."""
+    reasons: dict[str, list[str]] = {}
+    for node, reason in evidence.plan.get("unfit", ()):
+        reasons.setdefault(node, []).append(reason)
+    return tuple(
+        f"A node got no trials for a while{f', {len(found)} times' if len(found) > 1 else ''}; what failed there ran again:"
+        f" {short(found[-1], SUMMARY)}"
+        for found in reasons.values()
     )
 
 
