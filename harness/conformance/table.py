@@ -25,7 +25,7 @@ from ganbench.harness.conformance import (
 )
 from ganbench.harness.conformance.outcome import Check, Failed, Skipped, place_of_error, place_of_hook
 from ganbench.harness.conformance.subject import Subject
-from ganbench.harness.limit import TooLongError, limited
+from ganbench.harness.process import TooLongError, limited
 
 if TYPE_CHECKING:
     from ganbench.harness.normalizer import Normalizer

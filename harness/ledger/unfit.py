@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger.duplicates import json_lines
 from ganbench.harness.ledger.names import UNFIT_NODES
 from ganbench.harness.storage import Storage
-
-if TYPE_CHECKING:
-    from ganbench.harness.scheduling.endings import Ending
 
 
 @dataclass(frozen=True)
@@ -35,37 +30,13 @@ class UnfitNode:
     reason: str
 
 
-class UnfitNodes:
-    """Keeps the lines of one sweep.
+def add_unfit(storage: Storage, line: UnfitNode) -> None:
+    """Add a line.
 
-    Args:
-        storage: The ledger's.
-        clock: Seconds since 1970.
+    Raises:
+        OSError: It cannot be written.
     """
-
-    def __init__(self, storage: Storage, clock: Callable[[], float] = time.time) -> None:
-        self._storage, self._clock = storage, clock
-        self._hosts: dict[str, str] = {}
-        # A sweep that was killed cannot have said that it is over.
-        self._aside = {line.node: line.reason for line in nodes_aside(storage)}
-
-    def observe(self, ended: Sequence[Sequence[Ending]], aside: Mapping[str, str]) -> None:
-        """Take account of which nodes are set aside now, and why; what cannot be written is left out.
-
-        Args:
-            ended: How attempts have ended, by process: where a node's name is from.
-            aside: Reasons by node.
-        """
-        self._hosts |= {
-            ending.node: ending.host for endings in ended for ending in endings if ending.node and ending.host
-        }
-        for node in sorted(aside.keys() ^ self._aside.keys()):
-            line = UnfitNode(node, self._hosts.get(node, ""), round(self._clock(), 3), aside.get(node, ""))
-            try:
-                self._storage.append(UNFIT_NODES, canonical_json(asdict(line)))
-            except OSError:
-                return
-        self._aside = dict(aside)
+    storage.append(UNFIT_NODES, canonical_json(asdict(line)))
 
 
 def unfit_nodes(storage: Storage) -> list[UnfitNode]:

@@ -18,7 +18,6 @@ from ganbench.harness.data.store import Store
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import left_behind
-from ganbench.harness.ledger.unfit import UnfitNodes
 from ganbench.harness.planning.readiness import check_data, check_machine
 from ganbench.harness.planning.seeding import Sequential, seeds_wanted, whether_failed
 from ganbench.harness.planning.suite import Suite, load_suite
@@ -32,6 +31,7 @@ from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import load_definition
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.sweeps.signals import stopping
+from ganbench.harness.sweeps.unfit import UnfitNodes
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
 from ganbench.harness.worker.interruption import ask_to_stop, go_on, is_asked_to_stop, now_and_then
 from ganbench.harness.worker.watch import HANG_SECONDS

@@ -18,9 +18,9 @@ from ganbench.harness.data.store import Store
 from ganbench.harness.errors import InputError, Interrupted, LedgerError, MethodError, PluginError, UnknownNameError
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.ledger.running import Pulse, announced
-from ganbench.harness.limit import TooLongError
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
+from ganbench.harness.process import TooLongError
 from ganbench.harness.scheduling.endings import (
     CROWDED,
     DEVICE,

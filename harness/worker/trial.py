@@ -18,7 +18,7 @@ from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import MethodError
 from ganbench.harness.ledger import Record
-from ganbench.harness.limit import TooLongError
+from ganbench.harness.process import TooLongError
 from ganbench.harness.stability import Definition, Detector, ask_added
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.storage import Storage

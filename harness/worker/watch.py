@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from ganbench.harness.limit import TooLongError
+from ganbench.harness.process import TooLongError
 
 HANG_SECONDS = 300.0
 """No progress for so long ends an attempt, unless longer waits were normal before."""

@@ -64,12 +64,12 @@ def test_what_never_comes_back_to_python_ends_the_process_with_where_it_is():
     # A blocked signal is one that C code never lets Python see.
     code = """
 import signal, threading, time
-from ganbench.harness.conformance import limit
-limit.GRACE_SECONDS = 0.5
+from ganbench.harness import process
+process.GRACE_SECONDS = 0.5
 def stuck():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     time.sleep(60)
-with limit.limited(0.5, threading.Event()):
+with process.limited(0.5, threading.Event()):
     stuck()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)

@@ -100,3 +100,19 @@ def test_the_checkout_is_small():
 
 def section(text: str, name: str) -> str:
     return text.split(f"<!-- {name}: begin -->\n")[1].split(f"\n<!-- {name}: end -->")[0]
+
+
+def test_behind_every_row_of_the_fault_table_is_a_test_that_exists_or_a_drill():
+    text = (ROOT / "docs" / "cluster.md").read_text().partition("## Faults")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")][1:]
+    tests = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    faults = (ROOT / "tests" / "support" / "simulation_faults.py").read_text()
+    assert len(rows) > 30
+    for row in rows:
+        assert len(row) == 6, row[0]
+        named = re.findall(r"`(\w+)`", row[5])
+        assert named or "not drilled" in row[5] or "drill" in row[5], row[0]
+        for name in named:
+            assert name in tests or f"def {name}(" in faults, name

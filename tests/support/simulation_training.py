@@ -26,8 +26,8 @@ from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import InputError, Interrupted, MethodError, PluginError
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.ledger.running import Pulse
-from ganbench.harness.limit import TooLongError
 from ganbench.harness.planning.suite import Suite
+from ganbench.harness.process import TooLongError
 from ganbench.harness.scheduling.endings import MEMORY, WORKER
 from ganbench.harness.stability import Definition, Detector
 from ganbench.harness.storage import Storage

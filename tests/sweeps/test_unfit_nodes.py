@@ -10,11 +10,12 @@ from tracked import make_ledger, make_record
 
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
-from ganbench.harness.ledger.unfit import UnfitNodes, nodes_aside, unfit_nodes
+from ganbench.harness.ledger.unfit import nodes_aside, unfit_nodes
 from ganbench.harness.scheduling.drive import Round, drive
 from ganbench.harness.scheduling.endings import DEVICE, Done, Failed
 from ganbench.harness.scheduling.schedule import Node
 from ganbench.harness.sweeps.status import in_words, status
+from ganbench.harness.sweeps.unfit import UnfitNodes
 from ganbench.reports.evidence.gathering import gather
 
 SAID = "device or system failed: CUDA error: uncorrectable ECC error"

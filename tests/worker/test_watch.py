@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.harness.ledger import Ledger
-from ganbench.harness.limit import TooLongError
+from ganbench.harness.process import TooLongError
 from ganbench.harness.sweeps import sweep
 from ganbench.harness.worker import watch as watch_module
 from ganbench.harness.worker.watch import Watch, stuck
