@@ -126,4 +126,5 @@ def _explained(round_: Round, submission: Submission, endings: Sequence[Ending])
 def _died(ending: Failed, left: Left, hung: bool) -> Failed:
     kind = (HUNG if left.result else STUCK) if hung and left.stuck else ending.kind
     reason = f"{kind.name}: {left.stuck}" if kind != ending.kind else ending.reason
-    return Failed(kind, reason, ending.node or left.node, left.result if kind == HUNG else "", ending.host or left.host)
+    result = left.result if kind == HUNG else ""
+    return Failed(kind, reason, ending.node or left.node, ending.host or left.host, result)

@@ -84,15 +84,15 @@ class Failed:
         kind: How.
         reason: One line for people.
         node: The node's identity, where it is known.
-        result: What it is a result of the method's as, if it comes to the same once more; else empty.
         host: The node's name, where it is known.
+        result: What it is a result of the method's as, if it comes to the same once more; else empty.
     """
 
     kind: Kind
     reason: str
     node: str | None = None
-    result: str = ""
     host: str = ""
+    result: str = ""
 
 
 Ending = Done | Failed

@@ -144,6 +144,7 @@ class Result:
         step_seconds: Wall-clock seconds of a training step; nan where nobody measured it.
         curves: What it logged, or None.
         sha256: Of the record's result.
+        device: Where it was trained, as ``"cpu"`` or a GPU's name; empty where nobody said.
     """
 
     trial_id: str
@@ -155,6 +156,7 @@ class Result:
     step_seconds: float
     curves: Curves | None
     sha256: str
+    device: str = ""
 
 
 def lasted(verdict: Verdict, budget: int | None, stopped: int | None) -> float:

@@ -88,6 +88,7 @@ def _result(trial: Transcript, measure: str, thinning: Thinning) -> Result:
         step_seconds=float(trial.provenance.get("step_seconds") or math.nan),
         curves=None if trial.budget is None else thinning.curves(_trace(trial, trial.budget, measure), measure),
         sha256=trial.sha256,
+        device=str(trial.provenance.get("device") or ""),
     )
 
 

@@ -272,6 +272,7 @@ def _result(record: Record, verdict: Verdict, measure: str, thinning: Thinning) 
         step_seconds=_step_seconds(record.provenance),
         curves=None if trace is None else thinning.curves(trace, measure),
         sha256=record.sha256,
+        device=str(record.provenance.get("device") or ""),
     )
 
 

@@ -24,6 +24,7 @@ class Packed:
         floats: Share of the budget that each lasted, final quality, seconds of a step.
         measured: The last evaluations.
         hashes: Of the records' results.
+        devices: Where they were trained.
         layouts: The distinct ones.
         layout_of: Which of those each result has; -1 for one without curves.
         numbers: Of all curves, one after the other.
@@ -36,6 +37,7 @@ class Packed:
     floats: list[tuple[float, float, float]]
     measured: list[dict[str, float]]
     hashes: list[str]
+    devices: list[str]
     layouts: list[Layout]
     layout_of: list[int]
     numbers: NDArray[np.float32]
@@ -55,6 +57,7 @@ def pack(results: Sequence[Result]) -> Packed:
         floats=[(result.lasted, result.quality, result.step_seconds) for result in results],
         measured=[result.measured for result in results],
         hashes=[result.sha256 for result in results],
+        devices=[result.device for result in results],
         layouts=list(layouts.values()),
         layout_of=[-1 if item is None else index[id(item.layout)] for item in curves],
         numbers=np.concatenate(numbers) if numbers else np.empty(0, np.float32),
@@ -65,13 +68,13 @@ def pack(results: Sequence[Result]) -> Packed:
 def unpack(packed: Packed) -> list[Result]:
     """Return the results; their numbers are parts of one array."""
     columns: Any = zip(
-        packed.trials, packed.seeds, packed.verdicts, packed.floats, packed.measured, packed.hashes, packed.layout_of,
-        packed.lengths, strict=True,
+        packed.trials, packed.seeds, packed.verdicts, packed.floats, packed.measured, packed.hashes, packed.devices,
+        packed.layout_of, packed.lengths, strict=True,
     )  # fmt: skip
     results, place = [], 0
-    for trial, seed, verdict, (lasted, quality, step_seconds), measured, sha256, layout, length in columns:
+    for trial, seed, verdict, (lasted, quality, step_seconds), measured, sha256, device, layout, length in columns:
         numbers = packed.numbers[place : place + length]
         curves = None if layout < 0 else Curves(packed.layouts[layout], numbers)
-        results.append(Result(trial, seed, verdict, lasted, quality, measured, step_seconds, curves, sha256))
+        results.append(Result(trial, seed, verdict, lasted, quality, measured, step_seconds, curves, sha256, device))
         place += length
     return results

@@ -10,6 +10,7 @@ from ganbench.reports.evidence import Evidence
 from ganbench.reports.published.matching import published
 from ganbench.reports.published.words import Section, section
 from ganbench.reports.wording.columns import Column, columns
+from ganbench.reports.wording.devices import devices
 from ganbench.reports.wording.failures import Failure, failures
 from ganbench.reports.wording.headline import headline
 from ganbench.reports.wording.levels import apart_words, intro, support
@@ -42,8 +43,9 @@ class Contents:
 
     @cached_property
     def caution(self) -> str:
-        """What is missing; empty when nothing is."""
-        return caution(self.evidence, self.board)
+        """What is missing, and who ran on another device; empty when nothing is and nobody did."""
+        found = caution(self.evidence, self.board), devices(self.evidence, self.board)
+        return " ".join(filter(None, found))
 
     @cached_property
     def seen(self) -> str:

@@ -96,7 +96,8 @@ def test_a_trial_is_running_as_long_as_its_process_says_so(tmp_path):
 
 def test_a_trial_under_way_says_how_many_steps_it_has_made_and_for_how_long_none(tmp_path, monkeypatch):
     monkeypatch.setattr("ganbench.harness.ledger.running.RENEW_SECONDS", 0.05)
-    with announced(tmp_path, "a" * 20, 1) as step:
+    with announced(tmp_path, "a" * 20, 1) as pulse:
+        step = pulse.step
         assert running(tmp_path)[0].steps == 0
         step(), step()
         wait_until(lambda: running(tmp_path)[0].steps == 2)
