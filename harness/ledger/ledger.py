@@ -190,7 +190,7 @@ class Ledger(LedgerFiles):
             most: Bytes of others that may stay; beyond, the oldest go first, but of no trial under way.
         """
         with reading(self.storage.where):
-            for trial in {name.split("/")[1] for name in self.storage.names(CHECKPOINTS, 2)}:
+            for trial in self.storage.folders(CHECKPOINTS):
                 if is_identity(trial) and self.holds(trial):
                     self.checkpoints(trial).clear()
             if most == math.inf:

@@ -122,6 +122,10 @@ class Storage(ABC):
         """Return the names of :meth:`entries`."""
         return [entry.name for entry in self.entries(folder, depth)]
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, sorted."""
+        return sorted({name.rpartition("/")[0].rpartition("/")[2] for name in self.names(folder, 2)})
+
     def create_checked(self, name: str, content: bytes, check: Check) -> bool:
         """Write a file that must be new, and look at it; where that raises an error there is no such file."""
         created = self.create(name, content)

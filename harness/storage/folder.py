@@ -100,6 +100,10 @@ class FolderStorage(Storage):
         """Return the files at a depth below a folder; nothing is asked about each of them."""
         return sorted(name for name, _ in self._scan(folder, depth))
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the folders in a folder, also those in which only hidden files are left."""
+        return sorted(item.name for item in _items(self._path(folder)) if item.is_dir(follow_symlinks=False))
+
     def entries(self, folder: str, depth: int = 1) -> list[StoredFile]:
         """Return the same with sizes and times."""
         found = []

@@ -137,6 +137,22 @@ def test_what_is_in_a_subfolder_is_the_storages_and_is_cleared_alone(storage):
     assert (inner.names(""), storage.read("c/f")) == ([], b"2")
 
 
+def test_the_folders_in_a_folder_are_named(storage):
+    for name in ("k/a/x", "k/b/y", "k/z", "other/c/x"):
+        storage.write(name, b"")
+    assert storage.folders("k") == ["a", "b"]
+
+
+def test_checkpoints_of_a_committed_trial_go_also_where_a_process_died_writing_one(tmp_path):
+    ledger, committed = Ledger(tmp_path), record(1)
+    ledger.commit(committed)
+    left = tmp_path / "checkpoints" / committed.trial_id / ".100.ckpt.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    ledger.drop_checkpoints()
+    assert not left.parent.exists()
+
+
 def test_lines_are_added_and_read_back(storage):
     assert storage.lines("x.jsonl") == []
     for line in ("one", "two"):
