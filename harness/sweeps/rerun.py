@@ -23,6 +23,7 @@ from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.traces.trace import Column, Trace
 from ganbench.harness.training.workshop import Workshop
 from ganbench.harness.worker.trial import run_trial
+from ganbench.harness.worker.watch import HANG_SECONDS
 
 EQUAL, NEAR, DIFFERENT = "equal", "near", "different"
 
@@ -81,7 +82,8 @@ def _again(record: Record, setting: str, workshop: Workshop) -> Record:
         raise InputError(f"trial {record.trial_id} is {trial.id} here: a plugin of it is of another version")
     how = record.provenance.get("how")
     execution = replace(ExecutionMode(**how) if isinstance(how, Mapping) else ExecutionMode(), pack=1)
-    return run_trial(workshop, trial, load_definition(record.definition), execution=execution)
+    definition = load_definition(record.definition)
+    return run_trial(workshop, trial, definition, execution=execution, hang_after=HANG_SECONDS)
 
 
 def _held(record: Record, again: Record) -> Reran:

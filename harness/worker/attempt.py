@@ -193,14 +193,13 @@ def _train(task: Task, process: _Process) -> Turns[Done]:
     else:
         if process.interrupted() or is_asked_to_stop(ledger.storage):
             raise Interrupted("stopped before it began")
-        device = device_of(task.resources, task.lanes)
-        workshop = _workshop(task.sources, task.data_dir, device)
-        trial = _rebuilt(task, workshop.catalog)
-        detectors = [cast("Detector", workshop.catalog.create("detector", spec)) for spec in task.detectors]
-        checkpoints = ledger.checkpoints(task.trial_id)
-        watch = process.watch
+        checkpoints, watch = ledger.checkpoints(task.trial_id), process.watch
         with _announced(task, process) as pulse:
+            device = device_of(task.resources, task.lanes)
             _check_up(task, device, watch)
+            workshop = _workshop(task.sources, task.data_dir, device)
+            trial = _rebuilt(task, workshop.catalog)
+            detectors = [cast("Detector", workshop.catalog.create("detector", spec)) for spec in task.detectors]
 
             def asked() -> bool:  # after every step
                 pulse.step()

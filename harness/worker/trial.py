@@ -27,7 +27,7 @@ from ganbench.harness.training.devices import device_name, method_error_message,
 from ganbench.harness.training.lanes import Turns, alone
 from ganbench.harness.training.numerics import ProcessSettings
 from ganbench.harness.training.workshop import Workshop
-from ganbench.harness.worker.watch import HANG_SECONDS, Watch
+from ganbench.harness.worker.watch import Watch
 
 if TYPE_CHECKING:
     from ganbench.harness.traces.trace import Trace
@@ -47,6 +47,7 @@ def run_trial(
     checkpoint_every: float = EVERY_SECONDS,
     interrupted: Callable[[], bool] = lambda: False,
     detectors: Sequence[Detector] = (),
+    hang_after: float = 0.0,
 ) -> Record:
     """Train a trial alone, and return the record to commit.
 
@@ -62,6 +63,7 @@ def run_trial(
         interrupted: Asked after every step.
         detectors: Those that look beside the definition's. What they see stands in the provenance: a result is a pure
             function of the trial, whoever looks at it.
+        hang_after: Seconds without progress that end it, at least; 0 for never, where somebody else has set a limit.
 
     Raises:
         Interrupted: It was asked to stop, and has left a checkpoint if it may.
@@ -69,7 +71,7 @@ def run_trial(
         MemoryError: The machine has no memory left, or others use this trial's share of a GPU.
         TooLongError: It made no progress, outside its hooks; a hook that does not return is a result.
     """
-    watch = Watch(HANG_SECONDS)
+    watch = Watch(hang_after)
     with ProcessSettings(replace(execution or ExecutionMode(), pack=1)) as process_settings, watch.on_duty():
         train = partial(
             train_trial,

@@ -137,9 +137,11 @@ def test_waits_that_were_normal_before_are_normal():
             time.sleep(0.7)
 
 
-def test_no_limit_is_no_limit():
+def test_no_limit_is_no_limit_and_leaves_that_of_others_alone():
+    before = signal.getsignal(signal.SIGALRM)
     with Watch(0).on_duty() as watch, watch:
         assert watch.limit == float("inf")
+        assert signal.getsignal(signal.SIGALRM) is before
         time.sleep(0.2)
 
 
