@@ -68,7 +68,7 @@ def in_order(by_rate: Sequence[int], better: Settled) -> list[int]:
 def tiers(count: int, better: Settled) -> list[tuple[int, ...]]:
     """Return the groups of methods that are not separated, as in a critical-difference diagram.
 
-    Methods are numbered in the order of their rates. A tier is a maximal set in which no two are separated, so a method
+    Methods are numbered in their order. A tier is a maximal set in which no two are separated, so a method
     can be in several: "a and b, b and c" says that b is level with both while a and c differ. Unlike the bars of such
     a diagram (Demšar 2006, JMLR 7, section 3.2.4) a tier need not be an unbroken stretch of the order, because paired tests
     of unequal power can separate neighbours and not the ends.

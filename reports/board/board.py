@@ -19,6 +19,7 @@ from ganbench.harness.statistics import (
     settled,
     tiers,
 )
+from ganbench.harness.statistics.ranks import Settled
 from ganbench.reports.board.comparisons import compare_all
 from ganbench.reports.board.conformance import Conformance
 from ganbench.reports.board.cost import step_costs
@@ -84,7 +85,6 @@ class Row:
             often is not below. None where it stands apart.
         tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated; none where it stands apart,
             and where there are too many.
-        level: How many others of the order it is not separated from.
         change: Against the baseline; None for the baseline itself, and where there is none.
         quality: By protocol.
         lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
@@ -100,7 +100,6 @@ class Row:
     elsewhere: tuple[float, float]
     rank: tuple[int, int] | None
     tiers: tuple[int, ...]
-    level: int
     change: Change | None
     quality: dict[QualityProtocol, Quality]
     lasted: float
@@ -172,14 +171,9 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     counts = {name: count_all([cell.count for cell in found], evidence.modes, alpha) for name, found in own.items()}
     by_rate = sorted(where.names, key=lambda name: _place(counts[name], name))
     pairs = compare_all(evidence, [*by_rate, *where.apart], where)
-    places = {name: place for place, name in enumerate(by_rate)}
-    inside = [pair for pair in pairs if {pair.first, pair.second} <= places.keys()]
-    claims = [(places[pair.apart[0]], places[pair.apart[1]]) for pair in inside if pair.apart is not None]
-    learnt = [(places[pair.learns_more], places[pair.learns_less]) for pair in inside if pair.mixed]
-    better = settled(len(by_rate), claims)
-    held = better | settled(len(by_rate), [*claims, *learnt])  # in no circle, as the one is, or is between its circles
-    order = [by_rate[place] for place in in_order(range(len(by_rate)), held)]
-    ranks, groups = rank_intervals(len(by_rate), better), tiers(len(by_rate), better)
+    order, better = _ordered(by_rate, pairs)
+    places = {name: place for place, name in enumerate(order)}
+    ranks, groups = rank_intervals(len(order), better), tiers(len(order), better)
     changes, (reference, costs) = _changes(evidence, pairs), step_costs(evidence)
 
     def row(name: str) -> Row:
@@ -190,7 +184,6 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
             elsewhere=_elsewhere([cell.count for cell in own[name] if cell.count.trials], alpha),
             rank=None if place is None else ranks[place],
             tiers=tuple(index for index, tier in enumerate(groups) if place in tier),
-            level=0 if place is None else len(by_rate) - 1 - sum(place in pair for pair in better),
             change=changes.get(name),
             quality={item: _quality(evidence, item, own[name]) for item in evidence.protocols},
             lasted=_lasted(evidence, own[name]),
@@ -208,6 +201,20 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
         cells=cells,
         standing=where,
         reference=reference,
+    )
+
+
+def _ordered(by_rate: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], Settled]:
+    """Return normalizers in the order of the rows, and which of them are better than which, by their places in it."""
+    numbers = {name: number for number, name in enumerate(by_rate)}
+    inside = [pair for pair in pairs if {pair.first, pair.second} <= numbers.keys()]
+    claims = [(numbers[pair.apart[0]], numbers[pair.apart[1]]) for pair in inside if pair.apart is not None]
+    learnt = [(numbers[pair.learns_more], numbers[pair.learns_less]) for pair in inside if pair.mixed]
+    better = settled(len(by_rate), claims)
+    held = better | settled(len(by_rate), [*claims, *learnt])  # in no circle, as the one is, or is between its circles
+    order = in_order(range(len(by_rate)), held)
+    return [by_rate[number] for number in order], frozenset(
+        (order.index(one), order.index(other)) for one, other in better
     )
 
 

@@ -39,7 +39,8 @@ def _variants(board: Board, rows: Sequence[Row]) -> list[str]:
     lowest = min(row.count.middle for row in decided)
     least = [row for row in decided if math.isclose(row.count.middle, lowest, abs_tol=1e-9)]
     best = max((row for row in least if not _but(row, board)), key=lambda row: _claims(row, board), default=least[0])
-    if any(row.count.rate < best.count.rate - 1e-9 or row.count.middle < lowest - 1e-9 for row in rows):
+    unequal = any(not math.isclose(row.count.rate, best.count.rate, abs_tol=1e-9) for row in least)
+    if unequal or any(row.count.rate < best.count.rate - 1e-9 or row.count.middle < lowest - 1e-9 for row in rows):
         return [f"Open: which method{order} failed least depends on the trials that are undecided."]
     if but := _but(best, board):
         return [f"Open: {named(best.normalizer)} failed least{order} ({_share(best)}), but {but}."]
@@ -89,9 +90,11 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> l
     against = percent(min(rates)) if min(rates) == max(rates) else f"{percent(min(rates))} to {percent(max(rates))}"
     timed = math.isfinite(best.cost) and board.reference != best.normalizer
     cost = f", at {best.cost:.2f}× step time" if timed else ""
-    # Others may have failed as seldom, and are not shown to fail less often than any: then it is the claim that is said.
-    did = f"failed less often than {_those(worse)}" if equal else f"failed least{order}"
-    ends = [f"{cost}; {best.level} level", f"; {best.level} level", ""]
+    # That it failed least is said where it is shown of all others on the level that is spoken of, or else of how many.
+    left = len(board.rows) - 1 - len(worse)
+    did = f"failed less often than {_those(worse)}" if left else f"failed least{order}"
+    counted = f"; {left} open{order if left else ''}"
+    ends = [f"{cost}{counted}", counted, ""]
     if level == "elsewhere":
         low, high = best.elsewhere
         found = f"{rate(replace(best.count, low=low, high=high))} against {against}"

@@ -54,11 +54,15 @@ def test_the_page_its_tables_and_its_data_are_written(written):
     }
 
 
-def test_the_headline_says_what_failed_least_by_how_much_where_and_how_many_are_level(written):
+def test_the_headline_says_what_failed_least_by_how_much_where_and_how_many_are_open(written):
     expected = (
-        "So far: In these 2 settings a failed least: 0 % (at most 26 %) against 56 %; 1 level. Elsewhere: open for it."
+        "So far: In these 2 settings a failed less often than b: 0 % (at most 26 %) against 56 %; 1 open."
+        " Elsewhere: open for it."
     )
-    assert "> " + expected.replace("settings a failed", "settings **a** failed") in written["leaderboard.md"]
+    assert (
+        "> " + expected.replace("settings a failed", "settings **a** failed").replace("than b:", "than **b**:")
+        in written["leaderboard.md"]
+    )
     assert expected in Page(written["leaderboard.html"]).text
 
 
@@ -67,7 +71,7 @@ def test_the_headline_says_at_what_cost_unless_it_is_the_reference_itself(ledger
         made = ledgers({"a": ("........",), "b": ("cccccccc",)}, baseline="b", seconds=lambda label, seed: times[label])
         return leaderboard(made).headline()
 
-    assert "against 100 %, at 1.50× step time; 0 level." in said({"a": 0.003, "b": 0.002})
+    assert "against 100 %, at 1.50× step time; 0 open." in said({"a": 0.003, "b": 0.002})
     alone = ledgers({"a": ("........",), "b": ("cccccccc",)}, seconds=lambda label, seed: {"a": 1, "b": 2}[label])
     assert leaderboard(alone).board.reference == "a" and "step time" not in leaderboard(alone).headline()
 
@@ -75,7 +79,7 @@ def test_the_headline_says_at_what_cost_unless_it_is_the_reference_itself(ledger
 def test_a_complete_ledger_is_spoken_of_without_reserve(ledgers):
     page = leaderboard(ledgers({"a": ("........",), "b": ("cccccccc",)}))
     assert (
-        "> In this setting **a** failed least: 0 % (at most 42 %) against 100 %; 0 level. Elsewhere: open for it."
+        "> In this setting **a** failed least: 0 % (at most 42 %) against 100 %; 0 open. Elsewhere: open for it."
         in (page.markdown())
     )
     for word in ("So far", "Provisional"):
