@@ -30,6 +30,10 @@ class RiskDifference:
     low: float
     high: float
 
+    def with_zero(self) -> RiskDifference:
+        """Return it with an interval that contains 0, if need be a wider one: for two that the test does not separate."""
+        return RiskDifference(self.value, min(self.low, 0.0), max(self.high, 0.0))
+
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the two-sided p-value of McNemar's exact test (McNemar 1947, doi:10.1007/BF02295996).

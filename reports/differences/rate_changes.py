@@ -1,20 +1,22 @@
 """How often a normalizer failed, or did not learn, in one ledger and in another, and whether the change is more than noise.
 
-Rates are compared on cells that take each other's place. Trials that share their random streams (cells that differ in
+Rates are compared on cells that take each other's place; they are means over these, as on the leaderboards, and a change
+is that of all trials together, as its test is. Trials that share their random streams (cells that differ in
 nothing but the normalizer's own specification, one suite's seed, one seed) are pairs, and McNemar's exact test is taken
 over them; those that share nothing are compared by Boschloo's, or by Fisher's where there are many. All tests together are
 corrected by Holm.
 
 Rates are those of decided trials. An undecided one may be either: a change is claimed only if it is there with the
-undecided of both ledgers counted as failed (not learnt), and with those of both counted as stable (learnt). How often a
-normalizer did not learn is tested where it happened. Intervals hold for all comparisons together, as p-values do.
+undecided of both ledgers counted as failed (not learnt), and with those of both counted as stable (learnt), and if the
+decided ones alone lean to the same side. How often a normalizer did not learn is tested where it happened. Intervals hold
+for all comparisons together, as p-values do.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ganbench.harness.canonical import digest
@@ -25,6 +27,7 @@ from ganbench.harness.statistics import (
     holm,
     least_discordant,
     mcnemar,
+    mean_rate,
     risk_difference,
     seeds_needed,
 )
@@ -57,8 +60,11 @@ class RateComparison:
         cells: On how many cells.
         first: The first's trials that are compared.
         second: The second's.
-        level: One minus the confidence of each interval, so that those of all comparisons hold together (Bonferroni).
-        change: Second rate minus first, with its interval; of decided trials, and of pairs both of which are.
+        shares: Of both sides the same, with what is compared in the numerators of the rates: a mean over cells, as on the
+            leaderboards.
+        change: Second rate minus first over all decided trials together, and of pairs over those both of which are. Its
+            interval holds with those of all comparisons (Bonferroni), and contains 0 where the test shows nothing.
+        pooled: The two rates that it is the difference of; nan where no trial is decided.
         undecided: Pairs of which at least one trial is undecided; of trials that are no pairs, the undecided ones.
         more: The side that has more, ``"A"`` or ``"B"``, whichever way undecided trials are counted; empty where none has.
         equal: Of pairs, how many are the same training, bit for bit, with the same verdict.
@@ -79,8 +85,9 @@ class RateComparison:
     cells: int
     first: Count
     second: Count
-    level: float
+    shares: tuple[Count, Count]
     change: RiskDifference
+    pooled: tuple[float, float]
     undecided: int
     more: str
     equal: int
@@ -96,6 +103,12 @@ class RateComparison:
     def significant(self) -> bool:
         """Whether the change is more than noise."""
         return self.holm_p <= ALPHA
+
+    @property
+    def uneven(self) -> bool:
+        """Whether the change is not the rates' difference, for cells have unequal numbers of decided trials, or pairs."""
+        apart = self.shares[1].rate - self.shares[0].rate - self.change.value
+        return abs(apart) > 1e-9
 
     @property
     def identical(self) -> bool:
@@ -159,12 +172,17 @@ class _Raw:
         return [(of(first), of(second)) for first, second in self.cells]
 
     def tested(self) -> tuple[float, str]:
-        """Return the p-value of the claim that the rates differ, and which side has more."""
-        undecided = any(not item.verdict.decided for side in (0, 1) for item in self.side(side))
-        found = [self._test(self.counted(way)) for way in ((True, False) if undecided else (False,))]
-        if len({more for _, more in found}) > 1:
+        """Return the p-value of the claim that the rates differ, and which side has more.
+
+        Undecided trials count in both ways, and the decided ones alone must lean to the same side.
+        """
+        alone = self._test(self.counted(None))
+        if all(item.verdict.decided for side in (0, 1) for item in self.side(side)):
+            return alone
+        found = [self._test(self.counted(way)) for way in (True, False)]
+        if {more for _, more in found} != {alone[1]}:
             return 1.0, ""
-        return max(p for p, _ in found), found[0][1]
+        return max(p for p, _ in found), alone[1]
 
     def _test(self, counted: Sequence[_Counted]) -> tuple[float, str]:
         if self.paired:
@@ -275,16 +293,22 @@ def _balanced(cells: Sequence[_Results]) -> tuple[_Results, ...]:
 def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float, more: str) -> RateComparison:
     decided = raw.counted(None)
     some, trials, later, others = _table(decided)
-    both, only_first, only_second, neither = _discordant(decided) if raw.paired else (0, 0, 0, 0)
     level = ALPHA / len(p_values)
-    first, second = (count_all([count_cell(raw.side(side), len(raw.side(side)), ())], (), level) for side in (0, 1))
+    first, second = (
+        count_all([count_cell(cell[side], len(cell[side]), ()) for cell in raw.cells], (), level) for side in (0, 1)
+    )
+    both, only_first, only_second, neither = _discordant(decided) if raw.paired else (0, 0, 0, 0)
     if raw.paired:
         change = risk_difference(both, only_second, only_first, neither, level)
-        undecided = first.trials - both - only_first - only_second - neither
+        known = both + only_first + only_second + neither
+        undecided = first.trials - known
+        pooled = _rates(both + only_first, known, both + only_second, known)
     else:
         change = rate_difference(later, others, some, trials, level)
         undecided = first.undecided + second.undecided
-    supposed = _supposed(some / trials, later / others) if trials and others else (math.nan, math.nan)
+        pooled = _rates(some, trials, later, others)
+    rates = _rates(some, trials, later, others)
+    supposed = rates if math.isnan(rates[0]) else _supposed(*rates)
     seeds = [
         seeds_needed(*supposed, nested=nested, cells=len(raw.cells), alpha=level) if trials and others else None
         for nested in (raw.paired, False)
@@ -296,8 +320,9 @@ def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float,
         cells=len(raw.cells),
         first=first,
         second=second,
-        level=level,
-        change=change,
+        shares=(_share(raw, 0, first, level), _share(raw, 1, second, level)),
+        change=change if holm_p <= ALPHA else change.with_zero(),
+        pooled=pooled,
         undecided=undecided,
         more=more,
         equal=raw.equal,
@@ -309,6 +334,19 @@ def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float,
         supposed=supposed,
         seeds=(seeds[0], seeds[1]),
     )
+
+
+def _share(raw: _Raw, side: int, counted: Count, level: float) -> Count:
+    """Return a side's trials with those in the rate's numerator that a comparison counts."""
+    if raw.what == UNSTABLE:
+        return counted
+    cells = [[item for item in cell[side] if item is not None] for cell in raw.counted(None)]
+    share, low, high = mean_rate([(sum(cell), len(cell)) for cell in cells], level)
+    return replace(counted, unstable=counted.not_learnt, rate=share, low=low, high=high)
+
+
+def _rates(some: int, trials: int, later: int, others: int) -> tuple[float, float]:
+    return (some / trials, later / others) if trials and others else (math.nan, math.nan)
 
 
 def _supposed(first: float, second: float) -> tuple[float, float]:

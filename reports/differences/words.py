@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ganbench.harness.stability import METHOD_ERROR, NEEDS, NOT_LEARNT, UNSTABLE, Verdict
 from ganbench.harness.statistics import ALPHA
-from ganbench.harness.statistics.intervals import clopper_pearson
 from ganbench.reports.board.counting import Count
 from ganbench.reports.differences.comparing import Difference, Flip, Rejudged
 from ganbench.reports.differences.plan_changes import Change
@@ -113,10 +111,10 @@ def _equal(difference: Difference) -> str:
 
 def _moved(item: RateComparison, difference: Difference) -> str:
     several = sum(other.normalizer == item.normalizer for other in difference.comparisons) > 1
-    first, second = _share(item, item.first), _share(item, item.second)
+    first, second = item.pooled if item.uneven else (share.rate for share in item.shares)
     rates = (
-        f"{percent(second.rate)} instead of {percent(first.rate)}{f' in {_cells_of(item)}' if several else ''}"
-        f" (Holm {p_value(item.holm_p)})"
+        f"{percent(second)} instead of {percent(first)}{_together(item)}"
+        f"{f' in {_cells_of(item)}' if several else ''} (Holm {p_value(item.holm_p)})"
     )
     if item.what == NOT_LEARNT:
         unlearnt = f"trainings of {name(item.normalizer)} that do not learn"
@@ -125,16 +123,12 @@ def _moved(item: RateComparison, difference: Difference) -> str:
     return f"{name(item.normalizer)} fails {_direction(item)} often in B than in A, {rates}{', '.join(['', *told])}"
 
 
+def _together(item: RateComparison) -> str:
+    return f" of all {'pairs' if item.test == PAIRED else 'trials'} together" if item.uneven else ""
+
+
 def _direction(item: RateComparison) -> str:
     return "more" if item.more == "B" else "less"
-
-
-def _share(item: RateComparison, counted: Count) -> Count:
-    """Return a side's trials with those in the rate's numerator that a comparison counts."""
-    if item.what == UNSTABLE:
-        return counted
-    low, high = clopper_pearson(counted.not_learnt, counted.decided, item.level)
-    return replace(counted, unstable=counted.not_learnt, rate=counted.not_learnt_rate, low=low, high=high)
 
 
 def _cells_of(item: RateComparison) -> str:
@@ -170,8 +164,8 @@ def _rows(change: NormalizerChange) -> list[tuple[str, ...]]:
         (
             label if not index else f"  {'pairs' if item.test == PAIRED else 'unpaired'}",
             ranks if not index else "",
-            _rate(item, item.first),
-            _rate(item, item.second),
+            _rate(item, item.shares[0]),
+            _rate(item, item.shares[1]),
             _points(item),
             meaning(item),
         )
@@ -182,7 +176,7 @@ def _rows(change: NormalizerChange) -> list[tuple[str, ...]]:
 def _rate(item: RateComparison, counted: Count) -> str:
     """Return ``12 % (5–25 %); 3 not learnt, 2 undecided``, or ``not learnt 12 % (5–25 %)``."""
     if item.what == NOT_LEARNT:
-        return f"not learnt {rate(_share(item, counted))}"
+        return f"not learnt {rate(counted)}"
     more = others(counted)
     return f"{rate(counted)}; {more}" if more else rate(counted)
 
@@ -203,7 +197,7 @@ def _points(item: RateComparison) -> str:
     if math.isnan(item.change.value):
         return NOTHING
     low, high = points(item.change.low), points(item.change.high)
-    return f"{points(item.change.value)} pp ({low} to {high})"
+    return f"{points(item.change.value)} pp ({low} to {high}){', pooled' if item.uneven else ''}"
 
 
 def meaning(item: RateComparison) -> str:
@@ -228,7 +222,7 @@ def grounds(item: RateComparison) -> str:
             f" and {item.only_second} in B only"
         )
     else:
-        text += f"{of(_share(item, item.first))} {happened} in A and {of(_share(item, item.second))} in B"
+        text += f"{of(item.shares[0])} {happened} in A and {of(item.shares[1])} in B"
     if item.undecided:
         text += f", {count(item.undecided, 'pair' if pairs else 'trial')} undecided"
     text += f" (Holm {p_value(item.holm_p)}, {item.test})"
@@ -257,7 +251,7 @@ def details(difference: Difference) -> list[tuple[str, list[str]]]:
     """Return what stands below the table: for each heading its lines; headings without lines are left out."""
     found = [
         ("Grounds", [grounds(item) for item in difference.comparisons]),
-        ("Rates of the whole leaderboards, where they are of more trials than the table's", _whole(difference)),
+        ("Rates of the whole leaderboards, where they are not the table's", _whole(difference)),
         ("Judged by", _judged(difference)),
         ("Plans", [_change(item) for item in difference.plan]),
         ("Cells", _cells(difference)),
@@ -279,16 +273,14 @@ def _whole(difference: Difference) -> list[str]:
         f"{plain(change.normalizer)}: {_whole_rate(change.before.count)} in A, {_whole_rate(change.after.count)} in B"
         for change in difference.normalizers
         if change.before and change.after and change.comparisons
-        if [change.before.count.trials, change.after.count.trials] != _compared(change)
+        if [rate(change.before.count), rate(change.after.count)] != _compared(change)
     ]
 
 
-def _compared(change: NormalizerChange) -> list[int]:
-    """Return how many trials of A and of B are in the row of the table, or 0 where there are two rows."""
+def _compared(change: NormalizerChange) -> list[str]:
+    """Return the rates of A and of B in the table; none where there are two rows."""
     failing = [item for item in change.comparisons if item.what == UNSTABLE]
-    if len(failing) != 1:
-        return [0, 0]
-    return [failing[0].first.trials, failing[0].second.trials]
+    return [rate(share) for share in failing[0].shares] if len(failing) == 1 else []
 
 
 def _whole_rate(counted: Count) -> str:
@@ -400,13 +392,19 @@ def _method(difference: Difference) -> list[str]:
     lines = [f"Two-sided exact tests, corrected by Holm over {count(len(difference.comparisons), 'comparison')}."]
     lines.append(
         f"Intervals: {percent(1 - ALPHA)} for all comparisons together"
-        " (Bonferroni); of whole leaderboards, for all rows of each together, as on its own page."
+        " (Bonferroni); of whole leaderboards, for all rows of each together, as on its own page. The test decides: where"
+        " it shows nothing, the interval of a change is widened to contain 0."
     )
+    if any(item.uneven for item in difference.comparisons):
+        lines.append(
+            "Rates are means over cells. A change, as its test, is of all decided pairs (or trials) together: pooled. Where"
+            " cells have unequal numbers of them the two can differ, even in direction."
+        )
     if any(item.undecided for item in difference.comparisons):
         lines.append(
             "Each test is taken with all undecided trials counted as failed (not learnt) and with all counted as stable"
-            " (learnt), and the larger p-value counts, or 1 where the two disagree on the direction. Rates, and intervals"
-            " of changes, are those of decided trials."
+            " (learnt), and the larger p-value counts, or 1 where the two, or the decided trials alone, disagree on the"
+            " direction. Rates, and intervals of changes, are those of decided trials."
         )
     if PAIRED in tests:
         lines.append(

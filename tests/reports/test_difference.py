@@ -105,7 +105,7 @@ def test_rates_of_the_whole_leaderboards_are_told_from_those_that_are_compared(l
     first, second = ledgers({"a": ("cc",), "b": ("..",)}), ledgers({"a": ("cc..",), "b": ("..",)})
     found = difference(first, second)
     assert rows(found)[1][2:4] == ("100 % (at least 11 %)", "100 % (at least 11 %)")
-    (line,) = lines(found, "Rates of the whole leaderboards, where they are of more trials than the table's")
+    (line,) = lines(found, "Rates of the whole leaderboards, where they are not the table's")
     # As on the leaderboards: with intervals that hold for both rows together.
     assert line == "a: 100 % (at least 11 %) of 2 trials in A, 50 % (5–95 %) of 4 trials in B"
 
@@ -138,6 +138,7 @@ def test_the_same_trials_have_one_interval_wherever_it_stands(ledgers):
         (item,) = change.comparisons
         assert (item.first.low, item.first.high) == clopper_pearson(item.first.unstable, 12, ALPHA / 3)
     assert only(found, "a").change == risk_difference(1, 11, 0, 0, ALPHA / 3)
+    assert lines(found, "Rates of the whole leaderboards, where they are not the table's") == []
     assert any(line.startswith("Intervals: 95 % for all comparisons together") for line in lines(found, "How sure"))
 
 
