@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.harness.statistics import ALPHA, mcnemar_many, sign_flip_many
+from ganbench.harness.statistics import ALPHA, holm, mcnemar_many, sign_flip_many
 from ganbench.harness.statistics.sequential import UNDECIDED
 from ganbench.reports.board.pair import Tested
 from ganbench.reports.board.pairing import Outcomes, Pairing
@@ -44,13 +44,20 @@ def against_claims(pairs: Pairing, coded: Outcomes, tested: list[Tested]) -> lis
         return tested
     # For the claim that the second has more: the first's missing trials have it, the second's have not.
     worst = [_if_missing(pairs, coded, more, fill) for more, fill in ((0, (0.0, 1.0)), (1, (1.0, 0.0)))]
-    found = []
-    for index, (item, (_, second)) in enumerate(zip(tested, pairs.labels(), strict=True)):
-        # Other pairs' missing trials could make their p-values larger too, so by the largest factor of Holm's.
-        here, beyond = (len(tested) * float(p[index]) > ALPHA for p in worst[item.more == second])
-        turns = item.more != "" and (here or (item.settings_holm_p <= ALPHA and beyond))
-        found.append(replace(item, turns=turns))
-    return found
+    sides = [int(item.more == second) for item, (_, second) in zip(tested, pairs.labels(), strict=True)]
+    # Holm's p-value of a pair only grows with those of others, so that it is largest with the largest of all.
+    here, beyond = (
+        holm([float(worst[side][level][index]) if tested[index].more else 1.0 for index, side in enumerate(sides)])
+        for level in (0, 1)
+    )
+    return [
+        replace(
+            item,
+            turns=item.more != ""
+            and (here[index] > ALPHA or (item.settings_holm_p <= ALPHA and beyond[index] > ALPHA)),
+        )
+        for index, item in enumerate(tested)
+    ]
 
 
 def against_learning(pairs: Pairing, unlearnt: Outcomes, failing: list[Tested]) -> list[Tested]:

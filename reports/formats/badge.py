@@ -12,6 +12,7 @@ from ganbench.reports.board import Board, Row
 from ganbench.reports.board.pair import Pair
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import count, others, plain, rank, rate, short
+from ganbench.reports.wording.missing import may_turn
 
 HEIGHT = 20
 PADDING = 6
@@ -97,7 +98,7 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
         if row.rank
         else f"not ranked: ran in {row.settings} of {settings}"
     )
-    colour, words, sentence = _standing(board, row, rows.get(evidence.plan.get("baseline") or ""))
+    colour, words, sentence = _standing(evidence, board, row, rows.get(evidence.plan.get("baseline") or ""))
     value = " · ".join(part for part in (f"unstable {rate(row.count)}", others(row.count), standing, words) if part)
     of_these = count(row.count.decided, "decided training" if row.count.undecided else "training")
     besides = f" ({found})" if (found := others(row.count)) else ""
@@ -105,13 +106,15 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
     return Badge(label, value, colour, title)
 
 
-def _standing(board: Board, row: Row, baseline: Row | None) -> tuple[str, str, str]:
+def _standing(evidence: Evidence, board: Board, row: Row, baseline: Row | None) -> tuple[str, str, str]:
     """Return colour, words and sentence for what the data support."""
     both = {row.normalizer, baseline.normalizer} if baseline else {row.normalizer}
     missing = sum(row.missing for row in board.all_rows if row.normalizer in both)
     if missing:
         who = "it and of its baseline" if baseline not in (None, row) else "it"
         return "provisional", "provisional", f"; provisional: {count(missing, 'trial')} of {who} still to come"
+    if evidence.empty or may_turn(board):
+        return "provisional", "provisional", "; provisional: missing trials could take back claims, and move ranks"
     if baseline is None:
         return "neutral", "", ""
     if baseline == row:

@@ -17,16 +17,7 @@ def caution(evidence: Evidence, board: Board) -> str:
     missing = evidence.planned - evidence.committed
     are = "is" if missing == 1 else "are"
     text = f"Provisional: {missing} of {count(evidence.planned, 'planned trial')} {are} missing."
-    claims = [pair for pair in board.pairs if pair.significant or pair.learns_less]
-    turned = [
-        f"{named(pair.better)} over {named(pair.worse)}" for pair in claims if pair.significant and pair.failing.turns
-    ]
-    turned += [
-        f"{named(pair.learns_more)} over {named(pair.learns_less)} in learning"
-        for pair in claims
-        if pair.learns_less and pair.learning.turns
-    ]
-    if not claims:
+    if not any(pair.significant or pair.learns_less for pair in board.pairs):
         return text
     if evidence.empty:
         have = "has" if evidence.empty == 1 else "have"
@@ -34,10 +25,24 @@ def caution(evidence: Evidence, board: Board) -> str:
             f"{text} {count(evidence.empty, 'cell')} {have} no trial yet: the order and its settings may change, and with"
             " them every claim below."
         )
+    turned = may_turn(board)
     if not turned:
         return f"{text} Whatever became of {'it' if missing == 1 else 'them'}, the claims below hold."
     shown = [*turned[:NAMED], *([count(len(turned) - NAMED, "other")] if len(turned) > NAMED else [])]
     return (
-        f"{text} A trial can be missing because of what became of it. If it went badly for those of the better one and well"
-        f" for those of the other one, these claims might not hold: {listing(shown)}."
+        f"{text} A trial can be missing because of what became of it. If it went badly for the better one and well for the"
+        f" other one, of these or of pairs that they are corrected for, these claims might not hold: {listing(shown)}."
     )
+
+
+def may_turn(board: Board) -> list[str]:
+    """Return the claims that missing trials could take back, if the settings of the order stay what they are."""
+    return [
+        f"{named(pair.better)} over {named(pair.worse)}"
+        for pair in board.pairs
+        if pair.significant and pair.failing.turns
+    ] + [
+        f"{named(pair.learns_more)} over {named(pair.learns_less)} in learning"
+        for pair in board.pairs
+        if pair.learns_less and pair.learning.turns
+    ]

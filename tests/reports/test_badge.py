@@ -116,7 +116,8 @@ def test_trials_that_are_missing_where_the_order_is_not_make_it_provisional_too(
     svg = made(ledgers(outcomes | {"better": ("." * 8, " " * 8)}, baseline="base"), "better")
     assert ground(svg) == COLOURS["provisional"]
     assert "8 trials of it and of its baseline still to come" in title(svg)
-    assert ground(made(ledgers(outcomes, baseline="base"), "better")) == COLOURS["better"]
+    # And where a cell of a third is empty: with the order's settings every claim may change.
+    assert ground(made(ledgers(outcomes, baseline="base"), "better")) == COLOURS["provisional"]
 
 
 def test_one_that_ran_in_fewer_settings_has_no_rank_and_says_in_how_many(ledgers):
