@@ -53,6 +53,14 @@ def claims_of(board: Board) -> set[Claim]:
     return found
 
 
+ELSEWHERE = "fails less on settings like these"
+
+
+def claims_on_levels(board: Board) -> set[Claim]:
+    """Return the claims, and those on settings like these once more as claims of their own."""
+    return claims_of(board) | {(ELSEWHERE, pair.better, pair.worse) for pair in board.pairs if pair.elsewhere}
+
+
 def compared(own: Board, other: Board) -> Claims:
     """Compare the claims of two boards of the same trials."""
     first, second = claims_of(own), claims_of(other)

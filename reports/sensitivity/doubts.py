@@ -9,7 +9,7 @@ from ganbench.reports.board import Board, build
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.evidence.combining import combine
 from ganbench.reports.formatting import count, listing, named, thousands
-from ganbench.reports.sensitivity.comparing import Claim, claims_of
+from ganbench.reports.sensitivity.comparing import ELSEWHERE, Claim, claims_of, claims_on_levels
 from ganbench.reports.sensitivity.rejudging import rejudged
 from ganbench.reports.sensitivity.variants import Variant, variants
 
@@ -32,7 +32,7 @@ def doubts(ledgers: Sequence[Ledger], names: Sequence[str], evidence: Evidence, 
     Raises:
         LedgerError: A record is damaged.
     """
-    own = claims_of(board)
+    own = claims_on_levels(board)
     if not own:
         return ""
     if evidence.committed > MOST:
@@ -44,12 +44,17 @@ def doubts(ledgers: Sequence[Ledger], names: Sequence[str], evidence: Evidence, 
     judged = zip(*(rejudged(ledger, ways) for ledger in ledgers), strict=True)
     kept, reversed_ = set(own), list[str]()
     for way, found in zip(ways[1:], list(judged)[1:], strict=True):
-        claims = claims_of(build(combine([one.evidence for one in found], list(names), evidence.plan.get("baseline"))))
+        claims = claims_on_levels(
+            build(combine([one.evidence for one in found], list(names), evidence.plan.get("baseline")))
+        )
         kept &= claims
-        reversed_ += [f"{_said(claim)} {_way(way)}" for claim in sorted(own) if _opposite(claim) in claims]
-    tried = f"at half of the budget and with each threshold changed alone ({count(len(ways) - 1, 'way')} to judge)"
+        reversed_ += [f"{_said(claim)} {_way(way)}" for claim in sorted(claims_of(board)) if _opposite(claim) in claims]
+    alone = f" and with each threshold changed alone ({count(len(ways) - 1, 'way')} to judge)" if len(ways) > 2 else ""
+    tried = f"at half of the budget{alone}"
     if not reversed_:
-        return f"Judged {tried}, no claim is reversed, and {len(kept)} of {len(own)} are made by all."
+        return (
+            f"Judged {tried}, no claim is reversed, and {_levels(own, kept)} made {'by all' if alone else 'then, too'}."
+        )
     more = [count(len(reversed_) - NAMED, "other")] if len(reversed_) > NAMED else []
     return f"Not to be relied on: judged {tried}, these claims are reversed: {listing([*reversed_[:NAMED], *more])}."
 
@@ -60,6 +65,18 @@ def _ways(evidence: Evidence) -> list[Variant]:
     if definition.evidence is None:
         return [Variant("budget", 1.0, definition), Variant("budget", 0.5, definition, 0.5)]
     return [way for way in variants(definition) if way.share in (0.5, 1.0)]
+
+
+def _levels(own: set[Claim], kept: set[Claim]) -> str:
+    """Say how many claims are made by all ways, and of those on settings like these how many on that level."""
+    here, elsewhere = (
+        [len([claim for claim in found if (claim[0] == ELSEWHERE) == level]) for found in (kept, own)]
+        for level in (False, True)
+    )
+    told = f"{here[0]} of {here[1]}"
+    return (
+        f"{told}, and on settings like these {elsewhere[0]} of {elsewhere[1]}, are" if elsewhere[1] else f"{told} are"
+    )
 
 
 def _said(claim: Claim) -> str:
