@@ -163,12 +163,12 @@ def _say_plan(console: Console, read: Suite, wanted: TrySuite, taken: TakenOver)
 def _say_findings(console: Console, page: Leaderboard, answers: list[TryoutFinding], out: Path) -> None:
     from ganbench.reports.tryout import notes
 
-    for found in answers:
-        console.print()
-        console.print(found.text, highlight=False, markup=False)
+    console.print()
     for note in notes(page.evidence, page.board):
         console.print(note, style="yellow", highlight=False, markup=False)
-    console.print()
+    for found in answers:
+        console.print(found.text, highlight=False, markup=False)
+        console.print()
     console.print(f"the leaderboard of both: {out / 'leaderboard.html'}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -99,9 +99,12 @@ def _same(difference: Difference) -> str:
     shared = difference.shared
     if not shared.trials:
         return "Nothing changed that was measured: every pair of trials is the same training, bit for bit."
-    more = shared.only_first + shared.only_second
-    text = f"The same: all {count(shared.trials, 'trial')} that both have are equal bit for bit"
-    return text + (f"; {count(more, 'trial')} only one of them has." if more else ".")
+    if not shared.only_first and not shared.only_second:
+        return f"The same: all {count(shared.trials, 'trial')} that both have are equal bit for bit."
+    return (
+        f"Equal where both have trials: all {shared.trials} of them bit for bit. {count(shared.only_first, 'trial')} only A"
+        f" has, and {count(shared.only_second, 'trial')} only B: of these nothing is said."
+    )
 
 
 def _equal(difference: Difference) -> str:

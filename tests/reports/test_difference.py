@@ -95,8 +95,9 @@ def test_a_ledger_is_the_same_as_itself(ledgers):
 def test_more_seeds_of_the_same_sweep_change_nothing_of_the_others(ledgers):
     found = difference(ledgers({"a": ("..", "..")}), ledgers({"a": ("..cc", "..cc")}))
     assert only(found, "a").identical
-    assert (
-        answer(found) == "The same: all 4 trials that both have are equal bit for bit; 4 trials only one of them has."
+    assert answer(found) == (
+        "Equal where both have trials: all 4 of them bit for bit. 0 trials only A has, and 4 trials only B: of these"
+        " nothing is said."
     )
     assert [item.key for item in found.plan] == ["hash", "seeds"]
 
