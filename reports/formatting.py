@@ -101,12 +101,20 @@ def code(text: str) -> str:
     return f"{fence}{blank}{text}{blank}{fence}"
 
 
-def percent(share: float) -> str:
-    """Return ``12 %``; one decimal where whole per cents would read as none or all."""
+def percent(share: float, digits: int = 0) -> str:
+    """Return ``12 %``; one decimal where whole per cents would read as none or all, or as many as are asked for."""
     value = 100 * share
+    if digits:
+        return f"{value:.{digits}f} %"
     if 0 < value < 0.95 or 99.05 < value < 100:
         return f"{min(max(value, 0.1), 99.9):.1f} %"  # neither none nor all
     return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
+
+
+def digits_apart(first: float, second: float) -> int:
+    """Return how many decimals it takes for two rates to read differently; at most 3, and none where they are equal."""
+    told = (digits for digits in range(4) if percent(first, digits) != percent(second, digits))
+    return 0 if math.isclose(first, second, abs_tol=1e-9) else next(told, 3)
 
 
 def span(low: float, high: float) -> str:
@@ -114,15 +122,15 @@ def span(low: float, high: float) -> str:
     return f"{percent(low).removesuffix(' %')}–{percent(high)}"
 
 
-def rate(count: Count) -> str:
+def rate(count: Count, digits: int = 0) -> str:
     """Return a rate with its interval: ``12 % (5–25 %)``; ``0 % (at most 19 %)``, for none of a few is not never."""
     if not count.decided:
         return "undecided" if count.trials else NOTHING
     if count.unstable == 0:
-        return f"{percent(count.rate)} (at most {percent(count.high)})"
+        return f"{percent(count.rate, digits)} (at most {percent(count.high)})"
     if count.unstable == count.decided:
-        return f"{percent(count.rate)} (at least {percent(count.low)})"
-    return f"{percent(count.rate)} ({span(count.low, count.high)})"
+        return f"{percent(count.rate, digits)} (at least {percent(count.low)})"
+    return f"{percent(count.rate, digits)} ({span(count.low, count.high)})"
 
 
 def of(count: Count) -> str:

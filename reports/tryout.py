@@ -132,7 +132,6 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     against = row.change
     assert against is not None, "only the baseline has no change against itself"
     verdict, level = _verdict(pair, name), "on settings like these" if pair.elsewhere else "in these settings"
-    trials = "decided trials" if row.count.undecided or base.count.undecided else "trials"
     sentences = [
         *([f"{named(name)} is {verdict} than {named(baseline)} {level}."] if verdict in (MORE, LESS) else []),
         conclusion(pair, len(board.pairs)),
@@ -141,12 +140,10 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
             if verdict == OPEN and pair.shared and pair.only_first == pair.only_second
             else []
         ),
-        f"{named(name)} failed in {of(row.count)} {trials}, {rate(row.count)}, {named(baseline)} in {of(base.count)},"
-        f" {rate(base.count)}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally"
-        f" often in {against.ties}, more often in {against.losses}.",
+        *_rates(row, base, pair, against),
         *_not_learnt(row, base),
         *_undecided(row, base),
-        _modes(row, base),
+        *([_modes(row, base)] if row.count.trials and base.count.trials else []),
         *_errors(evidence, name),
         *_quality(row, base),
         *_cost(row, base, timed_apart=timed_apart),
@@ -154,6 +151,30 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) 
     seeds = seeds_to_separate(pair) if verdict == OPEN else None
     text = unmarked(" ".join(sentences))
     return TryoutFinding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
+
+
+def _rates(row: Row, base: Row, pair: Pair, against: Change) -> list[str]:
+    """Say how often both failed, and the difference on the pairs that both have."""
+    own, other, counts = named(row.normalizer), named(base.normalizer), (row.count, base.count)
+    if not all(item.trials for item in counts):
+        return [f"{named(item.normalizer)} has no trial yet." for item in (row, base) if not item.count.trials]
+    trials = "decided trials" if any(item.undecided for item in counts) else "trials"
+    text = (
+        f"{own} failed in {of(row.count)} {trials}, {rate(row.count)}, {other} in {of(base.count)}, {rate(base.count)}"
+    )
+    if not pair.shared:
+        return [f"{text}."]
+    if not math.isclose(row.count.rate - base.count.rate, against.difference, abs_tol=1e-9):
+        first, second = pair.rates if pair.first == row.normalizer else pair.rates[::-1]
+        text += (
+            f": means over settings. On the {count(pair.shared, 'pair')} that both have, all settings together, it is"
+            f" {percent(first)} against {percent(second)}"
+        )
+    return [
+        f"{text}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally often in"
+        f" {against.ties}, more often in {against.losses}. The test decides: where it does not separate the two, the"
+        " interval is widened to contain 0."
+    ]
 
 
 def _verdict(pair: Pair, name: str) -> str:
@@ -223,9 +244,12 @@ def _undecided(row: Row, base: Row) -> list[str]:
 def _modes(row: Row, base: Row) -> str:
     """Say which failure modes differ."""
     own, other = row.count.modes, base.count.modes
-    differ = [f"{mode(name)} {own[name]} times to {other[name]}" for name in own if own[name] != other[name]]
+    differ = [f"{mode(name)} {own[name]} to {other[name]}" for name in own if own[name] != other[name]]
     if differ:
-        return f"Failure modes that differ, {named(row.normalizer)} to {named(base.normalizer)}: {listing(differ)}."
+        of_these = (
+            f"{row.count.trials} trials of {named(row.normalizer)} to {base.count.trials} of {named(base.normalizer)}"
+        )
+        return f"Failure modes that differ, in {of_these}: {listing(differ)}."
     same = [f"{mode(name)} {own[name]}" for name in own if own[name]]
     return f"Both failed in the same ways as often: {listing(same)}." if same else "Neither failed in any way."
 

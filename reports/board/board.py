@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,6 +90,7 @@ class Row:
         lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
         cost: Time of a step over that of :attr:`Board.reference`; nan where nobody measured it.
         settings: In how many of the settings that the row speaks of there are trials of it.
+        rated: In how many of them there are decided ones: the rate is the mean over these.
         missing: Planned trials of it that are not committed, also in settings that the order leaves out for want of them.
         datasets: Failed and decided trials by data set, in the plan's order.
         conformance: What ``ganbench check`` says of it, in a few words; empty where nobody checked.
@@ -105,6 +106,7 @@ class Row:
     lasted: float
     cost: float
     settings: int
+    rated: int
     missing: int
     datasets: dict[str, tuple[int, int]]
     conformance: str = ""
@@ -173,6 +175,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     pairs = compare_all(evidence, [*by_rate, *where.apart], where)
     order, better = _ordered(by_rate, pairs)
     places = {name: place for place, name in enumerate(order)}
+    claims = _claims(order, pairs)
     ranks, groups = rank_intervals(len(order), better), tiers(len(order), better)
     changes, (reference, costs) = _changes(evidence, pairs), step_costs(evidence)
 
@@ -189,6 +192,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
             lasted=_lasted(evidence, own[name]),
             cost=costs[name],
             settings=sum(cell.count.trials > 0 for cell in own[name]),
+            rated=sum(cell.count.decided > 0 for cell in own[name]),
             missing=sum(cell.count.missing for cell in cells if cell.normalizer == name),
             datasets=_datasets(own[name]),
             conformance=checks[name].badge(evidence.sources_of(name)) if checks and name in checks else "",
@@ -197,7 +201,7 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     return Board(
         rows=tuple(map(row, order)),
         apart=tuple(map(row, where.apart)),
-        pairs=tuple(_surest(pairs)),
+        pairs=tuple(_surest([_chained(pair, order, better, claims) for pair in pairs])),
         cells=cells,
         standing=where,
         reference=reference,
@@ -207,8 +211,8 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
 def _ordered(by_rate: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], Settled]:
     """Return normalizers in the order of the rows, and which of them are better than which, by their places in it."""
     numbers = {name: number for number, name in enumerate(by_rate)}
+    claims = [(numbers[above], numbers[below]) for above, below in _claims(by_rate, pairs)]
     inside = [pair for pair in pairs if {pair.first, pair.second} <= numbers.keys()]
-    claims = [(numbers[pair.apart[0]], numbers[pair.apart[1]]) for pair in inside if pair.apart is not None]
     learnt = [(numbers[pair.learns_more], numbers[pair.learns_less]) for pair in inside if pair.mixed]
     better = settled(len(by_rate), claims)
     held = better | settled(len(by_rate), [*claims, *learnt])  # in no circle, as the one is, or is between its circles
@@ -216,6 +220,28 @@ def _ordered(by_rate: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], 
     return [by_rate[number] for number in order], frozenset(
         (order.index(one), order.index(other)) for one, other in better
     )
+
+
+def _claims(names: Sequence[str], pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+    """Return which of some normalizers is above which by what is claimed of the two."""
+    return [pair.apart for pair in pairs if pair.apart is not None and set(pair.apart) <= set(names)]
+
+
+def _chained(pair: Pair, order: Sequence[str], better: Settled, claims: Sequence[tuple[str, str]]) -> Pair:
+    """Return a pair with the claims on others that separate its ranks, where what is claimed of the two does not."""
+    if pair.apart is not None or not {pair.first, pair.second} <= set(order):
+        return pair
+    ends = sorted(order.index(name) for name in (pair.first, pair.second))
+    if (ends[0], ends[1]) not in better:
+        return pair
+    start, end = (order[place] for place in ends)
+    paths, seen = [(start,)], {start}
+    while paths[0][-1] != end:  # the shortest chain, which there is
+        path = paths.pop(0)
+        following = [below for above, below in claims if above == path[-1] and below not in seen]
+        paths += [(*path, below) for below in following]
+        seen.update(following)
+    return replace(pair, chain=paths[0])
 
 
 def ranked(results: Sequence[Result], protocol: QualityProtocol) -> list[Result]:

@@ -71,6 +71,8 @@ class Pair:
         groups_first: In how many settings the first failed more often.
         groups_second: In how many the second did.
         groups_level: In how many both failed equally often.
+        chain: Where ranks separate the two by claims with others alone: these, from the one above to the one below, each
+            above the next.
     """
 
     first: str
@@ -89,6 +91,7 @@ class Pair:
     groups_first: int
     groups_second: int
     groups_level: int
+    chain: tuple[str, ...] = ()
 
     @property
     def significant(self) -> bool:
@@ -138,11 +141,14 @@ class Pair:
     def difference(self, alpha: float = ALPHA) -> RiskDifference:
         """Return the first one's rate less the second one's, over the shared pairs.
 
+        The test decides: where it does not separate the two, the interval is widened to contain 0.
+
         Args:
             alpha: One minus the confidence of its interval.
         """
         neither = self.shared - self.both - self.only_first - self.only_second
-        return risk_difference(self.both, self.only_first, self.only_second, neither, alpha)
+        found = risk_difference(self.both, self.only_first, self.only_second, neither, alpha)
+        return found if self.failing.here else found.with_zero()
 
     @property
     def better(self) -> str:

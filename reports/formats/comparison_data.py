@@ -24,7 +24,8 @@ def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
     """Return JSON values: names in the order of the table, settings, and by setting and normalizer what became of seeds.
 
     ``outcomes[setting][normalizer]`` has a letter for each seed: ``x`` failed, ``.`` stable, ``n`` not learnt, ``u``
-    undecided, a blank missing; it is empty where the plan has no such cell. ``rates[setting][normalizer]`` and
+    undecided, a blank missing; it is empty where the plan has no such cell. The first ``ranked`` names are in the order,
+    whose settings are ``order``: two of them are compared in these. ``rates[setting][normalizer]`` and
     ``quality[protocol][normalizer]`` hold the words that stand everywhere else.
     """
     names = [row.normalizer for row in board.all_rows]
@@ -34,6 +35,8 @@ def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
     return {
         "names": [f.plain(name) for name in names],
         "settings": [f.plain(group.title) for group in evidence.groups],
+        "ranked": len(board.rows),
+        "order": [index for index, group in enumerate(evidence.groups) if group in board.standing.settings],
         "outcomes": [[_letters(evidence, group, name) for name in names] for group in evidence.groups],
         "rates": [[f.rate(cell.count) if cell else "" for cell in row] for row in shown],
         "protocols": [f.plain(f.quality_title(item.title, item.better)) for item in evidence.protocols],

@@ -102,7 +102,7 @@ def _cells(evidence: Evidence, board: Board) -> Iterator[str]:
         "setting",
         "normalizer",
         "unstable / trials" if evidence.decides_all else "unstable / decided",
-        "instability rate (95 %)",
+        "instability rate (95 %, each alone)",
         *(() if evidence.decides_all else ("not learnt, undecided",)),
         "what failed",
         "first failed at step",

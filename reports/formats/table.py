@@ -20,7 +20,8 @@ GRADED = ("not_learnt", "not_learnt_rate", "undecided", "rate_low_bound", "rate_
 """Beside them, where the definition knows such trials."""
 
 COUNTS = ("trials", "unstable", "instability_rate", "ci_low", "ci_high")
-"""Of both tables, and ``missing`` and the failure modes of the definition."""
+"""Of both tables, and ``missing`` and the failure modes of the definition. The intervals of ``leaderboard.csv`` hold for
+all rows of the order together, those of ``cells.csv`` each alone."""
 
 COLUMNS = (
     "tier",

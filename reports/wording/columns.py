@@ -89,6 +89,7 @@ def _rate(evidence: Evidence) -> Column:
     def more(row: Row) -> str:
         notes = [f"{f.span(*row.elsewhere)} on settings like these"]
         notes.append(f"{f.of(row.count)} {'trials' if evidence.decides_all else 'decided'}")
+        notes += [f"over {row.rated} of {f.count(row.settings, 'setting')}"] if 0 < row.rated < row.settings else []
         notes += [f.bounds(row.count)] if row.count.undecided else []
         if 1 < datasets <= DATASETS:
             notes.append(", ".join(f"{name} {failed}/{trials}" for name, (failed, trials) in row.datasets.items()))
@@ -150,9 +151,9 @@ def _change(baseline: str) -> Column:
     return Column(
         "change",
         f"against {baseline}",
-        "Difference of the instability rates in percentage points over shared seeds, with its interval, which holds for all"
-        " pairs together; Holm's p among all pairs; settings in which it failed less often, equally"
-        " often, more often.",
+        "Difference in percentage points over shared seeds, all settings together, so that it can differ from that of the"
+        " mean rates; its interval, which holds for all pairs together, and contains 0 where the test does not separate;"
+        " Holm's p among all pairs; settings in which it failed less often, equally often, more often.",
         lambda row: f.change(row.change),
         lambda row: math.nan if row.change is None else row.change.difference,
         lambda row: f.grounds(row.change),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
-from ganbench.reports.formatting import count, length, named, percent, rate, thousands
+from ganbench.reports.formatting import count, digits_apart, length, named, percent, rate, thousands
 
 WORDS = 25
 """At most, with a name or a number with its unit as one."""
@@ -30,7 +30,8 @@ def _variants(board: Board, rows: Sequence[Row]) -> list[str]:
     """Return what can be said of an order with trials, the longest variant first."""
     order = _of_the_order(board)
     if len(rows) == 1 and rows[0].count.decided:
-        return [f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and no other ran in all of its settings."]
+        alone = "there is no other" if len(board.all_rows) == 1 else "no other ran in all of its settings"
+        return [f"{named(rows[0].normalizer)} failed in {_share(rows[0])}, and {alone}."]
     if not any(row.count.unstable for row in rows):
         return [_none_failed(board, rows)]
     if all(row.count.unstable == row.count.decided for row in rows):
@@ -43,7 +44,7 @@ def _variants(board: Board, rows: Sequence[Row]) -> list[str]:
     if unequal or any(row.count.rate < best.count.rate - 1e-9 or row.count.middle < lowest - 1e-9 for row in rows):
         return [f"Open: which method{order} failed least depends on the trials that are undecided."]
     if but := _but(best, board):
-        return [f"Open: {named(best.normalizer)} failed least{order} ({_share(best)}), but {but}."]
+        return [f"Open: {named(best.normalizer)} failed least{order} ({_rate(best)}), but {but}."]
     return _failed_least(board, rows, best, len(least) - 1)
 
 
@@ -85,9 +86,11 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> l
     rates = [row.count.rate for row in rows if row.normalizer in worse]
     if min(rates) <= best.count.rate:
         return [
-            f"Open: on the trials that they share {name} failed less often than {_those(worse)}, on all of them not."
+            f"Open: on the trials that they share {name} failed less often than {_those(worse)}, in the"
+            " mean over settings not."
         ]
-    against = percent(min(rates)) if min(rates) == max(rates) else f"{percent(min(rates))} to {percent(max(rates))}"
+    digits = digits_apart(best.count.rate, min(rates))
+    against = " to ".join(dict.fromkeys(percent(share, digits) for share in (min(rates), max(rates))))
     timed = math.isfinite(best.cost) and board.reference != best.normalizer
     cost = f", at {best.cost:.2f}× step time" if timed else ""
     # That it failed least is said where it is shown of all others on the level that is spoken of, or else of how many.
@@ -97,9 +100,9 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> l
     ends = [f"{cost}{counted}", counted, ""]
     if level == "elsewhere":
         low, high = best.elsewhere
-        found = f"{rate(replace(best.count, low=low, high=high))} against {against}"
+        found = f"{rate(replace(best.count, low=low, high=high), digits)} against {against}"
         return [f"{name} {did} on {settings} settings like these: {found}{end}." for end in ends]
-    found = f"{rate(best.count)} against {against}"
+    found = f"{rate(best.count, digits)} against {against}"
     return [f"In {these} {name} {did}: {found}{end}. Elsewhere: open for it." for end in ends]
 
 
@@ -142,11 +145,18 @@ def _but(row: Row, board: Board) -> str:
     if learn:
         return f"it learns significantly less often than {_those(learn)}"
     fail = [pair.better for pair in board.pairs if pair.significant and pair.worse == row.normalizer]
-    return f"{_those(fail)} failed significantly less often where both ran" if fail else ""
+    return f"{_those(fail)} failed significantly less often on shared trials together" if fail else ""
 
 
 def _those(names: Sequence[str]) -> str:
     return named(names[0]) if len(names) == 1 else f"{len(names)} others"
+
+
+def _rate(row: Row) -> str:
+    """Return how often a normalizer failed: counts, where these say the same as its rate."""
+    counts = row.count
+    same = math.isclose(counts.rate, counts.unstable / counts.decided, abs_tol=1e-9)
+    return _share(row) if same else f"{percent(counts.rate)}, the mean over settings"
 
 
 def _share(row: Row) -> str:

@@ -16,9 +16,10 @@ def intro(evidence: Evidence, board: Board) -> str:
     over = f"{settings} of {count(len(evidence.groups), 'setting')}" if only else count(settings, "setting")
     return (
         f"Instability rate: the share of {of_these} trainings that failed, the mean over {over}{where} with"
-        f" {_seeds(evidence)} each. Its intervals hold for all rows together with {percent(1 - ALPHA)} confidence, also for"
-        " the first one. A rank is all the places that the data leave open in these settings: nobody is above one that is"
-        " significantly better" + (", or that learns significantly more often." if not evidence.decides_all else ".")
+        f" {_seeds(evidence)} each. Its intervals hold for all rows of the order together with {percent(1 - ALPHA)}"
+        " confidence, also for the first one. A rank is all the places that the data leave open in these settings: nobody"
+        " is above one that is significantly better"
+        + (", or that learns significantly more often." if not evidence.decides_all else ".")
     )
 
 
@@ -56,7 +57,8 @@ def support(evidence: Evidence, board: Board) -> str:
     text = (
         f"In these settings, {here} of {count(pairs, 'pair')} {are} separated ({test} on seeds"
         f" paired within settings). On settings like these, {elsewhere} (sign-flips with"
-        f" {blocks}). Both are corrected for all pairs (Holm)."
+        f" {blocks}). Both are corrected for all pairs (Holm). The tests decide: where they leave a pair open in these"
+        " settings, the interval of its difference is widened to contain 0."
     )
     needed, most = settings_needed(pairs), max(pair.failing.settings for pair in board.pairs)
     if most < needed:

@@ -13,8 +13,9 @@ ELSEWHERE, HERE, OPEN = "elsewhere", "here", "open"
 MARKS = {ELSEWHERE: "●", HERE: "○", OPEN: ""}
 LEARNS = {1: "▲", -1: "▼"}
 LEGEND = (
-    "A number is the rate of the row less that of the column, in percentage points, on the trials that both have. ●"
-    " separated on settings like these, ○ in these settings only, no mark: open."
+    "A number is the rate of the row less that of the column, in percentage points, on the trials that both have, all"
+    " settings together: it can differ from that of the rates, which are means over settings. ● separated on settings like"
+    " these, ○ in these settings only, no mark: open."
 )
 LEARNING = " ▲ the row learns significantly more often, ▼ less often."
 

@@ -102,6 +102,8 @@ def _apart(evidence: Evidence, board: Board) -> tuple[str, ...]:
     where = board.standing
     if not where.apart and len(where.settings) == len(evidence.groups):
         return ()
+    if not where.settings:
+        return ("There is no order yet, for there is no trial.",)
     settings = f"{len(where.settings)} of {count(len(evidence.groups), 'setting')}"
     lines = [f"The order is over the {settings} in which all of its normalizers have trials."]
     return (*lines, *(f"{row.normalizer}: {apart_words(row, board, len(evidence.groups))}" for row in board.apart))
@@ -119,10 +121,10 @@ def _statistics(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Instability rate: mean over a normalizer's cells of failed / {'committed' if all_ else 'decided'} trials, each"
         " cell weighing the same.",
-        f"Intervals of the rows: {confidence} for all together (Bonferroni), Clopper & Pearson's. In these settings: that"
-        " of as many trials as would have the variance of the mean over them. On settings like these: that of as many"
-        f" trials as there are settings. Of a cell: {confidence}, Wilson's; Clopper & Pearson's below {EXACT_BELOW}"
-        " trials.",
+        f"Intervals of the rows: {confidence} for all of the order together (Bonferroni), Clopper & Pearson's. In these"
+        " settings: that of as many trials as would have the variance of the mean over them. On settings like these: that"
+        f" of as many trials as there are settings. Of a cell: {confidence} for it alone, Wilson's; Clopper & Pearson's"
+        f" below {EXACT_BELOW} trials.",
         "In these settings: McNemar's exact test on pairs of trials that differ in the normalizer only, pooled over"
         " settings, whose trials are independent because random streams differ between them. Two-sided, corrected by Holm"
         " over all pairs of normalizers.",

@@ -16,7 +16,7 @@ class MeasureRow:
 
     Attributes:
         normalizer: Its label.
-        failed: How many of its trials failed.
+        failed: How many of its trials failed, in the settings that its row of the leaderboard speaks of.
         trials: How many there are.
         medians: Of each measure, the median of the last evaluation over all trials.
     """
@@ -53,15 +53,15 @@ def measure_tables(evidence: Evidence, board: Board) -> list[MeasureTable]:
         MeasureTable(
             protocol.title.replace(protocol.measure, "").strip(" ·") or protocol.dataset,
             protocol.measures,
-            tuple(_row(evidence, protocol, row.normalizer) for row in board.all_rows),
+            tuple(_row(evidence, board, protocol, row.normalizer) for row in board.all_rows),
         )
         for protocol in evidence.protocols
         if len(protocol.measures) > 1
     ]
 
 
-def _row(evidence: Evidence, protocol: QualityProtocol, normalizer: str) -> MeasureRow:
-    groups = [group for group in evidence.groups if group.protocol == protocol]
+def _row(evidence: Evidence, board: Board, protocol: QualityProtocol, normalizer: str) -> MeasureRow:
+    groups = [group for group in board.standing.settings_of(normalizer, evidence) if group.protocol == protocol]
     results = [result for group in groups for result in evidence.of(group, normalizer)]
     medians = tuple(_median(results, key, better) for key, better in protocol.measures)
     return MeasureRow(normalizer, sum(result.verdict.failed for result in results), len(results), medians)

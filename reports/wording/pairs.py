@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from ganbench.harness.statistics import settings_needed
 from ganbench.reports.board.pair import Pair, Tested
-from ganbench.reports.formatting import count, named, p_value, thousands
+from ganbench.reports.formatting import count, listing, named, p_value, thousands
 
 FAR = 1000
 """Seeds in each setting; of more, no number is said."""
@@ -19,6 +20,10 @@ def conclusion(pair: Pair, pairs: int) -> str:
         pair: The two.
         pairs: How many pairs all claims were corrected for.
     """
+    return " ".join(filter(None, (_of_the_two(pair, pairs), _chain(pair))))
+
+
+def _of_the_two(pair: Pair, pairs: int) -> str:
     first, second = named(pair.first), named(pair.second)
     if not pair.shared:
         if pair.undecided:
@@ -31,6 +36,14 @@ def conclusion(pair: Pair, pairs: int) -> str:
     if learning and not pair.failing.here:
         return f"{learning} How often they failed leaves open which is more stable."
     return " ".join(filter(None, (_of_failing(pair, pairs), learning)))
+
+
+def _chain(pair: Pair) -> str:
+    """Say why ranks separate two of which nothing is claimed; empty where they do not."""
+    if not pair.chain:
+        return ""
+    steps = listing([f"{named(above)} is above {named(below)}" for above, below in pairwise(pair.chain)])
+    return f"Ranks put {named(pair.chain[0])} above {named(pair.chain[-1])} all the same, as {steps}."
 
 
 def _of_failing(pair: Pair, pairs: int) -> str:

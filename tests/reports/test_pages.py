@@ -144,7 +144,7 @@ def test_the_page_names_nothing_that_it_would_have_to_load(written):
 
 EDGES = {
     "nothing committed": ({"a": ("   ",), "b": ("   ",)}, "No trial has been committed yet"),
-    "one trial": ({"a": (".",)}, "a failed in 0 of 1 trial, and no other ran in all of its settings."),
+    "one trial": ({"a": (".",)}, "a failed in 0 of 1 trial, and there is no other."),
     "everything failed": ({"a": ("cccc", "dddd"), "b": ("nnnn", "bbbb")}, "Every decided trial failed"),
     "nothing failed": ({"a": ("....",), "b": ("....",)}, "No trial failed"),
     "one normalizer": ({"a": ("c...", "....")}, "a failed in 1 of 8 trials"),

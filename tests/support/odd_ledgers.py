@@ -56,6 +56,13 @@ EQUAL_BY_HALVES = {"v": ("......uu",) * 2, "w": ("d.......",) * 2}
 LEARNS_BUT_FAILS = {"v": ("dd" + "." * 30,), "w": ("n" * 20 + "." * 12,)}
 """The first has the higher rate, and is above."""
 
+CHAIN = {
+    # v beats w and w beats x on trials that the third lacks; v and x share too few.
+    "v": ("." * 12 + " " * 12 + "....",),
+    "w": ("d" * 12 + "." * 12 + "    ",),
+    "x": (" " * 12 + "d" * 12 + "....",),
+}
+
 EQUAL_BUT_UNLEARNT = {"v": ("........",) * 12, "w": ("dddddddd",) * 12, "x": ("nnnnnnnn",) * 12}
 """v and x never failed, and are apart by learning alone."""
 
@@ -97,6 +104,7 @@ def ledgers(test):
         LEARNS_BUT_FAILS,
         EQUAL_BUT_UNLEARNT,
         UNEVEN,
+        CHAIN,
     ):
         test = example(outcomes)(test)
     return settings(max_examples=60, deadline=None)(given(drawn())(test))

@@ -21,7 +21,9 @@
       const [a, b] = [first.value, second.value].map(Number);
       const verdict = document.getElementById("verdict");
       const total = { shared: 0, a: 0, b: 0 };
-      const rows = data.settings.map((title, setting) => {
+      // Two of the order are compared in its settings.
+      const where = a < data.ranked && b < data.ranked ? data.order : data.settings.keys();
+      const rows = [...where].map((setting) => {
         const [one, other] = [data.outcomes[setting][a], data.outcomes[setting][b]];
         let [shared, onlyA, onlyB, slowA, slowB] = [0, 0, 0, 0, 0];
         for (let seed = 0; seed < Math.min(one.length, other.length); seed++) {
@@ -35,7 +37,7 @@
         total.shared += shared;
         total.a += onlyA;
         total.b += onlyB;
-        return [title, data.rates[setting][a], data.rates[setting][b], onlyA, onlyB, ...(unlearnt ? [slowA, slowB] : [])];
+        return [data.settings[setting], data.rates[setting][a], data.rates[setting][b], onlyA, onlyB, ...(unlearnt ? [slowA, slowB] : [])];
       });
       const [nameA, nameB] = [data.names[a], data.names[b]];
       const key = a < b ? `${a}-${b}` : `${b}-${a}`;
