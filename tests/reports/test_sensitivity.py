@@ -13,6 +13,7 @@ from tracked import make_trace
 from ganbench import read_ledger
 from ganbench.harness.stability import judge, load_definition
 from ganbench.harness.traces.cutting import cut
+from ganbench.reports import leaderboard
 from ganbench.reports.board import build
 from ganbench.reports.sensitivity.comparing import compared, healed, transitions
 from ganbench.reports.sensitivity.rejudging import rejudged
@@ -90,3 +91,13 @@ def test_the_command_writes_the_page_and_prints_the_summary(tmp_path):
     assert "| loss.factor | 1.5 |" in page
     refused = ganbench_here("sensitivity", ledger, "--definition", "2", "--out", tmp_path / "page.md")
     assert "definition 2 has no undecided outcome" in str(refused.exception)
+
+
+def test_doubts_say_what_was_tried_and_on_which_levels(ledgers):
+    points = [(f"s{place}", ledgers.points) for place in range(7)]
+    page = leaderboard(ledgers({"v": ("....",) * 7, "w": ("cccc",) * 7}, settings=points))
+    assert page.evidence.definition.evidence is None
+    assert page.contents.doubts == (
+        "Judged at half of the budget, no claim is reversed, and 1 of 1, and on settings like these 1 of 1, are made then,"
+        " too."
+    )
