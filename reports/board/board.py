@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ganbench.harness.stability.verdict import STABLE
 from ganbench.harness.statistics import (
     ALPHA,
-    in_order,
     kaplan_meier,
     median_failures_worst,
     rank_intervals,
     rate_elsewhere,
-    settled,
     tiers,
 )
-from ganbench.harness.statistics.ranks import Settled
 from ganbench.reports.board.comparisons import compare_all
 from ganbench.reports.board.conformance import Conformance
 from ganbench.reports.board.cost import step_costs
 from ganbench.reports.board.counting import Count, count_all, count_cell
+from ganbench.reports.board.order import chained, ordered
 from ganbench.reports.board.pair import Pair
 from ganbench.reports.board.standing import Standing, standing
 from ganbench.reports.evidence import Evidence, Group, QualityProtocol, Result
@@ -173,9 +171,8 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     counts = {name: count_all([cell.count for cell in found], evidence.modes, alpha) for name, found in own.items()}
     by_rate = sorted(where.names, key=lambda name: _place(counts[name], name))
     pairs = compare_all(evidence, [*by_rate, *where.apart], where)
-    order, better = _ordered(by_rate, pairs)
+    order, better = ordered(by_rate, pairs)
     places = {name: place for place, name in enumerate(order)}
-    claims = _claims(order, pairs)
     ranks, groups = rank_intervals(len(order), better), tiers(len(order), better)
     changes, (reference, costs) = _changes(evidence, pairs), step_costs(evidence)
 
@@ -201,47 +198,11 @@ def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -
     return Board(
         rows=tuple(map(row, order)),
         apart=tuple(map(row, where.apart)),
-        pairs=tuple(_surest([_chained(pair, order, better, claims) for pair in pairs])),
+        pairs=tuple(_surest(chained(pairs, order, better))),
         cells=cells,
         standing=where,
         reference=reference,
     )
-
-
-def _ordered(by_rate: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], Settled]:
-    """Return normalizers in the order of the rows, and which of them are better than which, by their places in it."""
-    numbers = {name: number for number, name in enumerate(by_rate)}
-    claims = [(numbers[above], numbers[below]) for above, below in _claims(by_rate, pairs)]
-    inside = [pair for pair in pairs if {pair.first, pair.second} <= numbers.keys()]
-    learnt = [(numbers[pair.learns_more], numbers[pair.learns_less]) for pair in inside if pair.mixed]
-    better = settled(len(by_rate), claims)
-    held = better | settled(len(by_rate), [*claims, *learnt])  # in no circle, as the one is, or is between its circles
-    order = in_order(range(len(by_rate)), held)
-    return [by_rate[number] for number in order], frozenset(
-        (order.index(one), order.index(other)) for one, other in better
-    )
-
-
-def _claims(names: Sequence[str], pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    """Return which of some normalizers is above which by what is claimed of the two."""
-    return [pair.apart for pair in pairs if pair.apart is not None and set(pair.apart) <= set(names)]
-
-
-def _chained(pair: Pair, order: Sequence[str], better: Settled, claims: Sequence[tuple[str, str]]) -> Pair:
-    """Return a pair with the claims on others that separate its ranks, where what is claimed of the two does not."""
-    if pair.apart is not None or not {pair.first, pair.second} <= set(order):
-        return pair
-    ends = sorted(order.index(name) for name in (pair.first, pair.second))
-    if (ends[0], ends[1]) not in better:
-        return pair
-    start, end = (order[place] for place in ends)
-    paths, seen = [(start,)], {start}
-    while paths[0][-1] != end:  # the shortest chain, which there is
-        path = paths.pop(0)
-        following = [below for above, below in claims if above == path[-1] and below not in seen]
-        paths += [(*path, below) for below in following]
-        seen.update(following)
-    return replace(pair, chain=paths[0])
 
 
 def ranked(results: Sequence[Result], protocol: QualityProtocol) -> list[Result]:

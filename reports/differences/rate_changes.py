@@ -15,38 +15,29 @@ for all comparisons together, as p-values do.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from ganbench.harness.canonical import digest
-from ganbench.harness.stability import NOT_LEARNT, UNSTABLE, Verdict
+from ganbench.harness.stability import UNSTABLE
 from ganbench.harness.statistics import (
     ALPHA,
     RiskDifference,
     holm,
     least_discordant,
-    mcnemar,
     mean_rate,
     risk_difference,
     seeds_needed,
 )
-from ganbench.harness.statistics.unpaired import rate_difference, unpaired_p, unpaired_test
+from ganbench.harness.statistics.unpaired import rate_difference, unpaired_test
 from ganbench.reports.board.counting import Count, count_all, count_cell
+from ganbench.reports.differences.compared_trials import Compared, compared_trials, discordant, table
 from ganbench.reports.differences.plan_changes import CellPair
-from ganbench.reports.differences.sides import Side, alike
-from ganbench.reports.evidence import Result
+from ganbench.reports.differences.sides import Side
 
 PAIRED = "McNemar"
 
 SUPPOSED = 0.2
 """The change that the seeds needed are said for where two rates are equal."""
-
-_Results = tuple[tuple[Result, ...], tuple[Result, ...]]
-"""The trials of one cell, in the first and in the second ledger, by seed."""
-
-_Counted = tuple[tuple[bool | None, ...], tuple[bool | None, ...]]
-"""Whether they count; None is left out."""
 
 
 @dataclass(frozen=True)
@@ -149,71 +140,6 @@ class NormalizerChange:
     comparisons: tuple[RateComparison, ...]
 
 
-@dataclass(frozen=True)
-class _Raw:
-    """A comparison before it is corrected: of each cell the trials of both sides, by seed."""
-
-    normalizer: str
-    what: str
-    cells: tuple[_Results, ...]
-    equal: int = 0
-    paired: bool = True
-
-    def side(self, side: int) -> list[Result]:
-        """Return all trials of a side."""
-        return [result for cell in self.cells for result in cell[side]]
-
-    def counted(self, undecided: bool | None) -> list[_Counted]:
-        """Return whether trials count, and undecided ones as is said."""
-
-        def of(results: Sequence[Result]) -> tuple[bool | None, ...]:
-            return tuple(_counts(self.what, item.verdict) if item.verdict.decided else undecided for item in results)
-
-        return [(of(first), of(second)) for first, second in self.cells]
-
-    def tested(self) -> tuple[float, str]:
-        """Return the p-value of the claim that the rates differ, and which side has more.
-
-        Undecided trials count in both ways, and the decided ones alone must lean to the same side.
-        """
-        alone = self._test(self.counted(None))
-        if all(item.verdict.decided for side in (0, 1) for item in self.side(side)):
-            return alone
-        found = [self._test(self.counted(way)) for way in (True, False)]
-        if {more for _, more in found} != {alone[1]}:
-            return 1.0, ""
-        return max(p for p, _ in found), alone[1]
-
-    def _test(self, counted: Sequence[_Counted]) -> tuple[float, str]:
-        if self.paired:
-            _, first, second, _ = _discordant(counted)
-            return mcnemar(first, second), "A" if first > second else "B" if second > first else ""
-        first, trials, second, others = _table(counted)
-        more = "A" if first * others > second * trials else "B" if second * trials > first * others else ""
-        return unpaired_p(first, trials, second, others), more
-
-
-def _counts(what: str, verdict: Verdict) -> bool:
-    return verdict.failed if what == UNSTABLE else verdict.outcome == what
-
-
-def _table(counted: Sequence[_Counted]) -> tuple[int, int, int, int]:
-    """Return how many count, and of how many trials, on both sides."""
-    first, second = ([item for cell in counted for item in cell[side] if item is not None] for side in (0, 1))
-    return sum(first), len(first), sum(second), len(second)
-
-
-def _discordant(counted: Sequence[_Counted]) -> tuple[int, int, int, int]:
-    """Return the pairs in which both count, only the first, only the second, and neither."""
-    pairs = [pair for first, second in counted for pair in zip(first, second, strict=True)]
-    return (
-        pairs.count((True, True)),
-        pairs.count((True, False)),
-        pairs.count((False, True)),
-        pairs.count((False, False)),
-    )
-
-
 def normalizer_changes(first: Side, second: Side, pairs: Sequence[CellPair]) -> tuple[NormalizerChange, ...]:
     """Compare every normalizer of two ledgers.
 
@@ -227,7 +153,7 @@ def normalizer_changes(first: Side, second: Side, pairs: Sequence[CellPair]) -> 
     """
     before, after = _standings(first), _standings(second)
     order = [*after, *(name for name in before if name not in after)]
-    raw = [item for name in order for item in _raw(first, second, name, pairs)]
+    raw = [item for name in order for item in compared_trials(first, second, name, pairs)]
     tested = [item.tested() for item in raw]
     p_values = [p for p, _ in tested]
     compared: dict[str, list[RateComparison]] = {}
@@ -244,60 +170,14 @@ def _standings(side: Side) -> dict[str, Standing]:
     return {row.normalizer: Standing(row.count, row.rank, ranked) for row in side.board.all_rows}
 
 
-def _raw(first: Side, second: Side, normalizer: str, pairs: Sequence[CellPair]) -> list[_Raw]:
-    """Return a normalizer's pairs of trials, and its trials that share nothing; what is empty is left out."""
-    paired: list[_Results] = []
-    unpaired: list[_Results] = []
-    equal = 0
-    for pair in pairs:
-        if pair.first["normalizer"] != normalizer:
-            continue
-        ours, theirs = first.results_of(pair.first), second.results_of(pair.second)
-        seeds = sorted(ours.keys() & theirs.keys())
-        if seeds and _streams(first, pair.first) == _streams(second, pair.second):
-            paired.append((_chosen(ours, seeds), _chosen(theirs, seeds)))
-            equal += sum(alike((first, ours[seed]), (second, theirs[seed])) for seed in seeds)
-        elif ours and theirs:
-            unpaired.append((_chosen(ours, sorted(ours)), _chosen(theirs, sorted(theirs))))
-    kinds = [(tuple(paired), equal, True), (_balanced(unpaired) if unpaired else (), 0, False)]
-    return [
-        _Raw(normalizer, what, cells, same, pairs)
-        for what in (UNSTABLE, NOT_LEARNT)
-        for cells, same, pairs in kinds
-        if cells and (what == UNSTABLE or _happened(what, cells))
-    ]
-
-
-def _happened(what: str, cells: Sequence[_Results]) -> bool:
-    return any(_counts(what, item.verdict) for cell in cells for side in cell for item in side)
-
-
-def _chosen(results: Mapping[int, Result], seeds: Sequence[int]) -> tuple[Result, ...]:
-    return tuple(results[seed] for seed in seeds)
-
-
-def _streams(side: Side, cell: Any) -> tuple[str, Any]:
-    """Return what a trial's random streams depend on, beside its seed (``Cell.group``)."""
-    return digest({key: value for key, value in cell["spec"].items() if key != "normalizer"}), side.plan.get("seed")
-
-
-def _balanced(cells: Sequence[_Results]) -> tuple[_Results, ...]:
-    """Return the trials of cells that weigh the same on both sides, so that pooling them compares like with like."""
-    sizes = [(len(first), len(second)) for first, second in cells]
-    a, b = sizes[0]
-    if all(one * b == other * a for one, other in sizes):
-        return tuple(cells)
-    return tuple((first[: min(size)], second[: min(size)]) for (first, second), size in zip(cells, sizes, strict=True))
-
-
-def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float, more: str) -> RateComparison:
+def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: float, more: str) -> RateComparison:
     decided = raw.counted(None)
-    some, trials, later, others = _table(decided)
+    some, trials, later, others = table(decided)
     level = ALPHA / len(p_values)
     first, second = (
         count_all([count_cell(cell[side], len(cell[side]), ()) for cell in raw.cells], (), level) for side in (0, 1)
     )
-    both, only_first, only_second, neither = _discordant(decided) if raw.paired else (0, 0, 0, 0)
+    both, only_first, only_second, neither = discordant(decided) if raw.paired else (0, 0, 0, 0)
     if raw.paired:
         change = risk_difference(both, only_second, only_first, neither, level)
         known = both + only_first + only_second + neither
@@ -336,7 +216,7 @@ def _comparison(raw: _Raw, p_values: Sequence[float], index: int, holm_p: float,
     )
 
 
-def _share(raw: _Raw, side: int, counted: Count, level: float) -> Count:
+def _share(raw: Compared, side: int, counted: Count, level: float) -> Count:
     """Return a side's trials with those in the rate's numerator that a comparison counts."""
     if raw.what == UNSTABLE:
         return counted

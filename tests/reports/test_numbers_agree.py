@@ -193,7 +193,7 @@ def test_every_measure_and_any_two_speak_of_the_settings_of_the_order():
 
 def test_a_claim_is_not_doubted_for_missing_trials_that_cannot_touch_it():
     """x lacks a trial; whatever became of it, the claim on v and w stands with the largest correction."""
-    board = build(evidence_of({"v": ("." * 40,), "w": ("d" * 7 + "." * 33,), "x": ("d" * 39 + " ",)}))
+    board = build(evidence_of({"v": ("." * 40,), "w": ("d" * 6 + "." * 34,), "x": ("d" * 39 + " ",)}))
     turns = {frozenset((pair.first, pair.second)): pair.failing.turns for pair in board.pairs}
     assert turns[frozenset("vw")] is False
 
