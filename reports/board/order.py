@@ -53,7 +53,8 @@ def chained(pairs: Sequence[Pair], order: Sequence[str], better: Settled) -> lis
 
 def _chain(start: str, end: str, claims: Claims) -> tuple[str, ...]:
     """Return the shortest chain of claims, which there is."""
-    paths, seen = [(start,)], {start}
+    paths: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
     while paths[0][-1] != end:
         path = paths.pop(0)
         following = [below for below in claims.get(path[-1], ()) if below not in seen]
