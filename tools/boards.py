@@ -30,7 +30,7 @@ from ganbench.reports.board import Row
 from ganbench.reports.wording.columns import Column, columns
 
 BOARDS, OUT = Path("docs/leaderboards"), Path("results/boards")
-README, LIST, PICTURE = Path("README.md"), BOARDS / "README.md", Path("docs/leaderboard.png")
+README, LIST, PICTURE = Path("README.md"), BOARDS / "README.md", Path("docs/leaderboard.webp")
 
 KEPT = {"leaderboard.md": "leaderboard.md", "forest.svg": "figures/forest.svg"}
 """What is committed of a board beside its ledger, and what it is called in the folder that is made."""

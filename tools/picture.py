@@ -1,6 +1,6 @@
 """Take the README's picture: the head of a leaderboard and its map of failures.
 
-    python tools/picture.py results/quick/leaderboard/leaderboard.html docs/leaderboard.png
+    python tools/picture.py results/quick/leaderboard/leaderboard.html docs/leaderboard.webp
 
 Needs Chromium (`chromium` on the path) and what `make test` installs.
 """
@@ -10,10 +10,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from matplotlib import image
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
-MARGIN = 10
+MARGIN, COLOURS = 10, 32
 
 
 def main(page_file: Path, picture: Path) -> None:
@@ -34,17 +34,9 @@ def main(page_file: Path, picture: Path) -> None:
             )
         ]
         browser.close()
-    image.imsave(picture, np.concatenate([image.imread(io.BytesIO(part)) for part in parts]))
-    compress(picture)
-
-
-def compress(picture: Path) -> None:
-    """Keep a picture in 24 colours, a fifth of the bytes."""
-    from PIL import Image
-
-    with Image.open(picture) as opened:
-        small = opened.convert("RGB").quantize(24)
-    small.save(picture, optimize=True)
+    whole = np.concatenate([np.asarray(Image.open(io.BytesIO(part)).convert("RGB")) for part in parts])
+    few = Image.fromarray(whole).quantize(COLOURS, dither=Image.Dither.NONE)
+    few.convert("RGB").save(picture, lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":
