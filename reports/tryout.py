@@ -173,7 +173,7 @@ def _rates(row: Row, base: Row, pair: Pair, against: Change) -> list[str]:
     return [
         f"{text}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally often in"
         f" {against.ties}, more often in {against.losses}. The test decides: where it does not separate the two, the"
-        " interval is widened to contain 0."
+        " interval is widened to contain 0, and otherwise cut there."
     ]
 
 

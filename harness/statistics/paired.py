@@ -30,9 +30,19 @@ class RiskDifference:
     low: float
     high: float
 
-    def with_zero(self) -> RiskDifference:
-        """Return it with an interval that contains 0, if need be a wider one: for two that the test does not separate."""
-        return RiskDifference(self.value, min(self.low, 0.0), max(self.high, 0.0))
+    def as_tested(self, *, separated: bool) -> RiskDifference:
+        """Return it with an interval that contains 0 where a test does not separate the two, and ends there where it does.
+
+        Bonferroni's intervals and Holm's tests are of different formulas, and either can be the stricter one. To end at 0
+        is what an interval does that holds together with Holm's claims (Strassburger & Bretz 2008, doi:10.1002/sim.3338).
+
+        Args:
+            separated: What the test says.
+        """
+        low, high = (self.low, self.high) if separated else (min(self.low, 0.0), max(self.high, 0.0))
+        if separated and self.value:
+            low, high = (max(low, 0.0), high) if self.value > 0 else (low, min(high, 0.0))
+        return RiskDifference(self.value, low, high)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

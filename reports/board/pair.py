@@ -141,14 +141,14 @@ class Pair:
     def difference(self, alpha: float = ALPHA) -> RiskDifference:
         """Return the first one's rate less the second one's, over the shared pairs.
 
-        The test decides: where it does not separate the two, the interval is widened to contain 0.
+        The test decides: where it does not separate the two, the interval is widened to contain 0, and otherwise cut there.
 
         Args:
             alpha: One minus the confidence of its interval.
         """
         neither = self.shared - self.both - self.only_first - self.only_second
         found = risk_difference(self.both, self.only_first, self.only_second, neither, alpha)
-        return found if self.failing.here else found.with_zero()
+        return found.as_tested(separated=self.failing.here)
 
     @property
     def better(self) -> str:

@@ -201,7 +201,7 @@ def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: fl
         first=first,
         second=second,
         shares=(_share(raw, 0, first, level), _share(raw, 1, second, level)),
-        change=change if holm_p <= ALPHA else change.with_zero(),
+        change=change.as_tested(separated=holm_p <= ALPHA),
         pooled=pooled,
         undecided=undecided,
         more=more,

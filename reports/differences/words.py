@@ -396,7 +396,7 @@ def _method(difference: Difference) -> list[str]:
     lines.append(
         f"Intervals: {percent(1 - ALPHA)} for all comparisons together"
         " (Bonferroni); of whole leaderboards, for all rows of each together, as on its own page. The test decides: where"
-        " it shows nothing, the interval of a change is widened to contain 0."
+        " it shows nothing, the interval of a change is widened to contain 0, and otherwise cut there."
     )
     if any(item.uneven for item in difference.comparisons):
         lines.append(

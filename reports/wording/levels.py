@@ -58,7 +58,7 @@ def support(evidence: Evidence, board: Board) -> str:
         f"In these settings, {here} of {count(pairs, 'pair')} {are} separated ({test} on seeds"
         f" paired within settings). On settings like these, {elsewhere} (sign-flips with"
         f" {blocks}). Both are corrected for all pairs (Holm). The tests decide: where they leave a pair open in these"
-        " settings, the interval of its difference is widened to contain 0."
+        " settings, the interval of its difference is widened to contain 0, and otherwise cut there."
     )
     needed, most = settings_needed(pairs), max(pair.failing.settings for pair in board.pairs)
     if most < needed:

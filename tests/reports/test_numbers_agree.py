@@ -21,6 +21,7 @@ from odd_ledgers import (
     said,
 )
 
+from ganbench.harness.statistics import ALPHA, risk_difference
 from ganbench.reports.board import build
 from ganbench.reports.formats.badge import normalizer_badge
 from ganbench.reports.formats.comparison_data import comparison_data
@@ -114,17 +115,24 @@ def test_one_that_is_above_with_a_higher_rate_has_the_first_letter():
 
 
 @ledgers
-def test_an_interval_of_a_difference_excludes_none_only_where_the_test_separates(outcomes):
+def test_an_interval_of_a_difference_excludes_none_where_the_test_separates_and_only_there(outcomes):
     board = build(evidence_of(outcomes, baseline="v"))
     lines = pair_table(board).to_dict("records")
     for pair, line in zip(board.pairs, lines, strict=True):
-        assert pair.shared == 0 or pair.failing.here or line["difference_low"] <= 0 <= line["difference_high"]
+        low, high = line["difference_low"], line["difference_high"]
+        assert pair.shared == 0 or (low >= 0 or high <= 0 if pair.failing.here else low <= 0 <= high)
     found = {frozenset((pair.first, pair.second)): line for pair, line in zip(board.pairs, lines, strict=True)}
     for row in board.all_rows:
         if row.change is not None and not math.isnan(row.change.difference):
             line = found[frozenset((row.normalizer, "v"))]
             ends = {abs(line["difference_low"]), abs(line["difference_high"])}
             assert ends == {abs(row.change.low), abs(row.change.high)}
+
+
+def test_an_interval_that_is_wider_than_the_test_ends_at_none_where_that_separates():
+    board = build(evidence_of({"v": ("." * 40,), "w": ("d" * 6 + "." * 34,), "x": ("d" * 39 + ".",)}, baseline="v"))
+    change = next(row.change for row in board.rows if row.normalizer == "w")
+    assert change.p <= ALPHA and change.low == 0 and risk_difference(0, 6, 0, 34, ALPHA / 3).low < 0
 
 
 @ledgers

@@ -34,7 +34,7 @@ def test_an_interval_that_excludes_none_is_that_of_two_that_are_separated(ledger
     said = found(ledgers, ("ddddd",), (".....",))
     assert said.verdict == "not enough seeds"
     assert said.change.high == 0 and said.to_json()["interval"][1] == 0
-    assert "The test decides: where it does not separate the two, the interval is widened to contain 0." in said.text
+    assert "the interval is widened to contain 0, and otherwise cut there." in said.text
 
 
 def test_without_a_trial_of_the_new_one_nothing_is_said_of_how_it_fails(ledgers):
