@@ -8,7 +8,7 @@ from typing import Any
 
 from ganbench.harness.canonical import digest
 from ganbench.harness.stability import NOT_LEARNT, UNSTABLE, Verdict
-from ganbench.harness.statistics import mcnemar
+from ganbench.harness.statistics import mcnemar, mean_rate
 from ganbench.harness.statistics.unpaired import unpaired_p
 from ganbench.reports.differences.plan_changes import CellPair
 from ganbench.reports.differences.sides import Side, alike
@@ -54,8 +54,19 @@ class Compared:
     def tested(self) -> tuple[float, str]:
         """Return the p-value of the claim that the rates differ, and which side has more.
 
-        Undecided trials count in both ways, and the decided ones alone must lean to the same side.
+        Undecided trials count in both ways, and the decided ones alone must lean to the same side, as must the rates, which
+        are means over cells.
         """
+        p, more = self._tested()
+        rates = [mean_rate([(sum(cell), len(cell)) for cell in self.decided(side)])[0] for side in (0, 1)]
+        against = rates[0] < rates[1] if more == "A" else rates[1] < rates[0]
+        return (1.0, "") if more and against else (p, more)
+
+    def decided(self, side: int) -> list[list[bool]]:
+        """Return of each cell which of a side's decided trials count."""
+        return [[item for item in cell[side] if item is not None] for cell in self.counted(None)]
+
+    def _tested(self) -> tuple[float, str]:
         alone = self._test(self.counted(None))
         if all(item.verdict.decided for side in (0, 1) for item in self.side(side)):
             return alone

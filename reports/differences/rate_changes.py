@@ -8,8 +8,8 @@ corrected by Holm.
 
 Rates are those of decided trials. An undecided one may be either: a change is claimed only if it is there with the
 undecided of both ledgers counted as failed (not learnt), and with those of both counted as stable (learnt), and if the
-decided ones alone lean to the same side. How often a normalizer did not learn is tested where it happened. Intervals hold
-for all comparisons together, as p-values do.
+decided ones alone, and the rates, lean to the same side. How often a normalizer did not learn is tested where it happened.
+Intervals hold for all comparisons together, as p-values do.
 """
 
 from __future__ import annotations
@@ -220,8 +220,7 @@ def _share(raw: Compared, side: int, counted: Count, level: float) -> Count:
     """Return a side's trials with those in the rate's numerator that a comparison counts."""
     if raw.what == UNSTABLE:
         return counted
-    cells = [[item for item in cell[side] if item is not None] for cell in raw.counted(None)]
-    share, low, high = mean_rate([(sum(cell), len(cell)) for cell in cells], level)
+    share, low, high = mean_rate([(sum(cell), len(cell)) for cell in raw.decided(side)], level)
     return replace(counted, unstable=counted.not_learnt, rate=share, low=low, high=high)
 
 

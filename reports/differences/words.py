@@ -401,7 +401,7 @@ def _method(difference: Difference) -> list[str]:
     if any(item.uneven for item in difference.comparisons):
         lines.append(
             "Rates are means over cells. A change, as its test, is of all decided pairs (or trials) together: pooled. Where"
-            " cells have unequal numbers of them the two can differ, even in direction."
+            " cells have unequal numbers of them the two can differ; where they differ in direction, no change is claimed."
         )
     if any(item.undecided for item in difference.comparisons):
         lines.append(

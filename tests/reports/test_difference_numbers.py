@@ -89,7 +89,15 @@ def test_rates_are_means_over_cells_as_on_the_pages_and_a_pooled_change_is_calle
     pages = [rate(leaderboard(ledger).board.rows[0].count) for ledger in (first, second)]
     assert row[2:4] == (*pages,) == ("56 % (23–86 %)", "19 % (1–62 %)")
     assert re.fullmatch(r"\+11 pp \(.*\), pooled", row[4])
-    assert "the two can differ, even in direction" in text_of(found)
+    assert "where they differ in direction, no change is claimed" in text_of(found)
+
+
+def test_no_change_is_claimed_that_the_rates_of_the_same_row_contradict(ledgers):
+    first = graded(ledgers, {"a": ("." * 40, "dd" + " " * 38)})
+    found = difference(first, graded(ledgers, {"a": ("d" * 30 + "." * 10, ".." + " " * 38)}))
+    (item,) = found.comparisons
+    assert item.shares[0].rate == 0.5 and item.shares[1].rate == 0.375 and item.only_second == 30
+    assert (item.more, item.significant) == ("", False)
 
 
 def test_a_claimed_change_that_is_pooled_gives_the_rates_that_it_is_of(ledgers):
