@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import platform
 import socket
+import subprocess
+import sys
 from types import SimpleNamespace
-from urllib.request import urlopen
 
 import pytest
 from cells import a_cell
@@ -18,7 +20,6 @@ from ganbench import run
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.errors import InputError
-from ganbench.harness.ledger.running import announced
 from ganbench.harness.scheduling.drive import Round, drive
 from ganbench.harness.scheduling.endings import UNFIT, Done, Failed
 from ganbench.harness.scheduling.schedule import Node
@@ -39,6 +40,21 @@ def fatal(weight, mark=Path(__file__).with_name("mark")):
     return weight
 """
 
+SCRAPED = """
+import json, sys
+from urllib.request import urlopen
+from ganbench import run
+from ganbench.harness.ledger.running import announced
+from ganbench.harness.sweeps.prometheus import served
+
+suite, out, plugin, port = sys.argv[1:]
+with served(port) as metrics:
+    report = run(suite, out, plugins=[plugin], metrics=metrics, limit=5)
+    with announced(out, "0" * 20, 1):
+        text = urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+print(json.dumps([text, report.outcomes, report.retried]))
+"""
+
 
 def values(families):
     samples = [sample for family in families for sample in family.samples]
@@ -50,16 +66,17 @@ def test_a_scrape_of_a_sweep_on_ray_names_the_host_whose_worker_was_killed(tmp_p
     text = suite.read_text().partition("  - dataset: digits")[0]
     suite.write_text(text.replace("spectral_norm]", "spectral_norm, fatal]"))
     plugin.write_text(FATAL.replace("__file__", repr(str(plugin))))
-    with served(str(port)) as metrics:
-        report = run(suite, tmp_path / "out", plugins=[str(plugin)], metrics=metrics, limit=5)
-        with announced(tmp_path / "out", "0" * 20, 1):
-            text = urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    # In a process of its own: Ray keeps what it was told of tokens for as long as a process lives.
+    command = [sys.executable, "-c", SCRAPED, str(suite), str(tmp_path / "out"), str(plugin), str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    text, outcomes, retried = json.loads(done.stdout.splitlines()[-1])
     found = values(text_string_to_metric_families(text))
     committed = {key[2]: value for key, value in found.items() if key[:2] == ("trials_committed_total", HERE)}
-    assert committed == report.outcomes
+    assert committed == outcomes
     lost = {key[1]: value for key, value in found.items() if key[0] == "attempts_lost_total"}
     assert lost[HERE] >= 1, text  # a task that waited for that process is lost with it, before it began
-    assert sum(lost.values()) == report.retried, text
+    assert sum(lost.values()) == retried, text
     assert (found["trials_running", HERE], found["trials_waiting",]) == (1, 0)
     assert found["node_set_aside", HERE] == 0
 
