@@ -40,7 +40,7 @@ def disk() -> float:
     """Return how many bytes may stand on a disk of what can be made anew: GANBENCH_DISK, in GiB.
 
     Raises:
-        InputError: That is no number.
+        InputError: It is not a number.
     """
     said = os.environ.get(DISK) or "inf"
     try:

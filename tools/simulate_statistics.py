@@ -410,7 +410,7 @@ def measured(draws: int) -> str:
         ["### In these settings",
          "",
          f"The same settings in all {draws} leaderboards of a row, over which the methods are equal. Covered: the rates of"
-         " all rows at once; beside the mean width that of Wilson's interval of the pooled counts."],
+         " all rows at once; next to the mean width is that of Wilson's interval of the pooled counts."],
         here,
         [f"At worst the intervals of all rows hold together in {percent(least_here['covered'])} (at least 93 % asked)."
          f" Wilson's, of 30 methods that fail in 3 % of 32 trials, all hold in {percent(_all_of_wilson(), 0)}."],

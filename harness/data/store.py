@@ -69,7 +69,7 @@ class Store:
         """Drop what was used least recently of what can be made anew, until the rest is as small as GANBENCH_DISK says.
 
         Raises:
-            InputError: That is no number.
+            InputError: GANBENCH_DISK is not a number.
         """
         most, found = disk(), []
         for path in (*self.prepared.glob("*/*.npy"), *self.statistics.glob("*.npz"), *self.parts.glob("*")):

@@ -196,15 +196,17 @@ class Ledger(LedgerFiles):
             if most == math.inf:
                 return
             kept: dict[str, list[StoredFile]] = {}
+            total = 0
             for entry in self.storage.entries(CHECKPOINTS, depth=2):
                 if is_identity(trial := entry.name.split("/")[1]):
                     kept.setdefault(trial, []).append(entry)
+                    total += entry.size
             needed = {item.trial_id for item in under_way(self.storage)}
             for trial in sorted(kept, key=lambda trial: (trial in needed, max(file.changed for file in kept[trial]))):
-                if sum(file.size for files in kept.values() for file in files) <= most or trial in needed:
+                if total <= most or trial in needed:
                     return
                 self.checkpoints(trial).clear()
-                del kept[trial]
+                total -= sum(file.size for file in kept[trial])
 
 
 def read_ledger(root: str | Path) -> Ledger:

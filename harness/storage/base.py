@@ -1,4 +1,4 @@
-"""What a ledger asks of the place that it stands in: five things of a backend, and what follows from them."""
+"""What a ledger asks of the place that it is stored in: five methods of a backend, and what follows from them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Storage(ABC):
         return f"{self.where}/{checked(name)}"
 
     def subfolder(self, name: str) -> Self:
-        """Return the storage of what stands in a folder."""
+        """Return the storage of what is in a folder."""
         inner = copy.copy(self)
         inner.where, inner.prefix = self.at(name), self.path(name)
         return inner
@@ -203,7 +203,7 @@ def checked(name: str) -> str:
     return name
 
 
-_LINE = re.compile(r"/[0-9a-f]{32}\.json$")  # what was forgotten stands beside the lines that say so
+_LINE = re.compile(r"/[0-9a-f]{32}\.json$")  # records that were forgotten are in the same folder
 
 
 def _of_lines(name: str) -> str:

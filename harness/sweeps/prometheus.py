@@ -1,4 +1,4 @@
-"""What Prometheus is told of a sweep: what became of its trials and attempts, by host."""
+"""What a sweep reports to Prometheus: what became of its trials and attempts, by host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T", CounterMetricFamily, GaugeMetricFamily)
 
 
 class SweepMetrics(Collector):
-    """Counts what has ended; what is under way stands in the ledger, and is looked up when somebody asks."""
+    """Counts what has ended; what is under way is stored in the ledger, and is read at every scrape."""
 
     def __init__(self) -> None:
         self._committed: Counter[tuple[str, ...]] = Counter()
@@ -60,7 +60,7 @@ class SweepMetrics(Collector):
         self._aside = frozenset(aside)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Yield what there is to tell."""
+        """Yield all metrics."""
         training: Counter[tuple[str, ...]] = Counter()
         if self._storage is not None:
             with suppress(LedgerError):

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ganbench.harness.ledger import Ledger
-from ganbench.harness.ledger.running import Running, running, storage_time
+from ganbench.harness.ledger.running import Running, running, storage_time, under_way
 from ganbench.harness.ledger.unfit import UnfitNode, nodes_aside
 from ganbench.harness.stability import METHOD_ERROR
 from ganbench.harness.sweeps.outcomes import outcomes_in_words
@@ -119,9 +119,7 @@ def ended(ledger: Ledger, seconds: float, clock: Callable[[], float] = time.mono
     """
     begun = clock()
     while True:
-        found = running(ledger.storage)
-        now = storage_time(ledger.storage, found, time.time)
-        left = tuple(item for item in found if not item.silent(now))
+        left = tuple(under_way(ledger.storage))
         if not left or clock() - begun >= seconds:
             return left
         time.sleep(LOOK_SECONDS)

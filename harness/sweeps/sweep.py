@@ -130,7 +130,7 @@ def run(
         hang_after: Seconds without progress that end an attempt, at least; ten times the longest wait before, where that is
             more; 0 for never.
         on_event: Progress.
-        metrics: What Prometheus is told.
+        metrics: What is reported to Prometheus.
 
     Raises:
         InputError: The suite, a plugin, the address or a data set cannot be used, a metric lacks weights that cannot be

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from ganbench.harness.process import TooLongError
+from ganbench.harness.process import GRACE_SECONDS, TooLongError
 
 HANG_SECONDS = 300.0
 """No progress for so long ends an attempt, unless longer waits were normal before."""
@@ -30,9 +30,6 @@ MULTIPLE, FADING = 10, 0.99
 
 COMPILING = 4
 """Of the limit, for the first step of a program that is compiled."""
-
-GRACE_SECONDS = 30.0
-"""What was told to end, and did not, for so long ends its process."""
 
 OUTSIDE = ("ganbench.harness.training.loop", "ganbench.harness.worker.")
 """What calls a trial's steps; nothing on a stack from there on is about them."""

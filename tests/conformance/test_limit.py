@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from endless import ENDLESS, write_endless
 from in_process import ganbench_here, printed
 
 from ganbench.harness.conformance import CHECKS, check_normalizer
@@ -16,27 +17,10 @@ from ganbench.harness.plugins.source import PluginSource
 
 LIMIT = 3
 
-ENDLESS = {
-    "sleeps": "time.sleep(1e6)",
-    "takes every exception for its own": """
-    while True:
-        try:
-            time.sleep(1e6)
-        except Exception:
-            pass""",
-    "stays in C": 're.match(r"(a+)+$", "a" * 60 + "b")',
-}
-
 
 @pytest.fixture(params=ENDLESS.values(), ids=ENDLESS)
 def plugin(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / "endless.py"
-    body = request.param.strip("\n").removeprefix("    ")
-    path.write_text(
-        "import re, time\nfrom ganbench import normalizer\n\n@normalizer\ndef endless(weight):\n"
-        f'    """Does not return."""\n    {body}\n    return weight\n'
-    )
-    return path
+    return write_endless(tmp_path / "endless.py", request.param)
 
 
 def test_a_check_that_does_not_return_fails_with_its_line_and_no_other_is_tried(plugin):

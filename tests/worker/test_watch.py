@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from endless import ENDLESS, NEVER_BACK, write_endless
 
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.process import TooLongError
@@ -31,30 +32,6 @@ grid:
       a: {lr_g: 1e-3, lr_d: 1e-3, steps: 20}
 """
 
-PLUGIN = """
-import re, signal, time
-from ganbench import normalizer
-
-@normalizer
-def endless(weight):
-    {body}
-    return weight
-"""
-
-ENDLESS = {
-    "sleeps": "time.sleep(1e6)",
-    "keeps Python's lock": 're.match(r"(a+)+$", "a" * 60 + "b")',
-    "takes every exception for its own": """
-    while True:
-        try:
-            time.sleep(1e6)
-        except Exception:
-            pass""",
-}
-NEVER_BACK = """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-    time.sleep(1e6)"""
-
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
@@ -69,9 +46,7 @@ def suite(tmp_path: Path) -> Path:
 
 
 def plugin(folder: Path, body: str) -> str:
-    path = folder / "endless_norm.py"
-    path.write_text(PLUGIN.replace("{body}", body.strip("\n").removeprefix("    ")))
-    return str(path)
+    return str(write_endless(folder / "endless_norm.py", body))
 
 
 @pytest.mark.parametrize("body", ENDLESS.values(), ids=ENDLESS)
