@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,11 +29,14 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from ganbench.harness.data.dataset import Data
 from ganbench.harness.data.store import Store
 from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL
-from ganbench.harness.metrics.extractors.registry import register_with_torch_fidelity
 from ganbench.harness.metrics.fidelity import Fidelity
 from ganbench.harness.metrics.frechet import Gaussian, Moments, factor, frechet_distance
 from ganbench.harness.metrics.metric import Generated
 from ganbench.harness.process import one_thread
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
+
+from as_torch_fidelity import register_with_torch_fidelity
 
 THEIRS = {
     "fid": "frechet_inception_distance",

@@ -92,7 +92,13 @@ def plan(
         store = Store.find(data_dir)
         for line in to_fetch(needed, store):
             say(f"to fetch first: {line}", style="yellow")
-        measured = measured_by_cell(needed, ledger, found, store)
+        with terminal().status("timing steps") as status:
+            measured = measured_by_cell(
+                needed,
+                ledger,
+                found,
+                progress=lambda count: status.update(f"timing steps: {count} of {len(needed)} cells"),
+            )
         for line in cost_in_words(needed, left, measured, cores()):
             say(line)
 

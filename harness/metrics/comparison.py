@@ -13,6 +13,7 @@ from torch import Tensor
 from ganbench.harness.metrics.distance import mean_distance
 from ganbench.harness.metrics.extractors.registry import Extracted
 from ganbench.harness.metrics.frechet import frechet_distance
+from ganbench.harness.metrics.inception_score import inception_score
 from ganbench.harness.metrics.kernel import kernel_distance
 from ganbench.harness.metrics.neighbours import Neighbourhood, neighbourhood
 from ganbench.harness.metrics.real_statistics import COMPARED, RealStatistics
@@ -40,11 +41,9 @@ class SampleComparison:
         return frechet_distance(self.made.features, self.real.gaussian)
 
     def score(self) -> float:
-        """Return the Inception Score, in ten splits after torch-fidelity's shuffle."""
-        from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
-
+        """Return the Inception Score."""
         assert self.made.logits is not None, "the measures have been checked against the extractor"
-        return isc_features_to_metric(self.made.logits)[KEY_METRIC_ISC_MEAN]
+        return inception_score(self.made.logits)
 
     def kernel(self) -> float:
         """Return the kernel distance."""

@@ -22,7 +22,6 @@ from ganbench.harness.metrics.extractors.registry import (
     SHIPPED,
     extract,
     gather,
-    register_with_torch_fidelity,
 )
 from ganbench.harness.metrics.fidelity import Fidelity
 from ganbench.harness.metrics.metric import Generated
@@ -101,14 +100,6 @@ def test_the_shipped_extractor_recognises_digits():
 
     made = gather(extract(EXTRACTORS["digits-cnn"].make(STORE), Digits().load(STORE).examples, batch=500))
     assert (made.logits.argmax(1) == torch.from_numpy(load_digits().target)).float().mean() > 0.98
-
-
-def test_torch_fidelity_knows_the_shipped_classifiers_however_often_they_are_registered():
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    register_with_torch_fidelity()
-    register_with_torch_fidelity()
-    assert set(SHIPPED) <= set(FEATURE_EXTRACTORS_REGISTRY)
 
 
 # Inception v3: its network is torch-fidelity's; the tests' weights are random

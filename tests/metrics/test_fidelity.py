@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from as_torch_fidelity import register_with_torch_fidelity
 from cells import CATALOG, FIDELITY, STORE
 
 from ganbench.harness.data.dataset import Data
@@ -15,7 +16,6 @@ from ganbench.harness.data.store import Store
 from ganbench.harness.errors import InputError
 from ganbench.harness.metrics.comparison import KINDS
 from ganbench.harness.metrics.extractors.digits_cnn import DIGITS_CNN
-from ganbench.harness.metrics.extractors.registry import register_with_torch_fidelity
 from ganbench.harness.metrics.fidelity import Fidelity
 from ganbench.harness.metrics.metric import Generated
 from ganbench.harness.metrics.protocols import PROTOCOLS

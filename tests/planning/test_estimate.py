@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from cells import CATALOG, STORE, a_cell
+from cells import CATALOG, a_cell
 from file_server import serving
 from published import encoded, pictures, write
 
 from ganbench.harness.cells.resources import Resources
 from ganbench.harness.data.store import Store
 from ganbench.harness.metrics.extractors.inception import InceptionWeights
-from ganbench.harness.planning.estimate import Measured, cost_in_words, measured_by_cell, trial_seconds
+from ganbench.harness.planning.estimate import Measured, cost_in_words, measured_by_cell
 from ganbench.harness.planning.readiness import to_fetch
 
 PHOTOGRAPHS = {"dataset": "cifar10", "architecture": "sngan_cnn", "metric": "fidelity"}
@@ -35,16 +35,14 @@ def on_gpu():
 
 def test_what_is_known_of_a_cell_is_the_mean_of_its_trials_where_most_of_them_ran(on_gpu):
     ledger = Committed((on_gpu.id, "cpu", 900.0), (on_gpu.id, "H200", 10.0), (on_gpu.id, "H200", 30.0))
-    assert measured_by_cell([on_gpu], ledger, CATALOG, STORE) == {on_gpu.id: Measured(20.0, "H200")}
+    assert measured_by_cell([on_gpu], ledger, CATALOG) == {on_gpu.id: Measured(20.0, "H200")}
 
 
-def test_nothing_is_made_up_of_a_cell_that_asks_for_a_gpu_or_whose_data_are_absent_or_when_patience_is_over(
-    on_gpu, tmp_path
-):
-    empty = Store(tmp_path)
-    assert measured_by_cell([on_gpu, a_cell(PHOTOGRAPHS)], Committed(), CATALOG, empty) == {}
-    assert measured_by_cell([a_cell()], Committed(), CATALOG, empty, patience=0.0) == {}
-    assert measured_by_cell([a_cell()], Committed(), CATALOG, empty)[a_cell().id].device == "cpu"
+def test_nothing_is_made_up_of_a_cell_that_asks_for_a_gpu_or_when_patience_is_over(on_gpu):
+    assert measured_by_cell([on_gpu], Committed(), CATALOG) == {}
+    assert measured_by_cell([a_cell()], Committed(), CATALOG, patience=0.0) == {}
+    found = measured_by_cell([a_cell(steps=1000)], Committed(), CATALOG)[a_cell(steps=1000).id]
+    assert found.device == "cpu" and found.steps_only and 0.1 < found.seconds < 1000
 
 
 def test_device_hours_count_a_trials_share_and_what_is_unknown_is_counted_apart(on_gpu):
@@ -58,8 +56,11 @@ def test_device_hours_count_a_trials_share_and_what_is_unknown_is_counted_apart(
     assert lines[1:] == ["about 2 min of computing, 50 s on this machine's 2 cores"]
 
 
-def test_a_trial_takes_its_start_its_steps_and_an_evaluation_more_than_it_has():
-    assert trial_seconds(a_cell(steps=1000, evaluations=9), 0.01, 0.1) == pytest.approx(0.5 + 10 + 1)
+def test_a_plan_says_which_cells_were_timed_by_steps_alone():
+    cells = [a_cell(), a_cell(n_dis=5)]
+    measured = {cells[0].id: Measured(50.0, "cpu"), cells[1].id: Measured(50.0, "cpu", steps_only=True)}
+    lines = cost_in_words(cells, {cell.id: 1 for cell in cells}, measured, 2)
+    assert lines[2].startswith("1 of these 2 cells: by a few plain steps") and "without their evaluations" in lines[2]
 
 
 def test_weights_of_other_content_have_to_be_fetched_too(tmp_path, monkeypatch):
@@ -69,7 +70,7 @@ def test_weights_of_other_content_have_to_be_fetched_too(tmp_path, monkeypatch):
     assert line.startswith(f"{tmp_path / 'other.pth'} is not Inception's official file")
 
 
-def test_a_plan_neither_times_a_cell_whose_weights_are_absent_nor_fetches_them(tmp_path, monkeypatch):
+def test_timing_a_cell_whose_weights_are_absent_fetches_nothing(tmp_path, monkeypatch):
     write(tmp_path / "images", {f"{n}.png": encoded(image) for n, image in enumerate(pictures(8, 32, 32, 3))})
     folder = {"name": "image_folder", "path": str(tmp_path / "images"), "side": 32}
     cell = a_cell({**PHOTOGRAPHS, "dataset": folder})
@@ -78,7 +79,7 @@ def test_a_plan_neither_times_a_cell_whose_weights_are_absent_nor_fetches_them(t
     with serving(b"weights") as served:
         weights = InceptionWeights(served.url)
         monkeypatch.setattr("ganbench.harness.metrics.extractors.inception.official", lambda: weights)
-        assert measured_by_cell([cell], Committed(), CATALOG, Store(tmp_path / "data")) == {}
+        assert set(measured_by_cell([cell], Committed(), CATALOG)) == {cell.id}
     assert served.asked == []
 
 

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 import torch
-import torch_fidelity
 from torch import Tensor, nn
 
 from ganbench.harness.data.checksum import Checksum
-
-OUTPUTS = ("features", "logits")
 
 
 class Classifier(Protocol):
@@ -28,8 +25,8 @@ class Classifier(Protocol):
         ...
 
 
-class ClassifierExtractor(torch_fidelity.FeatureExtractorBase):
-    """A shipped classifier in the form that torch-fidelity calls: features for FID, logits for the Inception Score.
+class ClassifierExtractor(nn.Module):
+    """A shipped classifier as an extractor: features for distances, logits for the Inception Score.
 
     Attributes:
         network: Class of the classifier; it has a method ``features`` and a layer ``output``.
@@ -43,39 +40,18 @@ class ClassifierExtractor(torch_fidelity.FeatureExtractorBase):
     checksum: ClassVar[Checksum]
     image: ClassVar[tuple[int, int, int]]
 
-    def __init__(self, name: str, features_list: list[str], **_: object) -> None:
-        super().__init__(name, features_list)
+    def __init__(self) -> None:
+        super().__init__()
         self.checksum.check(self.weights)
         self.classifier = self.network()
         self.classifier.load_state_dict(torch.load(self.weights, map_location="cpu", weights_only=True))
         self.requires_grad_(False)
         self.eval()
 
-    @staticmethod
-    def get_provided_features_list() -> tuple[str, ...]:
-        """Name the two outputs."""
-        return OUTPUTS
-
-    @staticmethod
-    def get_default_feature_layer_for_metric(metric: str) -> str:
-        """Use the logits for the Inception Score and the features for everything else."""
-        return {"isc": "logits"}.get(metric, "features")
-
-    @staticmethod
-    def can_be_compiled() -> bool:
-        """It is too small to be worth compiling."""
-        return False
-
-    @classmethod
-    def get_dummy_input_for_compile(cls) -> Tensor:
-        """Return one black image."""
-        return torch.zeros(1, *cls.image, dtype=torch.uint8)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Turn uint8 images [N, C, S, S] into the requested outputs, in the requested order."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn uint8 images [N, C, S, S] into features [N, D] and logits [N, K]."""
         features = self.classifier.features(images)
-        outputs = {"features": features, "logits": self.classifier.output(features)}
-        return tuple(outputs[name] for name in self.features_list)
+        return features, self.classifier.output(features)
 
     @classmethod
     def takes(cls, shape: tuple[int, ...]) -> bool:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-import torch_fidelity
 from torch import Tensor, nn
 
 from ganbench.harness.errors import InputError
-from ganbench.harness.metrics.extractors import classifier, inception
+from ganbench.harness.metrics.extractors import inception
 from ganbench.harness.metrics.extractors.cifar10_small import CIFAR10_SMALL, CIFAR10SmallExtractor
 from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
 from ganbench.harness.metrics.extractors.digits_cnn import DIGITS_CNN, DigitsExtractor
@@ -35,7 +34,7 @@ class ExtractorEntry:
         identity: From the store to what tells its weights from others.
         takes: Says whether it takes samples of a shape.
         wants: The samples that it takes, in words.
-        outputs: The names of features and logits in torch-fidelity; without the second, it is no classifier.
+        classifies: Whether there are logits.
         batch: Samples per pass on a processor: few enough to stay in its cache. It does not change the result.
         heavy: Whether real examples go through an accelerator where there is one. Others go through the processor, so that
             their numbers are the same on every machine.
@@ -47,15 +46,10 @@ class ExtractorEntry:
     identity: Callable[[Store], str]
     takes: Callable[[tuple[int, ...]], bool]
     wants: str
-    outputs: tuple[str, ...]
+    classifies: bool
     batch: int
     heavy: bool = False
     look: Callable[[Store, bool], object] = lambda store, fetch: None
-
-    @property
-    def classifies(self) -> bool:
-        """Whether there are logits."""
-        return len(self.outputs) == 2
 
     def missing(self, store: Store) -> str | None:
         """Say that the weights are absent or damaged, and how to get them, or return None; nothing is downloaded."""
@@ -84,11 +78,11 @@ SHIPPED: dict[str, type[ClassifierExtractor]] = {DIGITS_CNN: DigitsExtractor, CI
 def _shipped(name: str, wants: str, batch: int) -> ExtractorEntry:
     extractor = SHIPPED[name]
     return ExtractorEntry(
-        make=lambda store: extractor(name, list(classifier.OUTPUTS)),
+        make=lambda store: extractor(),
         identity=lambda store: extractor.checksum.expected,
         takes=extractor.takes,
         wants=wants,
-        outputs=classifier.OUTPUTS,
+        classifies=True,
         batch=batch,
         look=lambda store, fetch: extractor.checksum.check(extractor.weights),
     )
@@ -102,7 +96,7 @@ EXTRACTORS = {
         identity=lambda store: inception.official().identity(store),
         takes=inception.of_three_channels,
         wants="images of three channels",
-        outputs=inception.OUTPUTS,
+        classifies=True,
         batch=16,
         heavy=True,
         look=lambda store, fetch: inception.official().find(store, fetch=fetch),
@@ -112,19 +106,10 @@ EXTRACTORS = {
         identity=lambda store: POINTS,
         takes=is_points,
         wants="points",
-        outputs=("features",),
+        classifies=False,
         batch=100_000,
     ),
 }
-
-
-def register_with_torch_fidelity() -> None:
-    """Make our classifiers known to ``torch_fidelity.calculate_metrics``, which refuses a second registration."""
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    for name, extractor in SHIPPED.items():
-        if name not in FEATURE_EXTRACTORS_REGISTRY:
-            torch_fidelity.register_feature_extractor(name, extractor)
 
 
 def extract(

@@ -1,0 +1,98 @@
+"""How long a cell's plain steps take on one thread of this machine, from a few of them on random examples.
+
+Nothing is loaded or fetched: the data set gives only the form of its samples, and the metric is not asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+from ganbench.harness.canonical import canonical_json
+from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.errors import MethodError
+from ganbench.harness.plugins.registry import Catalog
+from ganbench.harness.process import TooLongError, limited, one_thread
+
+PATIENCE = 20.0
+"""Seconds in which cells are timed."""
+
+ENOUGH = 0.05
+"""Seconds of steps of one cell, after a first one."""
+
+EXAMPLES = 256
+
+
+def step_seconds(
+    cells: Iterable[Cell], catalog: Catalog, patience: float, progress: Callable[[int], None]
+) -> Iterator[tuple[Cell, float]]:
+    """Yield cells with the seconds of a generator update and the discriminator updates before it, until time is over.
+
+    Cells that differ in numbers only, such as learning rates, are timed once; one whose normalizer raises is left out.
+
+    Args:
+        cells: Which ones.
+        catalog: The plugins.
+        patience: Seconds for all of them; a step that takes longer is broken off.
+        progress: Called with the number of cells that were looked at, before each.
+    """
+    until, known = time.monotonic() + patience, dict[str, float]()
+    for count, cell in enumerate(cells):
+        progress(count)
+        work = _work(cell)
+        if work not in known:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            with suppress(TooLongError, MethodError), limited(left, threading.Event()), one_thread():
+                known[work] = _timed(cell, catalog)
+        if work in known:
+            yield cell, known[work]
+
+
+def _work(cell: Cell) -> str:
+    """Return what decides how long a step takes."""
+    spec = {
+        key: value
+        for key, value in cell.spec().items()
+        if key not in {"dataset", "metric", "steps", "evaluations", "log_points"}
+    }
+    return canonical_json([_without_amounts(spec), list(cell.dataset.sample_shape())])
+
+
+def _without_amounts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_amounts(item) for key, item in value.items()}
+    return bool(value) if isinstance(value, float) else value
+
+
+def _timed(cell: Cell, catalog: Catalog) -> float:
+    import torch
+
+    from ganbench.harness.data.dataset import Data
+    from ganbench.harness.normalizer import Normalizer
+    from ganbench.harness.training.training import Material, Training
+
+    shape = (EXAMPLES, *cell.dataset.sample_shape())
+    seeded = torch.Generator().manual_seed(0)
+    points = len(shape) == 2
+    examples = (
+        torch.randn(shape, generator=seeded)
+        if points
+        else torch.randint(0, 256, shape, dtype=torch.uint8, generator=seeded)
+    )
+    normalizer = cast("Normalizer", catalog.create("normalizer", cell.architecture.generator_normalizer))
+    # A budget of one step is all in the last phase of a growing network, the most expensive one.
+    training = Training(
+        Trial(replace(cell, steps=1), 0, 0), Material(Data(examples), "", lambda generated: {}, normalizer)
+    )
+    state, _ = training.step(training.state, training.draw(1), False)
+    started, made = time.perf_counter(), 0
+    while time.perf_counter() - started < ENOUGH:
+        state, _ = training.step(state, training.draw(1), False)
+        made += 1
+    return (time.perf_counter() - started) / made
