@@ -51,6 +51,29 @@ class Past:
 
 
 @dataclass
+class Struck:
+    """What has failed on a node since it was last given trials again.
+
+    Attributes:
+        returned: Whether it was set aside before: then its first failure may be enough.
+        times: Of failures that may be the node's.
+        sure: How many of them are.
+        aside: Whether it was seen to be avoided.
+    """
+
+    returned: bool = False
+    times: list[float] = field(default_factory=list)
+    sure: int = 0
+    aside: bool = False
+
+    def may_be_back(self, now: float) -> bool:
+        """Say whether it may be given trials, if what speaks against it for sure is enough to set it aside."""
+        if self.sure < STRIKES:
+            return True
+        return now >= self.times[0 if self.returned else STRIKES - 1] + AVOID_SECONDS
+
+
+@dataclass
 class Books:
     """One driver's dealings with the cluster.
 
@@ -66,7 +89,7 @@ class Books:
     over: dict[str, Event] = field(default_factory=dict)
     flying: Counter[Resources] = field(default_factory=Counter)
     past: dict[str, Past] = field(default_factory=lambda: defaultdict(Past))
-    unfit: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    struck: dict[str, Struck] = field(default_factory=lambda: defaultdict(Struck))
     reported: list[tuple[str, Ending, Submission]] = field(default_factory=list)
     hung: Set[tuple[str, int]] = frozenset()
     unwritten: set[Submission] = field(default_factory=set)
@@ -104,9 +127,12 @@ class Books:
             kinds = self.past[attempt.trial.id].kinds
             shy = labels and kinds[NODE.name] + kinds[PREEMPTED.name] >= 2
             assert submission.steady == shy, "after two lost nodes a trial keeps off those that can be taken away"
-        for node, times in self.unfit.items():
-            if len(times) >= STRIKES and self.world.now < times[STRIKES - 1] + AVOID_SECONDS:
-                assert node in submission.avoid, f"{node} failed {STRIKES} trials, and is given more"
+        for node, struck in self.struck.items():
+            if node in submission.avoid:
+                struck.aside = True
+            elif struck.aside or struck.sure >= STRIKES:
+                assert struck.may_be_back(self.world.now), f"{node} failed {STRIKES} trials, and is given more"
+                self.struck[node] = Struck(returned=True)
 
     def delivered(self, submission: Submission, endings: Sequence[Ending]) -> None:
         self.flying[submission.resources] -= 1
@@ -122,8 +148,9 @@ class Books:
             past.not_before = self.world.now + min(2.0 ** (past.kinds.total() - 1), 60.0)
             if ending.kind == MEMORY:
                 past.memory = max(4.0, 2 * attempt.resources.memory)
-            if ending.kind in (UNFIT, RESULTS) and ending.node is not None:
-                self.unfit[ending.node].append(self.world.now)
+            if ending.node is not None and (ending.kind.unfit or ending.kind.elsewhere):
+                self.struck[ending.node].times.append(self.world.now)
+                self.struck[ending.node].sure += ending.kind in (UNFIT, RESULTS)
 
     def stop(self) -> bool:
         """The driver asks whether to begin nothing more."""
