@@ -45,8 +45,10 @@ class Resources:
         """Return how many trials with a need, up to some number, find room here in one process; 0 if not even one does."""
         return next((lanes for lanes in range(most, 0, -1) if self.slots(need.together(lanes))), 0)
 
-    def grown(self) -> Resources:
-        """Return the need after it turned out that memory did not suffice."""
+    def grown(self, what: str) -> Resources:
+        """Return the need after it turned out that ``"memory"``, or the share of a GPU, ``"gpus"``, did not suffice."""
+        if what == "gpus":
+            return replace(self, gpus=min(1.0, 2 * self.gpus))
         return replace(self, memory=max(2 * self.memory, LEAST_MEMORY))
 
     def to_json(self) -> dict[str, float]:

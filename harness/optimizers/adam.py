@@ -38,7 +38,8 @@ class Adam(Optimizer):
         first = foreach("lerp", slots["first"], grads, 1 - self.beta1)
         square = foreach("mul", grads, grads)
         second = foreach("lerp", slots["second"], square, 1 - self.beta2)
-        # Scalar tensors, not Python numbers: nothing has to be read back from the device.
-        root = foreach("div", foreach("sqrt", second), (1 - self.beta2**count).sqrt())
-        step = foreach("mul", first, -lr / (1 - self.beta1**count))
+        # Scalar tensors, not Python numbers: nothing has to be read back from the device. They are of the parameters' type,
+        # or a GPU would take the tensors one by one.
+        root = foreach("div", foreach("sqrt", second), (1 - self.beta2**count).sqrt().to(params[0].dtype))
+        step = foreach("mul", first, (-lr / (1 - self.beta1**count)).to(params[0].dtype))
         return foreach("addcdiv", params, step, foreach("add", root, self.eps)), {"first": first, "second": second}

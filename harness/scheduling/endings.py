@@ -45,7 +45,7 @@ class Kind:
         name: In a word or two.
         budget: How often it may happen to one trial in one sweep and be tried again.
         node: Whether the node went with it: after two of these a trial is kept off nodes that can be taken away.
-        grows: Whether the next attempt gets more memory.
+        grows: Of what the next attempt gets twice as much: a field of its resources, or nothing.
         unfit: Whether it says something about the node, which gets no more trials after some of these.
         elsewhere: Whether it is tried again on another node: if that one says the same, it is the trial's, or ours.
         ends: Whether the sweep itself is coming to rest: the trial goes on when the same command is repeated.
@@ -54,7 +54,7 @@ class Kind:
     name: str
     budget: int = 20
     node: bool = False
-    grows: bool = False
+    grows: str = ""
     unfit: bool = False
     elsewhere: bool = False
     ends: bool = False
@@ -64,7 +64,8 @@ NODE = Kind("node lost", node=True)
 PREEMPTED = Kind("machine taken away", node=True)
 WORKER = Kind("process killed", budget=6, elsewhere=True)  # a trial that ends its own process does so every time
 PLUGIN = Kind("plugin cannot be used here", budget=3, elsewhere=True)  # another node may have what this one lacks
-MEMORY = Kind("out of memory", budget=3, grows=True, elsewhere=True)
+MEMORY = Kind("out of memory", budget=3, grows="memory", elsewhere=True)
+GPU_MEMORY = Kind("out of memory on a GPU", budget=3, grows="gpus", elsewhere=True)
 DEVICE = Kind("device or system failed", budget=3, unfit=True, elsewhere=True)
 HOOK = Kind("a hook met a failing device or system", budget=3, elsewhere=True)
 HUNG = Kind("a hook does not return", elsewhere=True)  # the second time, elsewhere, it is a result

@@ -281,7 +281,7 @@ class Schedule:
             return Lost(trial, again + ending.reason, attempt.trial.cell.normalizer.label())
         losses.attempts += 1
         if kind.grows:
-            grown = attempt.resources.grown()
+            grown = attempt.resources.grown(kind.grows)
             if not any(node.has.slots(grown) for node in self._nodes):
                 reason = f"{ending.reason}; no node has more than {attempt.resources.words()}"
                 return Lost(trial, reason, attempt.trial.cell.normalizer.label())

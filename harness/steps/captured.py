@@ -5,14 +5,17 @@ The numbers are those of the program itself: the same kernels in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from ganbench.harness.steps.replayed import Run
+
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
 
 WARM_UP = 3
 """Runs before a program is captured: libraries choose their algorithms and take their workspace in the first ones."""
@@ -29,15 +32,33 @@ class Tape(Protocol):
 
 
 class GraphTape:
-    """CUDA's own graphs."""
+    """CUDA's own graphs.
 
-    def __init__(self) -> None:
-        self._graph = torch.cuda.CUDAGraph()
+    Args:
+        pool: Of memory, from ``torch.cuda.graph_pool_handle``: graphs that are never replayed at once can share one. None
+            for one of its own.
+    """
+
+    def __init__(self, pool: _POOL_HANDLE | None = None) -> None:
+        self._graph, self._pool = torch.cuda.CUDAGraph(), pool
 
     def record(self, work: Callable[[], None]) -> None:
-        """Capture the work, on a stream of its own: libraries keep a workspace for each, which graphs must not share."""
-        with torch.cuda.graph(self._graph, stream=torch.cuda.Stream(), capture_error_mode="thread_local"):
-            work()
+        """Capture the work on the current stream.
+
+        Libraries keep a workspace for each stream. It is dropped before, so that the graph has one in its own memory, and
+        afterwards, so that nobody else works there.
+        """
+        stream = torch.cuda.current_stream()
+        torch._C._cuda_clearCublasWorkspaces()
+        try:
+            # Where a capture fails, its own context does not leave its stream.
+            with (
+                torch.cuda.stream(stream),
+                torch.cuda.graph(self._graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"),
+            ):
+                work()
+        finally:
+            torch._C._cuda_clearCublasWorkspaces()
 
     def replay(self) -> None:
         """Launch it."""
@@ -90,10 +111,10 @@ class Captured:
             else:
                 torch._foreach_copy_(self._beyond, made[kept:])
 
-        with _aside() if on_gpu else nullcontext():
+        with _capturable() if on_gpu else nullcontext():
             for _ in range(WARM_UP if on_gpu else 0):
                 run(self._own)
-        self._tape.record(work)
+            self._tape.record(work)
 
     def __call__(self, tensors: list[Tensor]) -> list[Tensor]:
         """Run it once.
@@ -109,16 +130,18 @@ class Captured:
         return [*self._own[: self._kept], *self._beyond]
 
 
-def _aside() -> AbstractContextManager[Any]:
-    """Return a stream beside the current one, which waits for it at both ends."""
-    from contextlib import contextmanager
+@contextmanager
+def _capturable() -> Iterator[None]:
+    """Be on a stream that can be captured: the current one, if it is a lane's own; CUDA's default stream cannot be.
 
-    @contextmanager
-    def aside() -> Any:
-        current, stream = torch.cuda.current_stream(), torch.cuda.Stream()
-        stream.wait_stream(current)
-        with torch.cuda.stream(stream):
-            yield
-        current.wait_stream(stream)
-
-    return aside()
+    A new stream is one of 32 that PyTorch hands out in turn, and another lane's, sooner or later.
+    """
+    current = torch.cuda.current_stream()
+    if current.cuda_stream:
+        yield
+        return
+    stream = torch.cuda.Stream()
+    stream.wait_stream(current)
+    with torch.cuda.stream(stream):
+        yield
+    current.wait_stream(stream)

@@ -15,7 +15,8 @@ AUTO: Literal["auto"] = "auto"
 AUTO_LANES = 16
 """As many as ``"auto"`` puts side by side at most: with more of them their launches, from one thread, would wait."""
 
-MOST_LANES = 64
+MOST_LANES = 32
+"""As many streams as PyTorch has for a GPU: two lanes on one would share the workspaces of libraries."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ExecutionMode:
     Attributes:
         way: How steps are: ``"plain"``, operation by operation from Python; ``"replayed"``, the same operations without
             the Python, equal bit for bit; ``"compiled"``, fused into machine code, equal up to rounding.
-        pack: Trials that one process may train side by side, from 1 to 64; each has its own program, and none feels the
+        pack: Trials that one process may train side by side, from 1 to 32; each has its own program, and none feels the
             others. ``"auto"``: on a GPU as many as their shares of it allow, on a CPU one.
         tf32: Whether a GPU may multiply matrices with 10 bits of mantissa.
         deterministic: Whether a GPU is kept to algorithms that make the same numbers every time.

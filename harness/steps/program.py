@@ -8,12 +8,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganbench.harness.models.network import Network
 from ganbench.harness.models.stacking_check import misfit
+from ganbench.harness.steps.agreement import Agreement, compared
 from ganbench.harness.steps.captured import Captured, GraphTape, Tape
 from ganbench.harness.steps.compiled import compiled
 from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
@@ -23,13 +25,15 @@ from ganbench.harness.steps.replayed import Run, replayed
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.steps.ways import COMPILED, REPLAYED
 
+if TYPE_CHECKING:
+    from torch.cuda import _POOL_HANDLE
+
 MOST = 32
 """Cells whose programs a process keeps. Each is some megabytes; a sweep sends a process the cells of one seed in turn."""
 
 COMPARED = 2
-"""Steps of every replayed program that are made plainly too: one, and one from what it made, where anything that it took
-for a constant has changed."""
-
+"""Steps of every replayed program, and of every capture of one, that are made plainly too: one, and one from what it made,
+where anything that it took for a constant has changed."""
 
 WORTH_SECONDS = 0.5
 """Of plain steps of a cell in a process, after which it is worth while to make replayed programs: about what making them
@@ -115,12 +119,14 @@ class Program:
         reason: Why there are none, in a line; empty where there are.
         note: What a reader of the results should know of them, in a line; empty for nothing.
         spent: Seconds that were spent on plain steps before programs were made.
+        agreement: What came of comparing its steps with plain ones in this process.
     """
 
     def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: TrainingProtocol) -> None:
         self.way = way
         self.reason = cannot_run("compiled", generator, discriminator) or ""
         self.note, self.spent = "", 0.0
+        self.agreement = Agreement()
         self._networks, self._protocol = (generator, discriminator), protocol
         self._step: StepFunction | None = None
         self._graphs: dict[Kind, StepGraph] = {}
@@ -163,9 +169,7 @@ class Program:
 
     def is_new(self, kind: Kind) -> bool:
         """Say whether the next step of a kind is one of its program's first, and count it."""
-        new = self._left[kind] > 0
-        self._left[kind] -= new
-        return new
+        return _counted(self._left, kind)
 
     def failed(self, error: Exception) -> None:
         """Give the program up: the next trial of the cell need not find out again."""
@@ -193,10 +197,17 @@ class ProgramStep:
         self._programs, self._plain, self._tell = programs, plain, tell
         self._program: Program | None = program
         self._captured: dict[Kind, Run] = {}
+        self._left: dict[Kind, int] = {}
+        self._pool: _POOL_HANDLE | None = None
         self._last: tuple[State, list[Tensor]] | None = None
         self.prepares = False
         if program.reason:
             self._give_up(program)
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """What came of comparing the cell's programs with the plain step in this process; None where steps are plain."""
+        return None if self._program is None or self._waits(self._program) else self._program.agreement
 
     @property
     def mode(self) -> str:
@@ -232,38 +243,45 @@ class ProgramStep:
         if program.note:
             self._tell(program.note)
         given = held + batch_tensors(batch)
-        new = program.is_new(kind)
-        expected = self._repeatable(state, batch, observe) if new and program.way.exact else None
         captured = len(self._captured)
-        made = self._here(run, kind, given, len(held))(given)
+        here = self._here(run, kind, given, len(held))
+        # Each trial captures anew, and a capture can go wrong where the program is right.
+        new = program.is_new(kind) | _counted(self._left, kind)
+        # Of a copy: what it passes on as it came is overwritten when a captured program takes its turn.
+        before = state_like(state, [tensor.clone() for tensor in held]) if new and program.way.exact else None
+        plain = None if before is None else self._plain(before, batch, observe)
+        made = here(given)
         self.prepares = new or len(self._captured) > captured
-        if expected is not None and not _equal(_numbers(expected), made):
-            program.failed(NotTheSameError("its numbers are not those of the plain step"))
-            self._give_up(program)
-            return expected
+        if before is not None and plain is not None:
+
+            def again() -> list[Tensor]:
+                return _numbers(self._plain(before, batch, observe))
+
+            agreement = compared(made, _numbers(plain), None if batch.real.device.type == "cpu" else again)
+            if agreement is None:
+                program.failed(NotTheSameError("its numbers are not those of the plain step"))
+                self._give_up(program)
+                return plain
+            program.agreement = program.agreement.and_also(agreement)
         kept, seen = made[: len(held)], dict(zip(observed, made[len(held) :], strict=True))
         after = state if all(map(operator.is_, kept, held)) else state_like(state, kept)
         self._last = (after, kept)
         return after, seen
 
-    def _repeatable(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations] | None:
-        """Make a step plainly; None where doing so again makes other numbers, as on a GPU that is not kept from it."""
-        # Of a copy: what it passes on as it came is overwritten when a captured program takes its turn.
-        state = state_like(state, [tensor.clone() for tensor in state_tensors(state)])
-        made = self._plain(state, batch, observe)
-        if batch.real.device.type == "cpu":
-            return made
-        again = self._plain(state, batch, observe)
-        return made if _equal(_numbers(made), _numbers(again)) else None
-
     def _here(self, run: Run, kind: Kind, given: list[Tensor], kept: int) -> Run:
         """Return a program as this trial runs it: on a GPU captured, with memory of its own."""
-        tape = self._programs.tape or (GraphTape if given[0].device.type == "cuda" else None)
+        tape = self._programs.tape or (self._graph if given[0].device.type == "cuda" else None)
         if tape is None:
             return run
         if kind not in self._captured:
             self._captured[kind] = Captured(run, given, kept, tape())
+            self._left[kind] = COMPARED
         return self._captured[kind]
+
+    def _graph(self) -> Tape:
+        # One step runs at a time, so that all kinds of steps can have the same memory.
+        self._pool = self._pool or torch.cuda.graph_pool_handle()
+        return GraphTape(self._pool)
 
     def _give_up(self, program: Program) -> None:
         self._program = self._last = None
@@ -275,10 +293,12 @@ def _numbers(made: tuple[State, Observations]) -> list[Tensor]:
     return [*state_tensors(made[0]), *made[1].values()]
 
 
-def _equal(expected: list[Tensor], found: list[Tensor]) -> bool:
-    """Say whether numbers are equal; NaN is equal to NaN."""
-    pairs = zip(expected, found, strict=True)
-    return all(torch.allclose(a, b, rtol=0, atol=0, equal_nan=True) for a, b in pairs)
+def _counted(left: dict[Kind, int], kind: Kind) -> bool:
+    """Say whether steps of a kind are left, and take one."""
+    new = left.get(kind, 0) > 0
+    if new:
+        left[kind] -= 1
+    return new
 
 
 def cannot_run(mode: str, *networks: Network) -> str | None:

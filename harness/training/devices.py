@@ -45,6 +45,10 @@ def device_name(device: str) -> str:
     return str(torch.cuda.get_device_name(device))
 
 
+class GPUMemoryError(MemoryError):
+    """A GPU had no memory left, for the trial's own fault or not: no result."""
+
+
 def out_of_memory(error: RuntimeError, share: float, lanes: int = 1) -> str:
     """Return the message of a method error, if that is what an exception of PyTorch amounts to.
 
@@ -57,7 +61,8 @@ def out_of_memory(error: RuntimeError, share: float, lanes: int = 1) -> str:
         lanes: Trials that this process trains side by side.
 
     Raises:
-        MemoryError: The machine's memory, or others on the GPU, are to blame, or may be.
+        GPUMemoryError: Others on the GPU are to blame, or may be.
+        MemoryError: The machine's memory is.
         RuntimeError: It is about something else.
     """
     import torch
@@ -66,10 +71,10 @@ def out_of_memory(error: RuntimeError, share: float, lanes: int = 1) -> str:
         raise error
     if isinstance(error, torch.OutOfMemoryError):
         if lanes > 1:
-            raise MemoryError(f"beside others in its process: {_first_line(error)}") from error
+            raise GPUMemoryError(f"beside others in its process: {_first_line(error)}") from error
         free, total = torch.cuda.mem_get_info()
         if not is_own_fault(share, total, free, torch.cuda.memory_reserved()):
-            raise MemoryError(f"others use more of the GPU than is left to them: {_first_line(error)}") from error
+            raise GPUMemoryError(f"others use more of the GPU than is left to them: {_first_line(error)}") from error
         return f"out of memory on {share:g} of {device_name(CUDA)}: {_first_line(error)}"
     raise MemoryError(_first_line(error)) from error
 

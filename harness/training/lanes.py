@@ -92,10 +92,10 @@ def places(lanes: int, device: str) -> list[Place]:
     """Return where lanes take their turns: on a GPU each on a stream of its own, so that their work overlaps there.
 
     Args:
-        lanes: How many; one alone stays where it is.
+        lanes: How many, at most as many as PyTorch has streams, which is 32.
         device: ``"cpu"`` or ``"cuda"``.
     """
-    if device == CPU or lanes == 1:
+    if device == CPU:
         return [nullcontext] * lanes
     import torch
 

@@ -18,6 +18,7 @@ from ganbench.harness.models.operations import Tree
 from ganbench.harness.models.phase import Phase, phase_at
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.optimizers.optimizer import Optimizer
+from ganbench.harness.steps.agreement import Agreement
 from ganbench.harness.steps.program import Programs, ProgramStep
 from ganbench.harness.steps.protocol import TrainingProtocol, learning_rate_share
 from ganbench.harness.steps.step import Batch, NetworkState, Observations, State, StepFunction, make_step
@@ -172,6 +173,11 @@ class Training:
     def mode(self) -> str:
         """How steps are run now: ``"plain"``, ``"replayed"`` or ``"compiled"``."""
         return self.step.mode if isinstance(self.step, ProgramStep) else "plain"
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """What came of comparing programs with the plain step; None where steps are plain."""
+        return self.step.agreement if isinstance(self.step, ProgramStep) else None
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that changes: step, state of both networks, and the position of every stream.

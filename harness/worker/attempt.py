@@ -25,6 +25,7 @@ from ganbench.harness.scheduling.endings import (
     CROWDED,
     DEVICE,
     FAULT,
+    GPU_MEMORY,
     HOOK,
     HUNG,
     MEMORY,
@@ -43,7 +44,7 @@ from ganbench.harness.scheduling.endings import (
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import Detector, load_definition
 from ganbench.harness.steps.ways import COMPILED
-from ganbench.harness.training.devices import device_of
+from ganbench.harness.training.devices import GPUMemoryError, device_of
 from ganbench.harness.training.lanes import Turns, places, take_turns
 from ganbench.harness.training.numerics import ProcessSettings
 from ganbench.harness.training.workshop import Workshop
@@ -282,6 +283,7 @@ def _ledger(where: str) -> Ledger:
 
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Interrupted, PREEMPTED),
+    (GPUMemoryError, GPU_MEMORY),
     (MemoryError, MEMORY),
     (MethodError, HOOK),  # others are results, and never come here
     # It harms the trials that name it; a node is not the worse for it.
@@ -300,7 +302,7 @@ def _failed(task: Task, error: BaseException) -> Failed:
         kind = DEVICE if is_of_the_machine(error) else FAULT
     if kind == PREEMPTED and is_asked_to_stop(task.ledger):
         kind = STOPPED
-    if kind == MEMORY and task.lanes > 1:
+    if kind in (MEMORY, GPU_MEMORY) and task.lanes > 1:
         kind = CROWDED
     return Failed(kind, fault(error) if kind == FAULT else f"{kind.name}: {error}")
 

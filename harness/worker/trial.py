@@ -162,8 +162,9 @@ def train_trial(
         "host": platform.node(),
         "pid": os.getpid(),
         "step": training.mode if training else "plain",
+        "compared": training.agreement.to_json() if training and training.agreement else None,
         "how": execution.to_json(),
-        "notes": list(training.notes) if training else [],
+        "notes": [*(training.notes if training else []), *process_settings.notes()],
         "references": dict(material.references),
     }
     if trace is not None and detectors:

@@ -16,6 +16,7 @@ from ganbench.harness.errors import ClusterError
 from ganbench.harness.scheduling.duration import Durations
 from ganbench.harness.scheduling.endings import (
     FAULT,
+    GPU_MEMORY,
     MEMORY,
     NODE,
     PLUGIN,
@@ -272,6 +273,18 @@ def test_after_running_out_of_memory_a_trial_gets_twice_as_much_until_no_node_ha
     (submission,) = given(undeclared, TEN)
     after(undeclared, submission, failed(submission, MEMORY))
     assert given(undeclared, TEN, 100.0)[0].resources == Resources(1, 0, 4)
+
+
+def test_after_a_gpu_had_no_memory_a_trial_gets_twice_the_share_of_one_and_no_more_of_the_machines(cell):
+    schedule, asked = Schedule(trials(cell, 1, Resources(1, 0.4, 10))), []
+    node = [replace(TEN[0], has=Resources(10, 1, 64))]
+    now = 0.0
+    while schedule.unfinished:
+        for submission in given(schedule, node, now):
+            asked.append((submission.resources.gpus, submission.resources.memory))
+            after(schedule, submission, failed(submission, GPU_MEMORY), now)
+        now += 100
+    assert asked == [(0.4, 10), (0.8, 10), (1, 10), (1, 10)]
 
 
 def test_a_trial_that_was_lost_runs_alone_and_its_companions_are_not_charged_for_what_they_did_not_do(cell):
