@@ -3,6 +3,7 @@
 #   make leaderboard   set up, run suites/quick.yaml, write the leaderboard and say where it is
 #   make test          set up, check style and types, run the tests
 #   make test-long     the tests that take minutes: every normalizer trained on every architecture
+#   make test-lowest   tests of each room on the lowest versions that pyproject.toml allows (10 minutes, 6 GB of disk)
 #   make test-faults   10,000 random schedules of faults for a simulated cluster; SCHEDULES and SEED change and repeat it
 #   make evidence      every figure and table of docs/stability.md and docs/statistics.md (half an hour)
 #   make findings      docs/findings.md, from the ledgers of the papers' suites in docs/leaderboards (seconds)
@@ -23,7 +24,7 @@ RESULTS ?= results/quick
 export RAY_USAGE_STATS_ENABLED = 0
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: leaderboard test test-long test-faults lint evidence findings sensitivity boards benchmark clean
+.PHONY: leaderboard test test-long test-lowest test-faults lint evidence findings sensitivity boards benchmark clean
 
 leaderboard: $(VENV)/installed
 	$(BIN)/ganbench run quick --results $(RESULTS)
@@ -39,6 +40,9 @@ test-long: $(VENV)/installed-dev
 
 SCHEDULES ?= 10000
 SEED ?= $(shell date +%s)
+test-lowest: $(VENV)/installed
+	$(BIN)/python tools/lowest.py
+
 test-faults: $(VENV)/installed-dev
 	@echo "to repeat this: make test-faults SCHEDULES=$(SCHEDULES) SEED=$(SEED)"
 	GANBENCH_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q -s --timeout=0 --hypothesis-seed=$(SEED) tests/sweeps/test_simulated_faults.py

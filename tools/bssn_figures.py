@@ -55,7 +55,8 @@ def draw(found: Traces) -> None:
     mpl.use("svg")
     settings = list(dict.fromkeys(setting for setting, _ in found))
     normalizers = list(dict.fromkeys(normalizer for _, normalizer in found))
-    with mpl.rc_context({"svg.hashsalt": "ganbench", "svg.fonttype": "none", "font.size": 9}):
+    style = {"svg.hashsalt": "ganbench", "svg.fonttype": "none", "font.size": 9, "path.simplify_threshold": 0.5}
+    with mpl.rc_context(style):
         _gradients(found, settings, normalizers)
         _variances(found, settings[-1], normalizers)
         _late(found, settings, normalizers)

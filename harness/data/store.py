@@ -27,6 +27,7 @@ class Store:
         statistics/     features of real images, computed once per data, extractor and protocol
         extractors/     weights of feature extractors that are not shipped
         parts/          what was computed from the parts of large ledgers
+        programs/       steps that were followed and written out, to be replayed
 
     Attributes:
         root: The folder; it need not exist.
@@ -65,6 +66,11 @@ class Store:
         """The folder of what was computed from the parts of large ledgers."""
         return self.root / "parts"
 
+    @property
+    def programs(self) -> Path:
+        """The folder of steps that were followed and written out."""
+        return self.root / "programs"
+
     def tidy(self) -> None:
         """Drop what was used least recently of what can be made anew, until the rest is as small as GANBENCH_DISK says.
 
@@ -72,7 +78,8 @@ class Store:
             InputError: GANBENCH_DISK is not a number.
         """
         most, found = disk(), []
-        for path in (*self.prepared.glob("*/*.npy"), *self.statistics.glob("*.npz"), *self.parts.glob("*")):
+        files = ((self.prepared, "*/*.npy"), (self.statistics, "*.npz"), (self.parts, "*"), (self.programs, "*.pt"))
+        for path in (path for folder, pattern in files for path in folder.glob(pattern)):
             with suppress(OSError):
                 found.append((path.stat().st_mtime, path.stat().st_size, path))
         for _, size, path in sorted(found, reverse=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ganbench.harness.errors import InputError
@@ -62,14 +63,17 @@ class ExecutionMode:
         """Return what of it numbers depend on: a training that was begun under others is not gone on with."""
         return {"compiled": self.way == COMPILED, "tf32": self.tf32, "deterministic": self.deterministic}
 
-    def programs(self, *, at_once: bool = False) -> Programs | None:
+    def programs(self, *, at_once: bool = False, folder: Path | None = None) -> Programs | None:
         """Return what makes this process's programs; None for plain steps.
 
         Args:
             at_once: Whether a cell's first steps are programs too, worth while or not.
+            folder: Where replayed programs are kept for other processes; None for nowhere.
         """
         if self.way == PLAIN:
             return None
+        from ganbench.harness.steps.kept import KeptPrograms
         from ganbench.harness.steps.program import WORTH_SECONDS, Programs
 
-        return Programs(self.way, beside=self.pack != 1, after=0.0 if at_once else WORTH_SECONDS)
+        kept = None if folder is None else KeptPrograms(folder)
+        return Programs(self.way, beside=self.pack != 1, after=0.0 if at_once else WORTH_SECONDS, kept=kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,13 +15,15 @@ from torch import Tensor
 
 from ganbench.harness.models.network import Network
 from ganbench.harness.models.stacking_check import misfit
+from ganbench.harness.plugins.plugin import Plugin
 from ganbench.harness.steps.agreement import Agreement, compared
 from ganbench.harness.steps.captured import Captured, GraphTape, Tape
 from ganbench.harness.steps.compiled import compiled
 from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
 from ganbench.harness.steps.graph import StepGraph, graph_of
+from ganbench.harness.steps.kept import KeptPrograms, Shelf
 from ganbench.harness.steps.protocol import TrainingProtocol
-from ganbench.harness.steps.replayed import Run, replayed
+from ganbench.harness.steps.replayed import Run, Written, replayed, scripted
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.steps.ways import COMPILED, REPLAYED
 
@@ -82,15 +84,30 @@ class Programs:
             may be its neighbours' doing, and it is tried again alone.
         after: Seconds that a cell's plain steps take in this process before its replayed programs are made. Both make the
             same numbers, so that a training may change over at any step; one that is compiled never begins plainly.
+        kept: Where replayed programs are kept for other processes; None for nowhere. One that is there is used at once.
     """
 
     def __init__(
-        self, way: str = REPLAYED, tape: Callable[[], Tape] | None = None, *, beside: bool = False, after: float = 0.0
+        self,
+        way: str = REPLAYED,
+        tape: Callable[[], Tape] | None = None,
+        *,
+        beside: bool = False,
+        after: float = 0.0,
+        kept: KeptPrograms | None = None,
     ) -> None:
         self.way, self.tape, self.beside, self.after = WAYS[way], tape, beside, after
-        self._kept: OrderedDict[str, Program] = OrderedDict()
+        self._shelf = kept if way == REPLAYED else None
+        self._made: OrderedDict[str, Program] = OrderedDict()
 
-    def of(self, key: str, generator: Network, discriminator: Network, protocol: TrainingProtocol) -> Program:
+    def of(
+        self,
+        key: str,
+        generator: Network,
+        discriminator: Network,
+        protocol: TrainingProtocol,
+        plugins: Collection[Plugin] = (),
+    ) -> Program:
         """Return the program of a cell in a phase of its growth.
 
         Args:
@@ -98,13 +115,15 @@ class Programs:
             generator: The generator.
             discriminator: The discriminator.
             protocol: The rules.
+            plugins: All that they are made of.
         """
-        if key not in self._kept:
-            self._kept[key] = Program(self.way, generator, discriminator, protocol)
-            while len(self._kept) > MOST:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._made:
+            shelf = None if self._shelf is None or not plugins else Shelf(self._shelf, key, plugins)
+            self._made[key] = Program(self.way, generator, discriminator, protocol, shelf)
+            while len(self._made) > MOST:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
 
 
 Kind = tuple[object, ...]
@@ -122,13 +141,21 @@ class Program:
         agreement: What came of comparing its steps with plain ones in this process.
     """
 
-    def __init__(self, way: Way, generator: Network, discriminator: Network, protocol: TrainingProtocol) -> None:
-        self.way = way
+    def __init__(
+        self,
+        way: Way,
+        generator: Network,
+        discriminator: Network,
+        protocol: TrainingProtocol,
+        shelf: Shelf | None = None,
+    ) -> None:
+        self.way, self._shelf = way, shelf
         self.reason = cannot_run("compiled", generator, discriminator) or ""
         self.note, self.spent = "", 0.0
         self.agreement = Agreement()
         self._networks, self._protocol = (generator, discriminator), protocol
         self._step: StepFunction | None = None
+        self._sought: set[Kind] = set()
         self._graphs: dict[Kind, StepGraph] = {}
         self._runs: dict[Kind, tuple[Run, tuple[str, ...]]] = {}
         self._left: dict[Kind, int] = {}
@@ -139,21 +166,48 @@ class Program:
         Raises:
             Exception: It cannot be made.
         """
-        form: Kind = (batch.penalized, batch.real.shape, batch.real.dtype, batch.real.device)
-        kind = (observe, *form)
-        if kind not in self._runs:
-            kept = state_tensors(state)
-            laid = alike(self.way.lay(kept + batch_tensors(batch)))
+        kind = _kind(batch, observe)
+        if not self.has(state, batch, observe):
+            form, kept = kind[1:], state_tensors(state)
+            given = kept + batch_tensors(batch)
+            laid = alike(self.way.lay(given))
             if self._step is None:
                 self._step = self._followed(state)
             if form not in self._graphs:
                 state, batch = state_like(state, laid[: len(kept)]), batch_like(batch, laid[len(kept) :])
                 self._graphs[form] = graph_of(self._step, state, batch)
             graph = self._graphs[form] if observe else self._graphs[form].unobserved()
-            program = self.way.make(graph, laid)
-            self._runs[kind] = (program, graph.observed)
-            self._left[kind] = COMPARED if self.way.exact else 1
+            self._add(kind, self.way.make(graph, laid), graph.observed)
+            if self._shelf is not None:
+                self._shelf.put(kind, given, Written.of(graph))
         return *self._runs[kind], kind
+
+    def has(self, state: State, batch: Batch, observe: bool) -> bool:
+        """Say whether the program for a kind of step is at hand, looking for it once among those that are kept."""
+        kind = _kind(batch, observe)
+        if kind not in self._runs and self._shelf is not None and kind not in self._sought:
+            self._sought.add(kind)
+            found = self._shelf.get(kind, state_tensors(state) + batch_tensors(batch))
+            if found is not None:
+                self._add(kind, scripted(found), found.observed)
+        return kind in self._runs
+
+    def _add(self, kind: Kind, run: Run, observed: tuple[str, ...]) -> None:
+        self._runs[kind] = (run, observed)
+        self._left[kind] = COMPARED if self.way.exact else 1
+
+    def forget(self) -> bool:
+        """Drop what came from other processes, and take nothing more from them; returns whether anything did."""
+        came = self._shelf is not None and self._shelf.gave
+        self._shelf = None
+        if came:
+            self._graphs, self._runs, self.agreement = {}, {}, Agreement()
+        return came
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a program for any kind of step."""
+        return bool(self._runs)
 
     def _followed(self, state: State) -> StepFunction:
         """Return the step that programs are made of: layers of equal shape together, where rounding may be another."""
@@ -207,19 +261,20 @@ class ProgramStep:
     @property
     def agreement(self) -> Agreement | None:
         """What came of comparing the cell's programs with the plain step in this process; None where steps are plain."""
-        return None if self._program is None or self._waits(self._program) else self._program.agreement
+        return self._program.agreement if self._program is not None and self.mode != "plain" else None
 
     @property
     def mode(self) -> str:
         """How steps are run now: the way's name, or ``"plain"``."""
-        return "plain" if self._program is None or self._waits(self._program) else self._program.way.name
+        program = self._program
+        return "plain" if program is None or (self._early(program) and not program.begun) else program.way.name
 
     def __call__(self, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
         """Make a step."""
         program = self._program
         if program is None:
             return self._plain(state, batch, observe)
-        if self._waits(program):
+        if self._early(program) and not program.has(state, batch, observe):
             begun = time.perf_counter()
             made = self._plain(state, batch, observe)
             program.spent += time.perf_counter() - begun
@@ -229,12 +284,15 @@ class ProgramStep:
         except Exception as error:
             if self._programs.beside and isinstance(error, torch.OutOfMemoryError):
                 raise
+            if program.forget():
+                self._captured = {}
+                return self(state, batch, observe)
             result = self._plain(state, batch, observe)
             program.failed(error)
             self._give_up(program)
             return result
 
-    def _waits(self, program: Program) -> bool:
+    def _early(self, program: Program) -> bool:
         return program.way.exact and program.spent < self._programs.after
 
     def _made(self, program: Program, state: State, batch: Batch, observe: bool) -> tuple[State, Observations]:
@@ -258,6 +316,9 @@ class ProgramStep:
                 return _numbers(self._plain(before, batch, observe))
 
             agreement = compared(made, _numbers(plain), None if batch.real.device.type == "cpu" else again)
+            if agreement is None and program.forget():
+                self._captured = {}
+                return self._made(program, before, batch, observe)
             if agreement is None:
                 program.failed(NotTheSameError("its numbers are not those of the plain step"))
                 self._give_up(program)
@@ -291,6 +352,10 @@ class ProgramStep:
 
 def _numbers(made: tuple[State, Observations]) -> list[Tensor]:
     return [*state_tensors(made[0]), *made[1].values()]
+
+
+def _kind(batch: Batch, observe: bool) -> Kind:
+    return (observe, batch.penalized, batch.real.shape, batch.real.dtype, batch.real.device)
 
 
 def _counted(left: dict[Kind, int], kind: Kind) -> bool:

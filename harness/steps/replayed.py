@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,6 +24,30 @@ Run = Callable[[list[Tensor]], list[Tensor]]
 CONSTANTS = "constants"
 
 
+@dataclass(frozen=True)
+class Written:
+    """A step as the text of a script: all that a program needs, without the graph.
+
+    Attributes:
+        source: The script.
+        constants: The tensors that the graph holds itself.
+        observed: See :class:`StepGraph`.
+    """
+
+    source: str
+    constants: list[Tensor]
+    observed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, graph: StepGraph) -> Written:
+        """Write a graph out.
+
+        Raises:
+            TypeError: An operation is given something that the script cannot say.
+        """
+        return cls(source_of(graph.module), constants_of(graph.module), graph.observed)
+
+
 def replayed(graph: StepGraph, example: list[Tensor]) -> Run:
     """Return a program that calls the kernels of a graph one after the other.
 
@@ -34,8 +59,17 @@ def replayed(graph: StepGraph, example: list[Tensor]) -> Run:
         TypeError: An operation is given something that the script cannot say.
         RuntimeError: The script does not know an operation.
     """
-    constants = constants_of(graph.module)
-    script = torch.jit.CompilationUnit(source_of(graph.module))
+    return scripted(Written.of(graph))
+
+
+def scripted(program: Written) -> Run:
+    """Return a program from its script.
+
+    Raises:
+        RuntimeError: The script does not know an operation.
+    """
+    constants = program.constants
+    script = torch.jit.CompilationUnit(program.source)
 
     def run(tensors: list[Tensor]) -> list[Tensor]:
         # Or it would merge matrix products, which round otherwise.

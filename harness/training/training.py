@@ -208,7 +208,8 @@ class Training:
         self.step: StepFunction = make_step(self.generator, self.discriminator, protocol)
         if self._programs is not None:
             key = f"{cell.id}_{phase.last}"
-            program = self._programs.of(key, self.generator, self.discriminator, protocol)
+            plugins = (cell.architecture, cell.normalizer, material.generator_default, cell.loss, cell.optimizer)
+            program = self._programs.of(key, self.generator, self.discriminator, protocol, plugins)
             self.step = ProgramStep(self._programs, program, self.step, self.note)
 
     def note(self, line: str) -> None:

@@ -38,7 +38,7 @@ class Workshop:
         """Return the programs that this process has made; None for plain steps."""
         kind = (execution.way, execution.pack == 1)
         if kind not in self._programs:
-            self._programs[kind] = execution.programs()
+            self._programs[kind] = execution.programs(folder=self.store.programs)
         return self._programs[kind]
 
     def material(self, trial: Trial) -> Material:

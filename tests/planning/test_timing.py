@@ -32,7 +32,6 @@ def test_steps_are_timed_without_loading_data_or_preparing_a_metric(monkeypatch)
     found, looked = timed(cells)
     assert list(found) == cells and looked == [0, 1, 2]
     assert all(0 < seconds < 5 for seconds in found.values())
-    assert found[cells[1]] > found[cells[0]], "five discriminator updates take longer than one"
 
 
 def test_cells_that_differ_in_numbers_only_are_timed_once(monkeypatch):

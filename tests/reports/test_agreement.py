@@ -99,7 +99,7 @@ def test_the_difference_of_a_pair_has_the_interval_of_the_row(board, files):
 
 def test_parquet_and_csv_hold_the_same_table(board, files):
     parquet = pd.read_parquet(io.BytesIO(files["leaderboard.parquet"]))
-    csv = pd.read_csv(io.BytesIO(files["leaderboard.csv"]))
+    csv = pd.read_csv(io.BytesIO(files["leaderboard.csv"]), float_precision="round_trip")
     pd.testing.assert_frame_equal(parquet, csv, check_dtype=False, check_exact=True)
 
 
