@@ -105,12 +105,21 @@ def _tested(pairs: Pairing, outcomes: Outcomes) -> list[Tested]:
     corrected, settings_corrected = holm(raw), holm(settings_raw)
     found = []
     for index, (first, second) in enumerate(pairs.labels()):
-        leaning = ("", first, second)[lean[index]]
-        separated, more = since.get((first, second), (None, leaning))
-        wide = (settings_raw[index], settings_corrected[index]) if more == leaning else (1.0, 1.0)
+        more = ("", first, second)[lean[index]]
+        separated, had_more = since.get((first, second), (None, ""))
         ways = tuple((b, a) if more == second else (a, b) for a, b in (alones[0][index], alones[-1][index]))
         found.append(
-            Tested(more, ways, raw[index], corrected[index], settings[index], wide[0], wide[1], test, separated)
+            Tested(
+                more=more,
+                ways=ways,
+                p=raw[index],
+                holm_p=corrected[index],
+                settings=settings[index],
+                settings_p=settings_raw[index],
+                settings_holm_p=settings_corrected[index],
+                test=test,
+                separated=separated if had_more == more else None,  # later seeds can lean the other way
+            )
         )
     return found
 

@@ -61,7 +61,7 @@ def _of_failing(pair: Pair, pairs: int) -> str:
     if not pair.significant:
         lacking = f"Not enough {'decided trials' if pair.undecided else 'seeds'} to separate {first} and {second}"
         if pair.failing.test is not None:
-            return f"{lacking}: {found}, and the {pair.failing.test} test left it open."
+            return f"{lacking}: {found}, and the {pair.failing.test} test makes no claim."
         return f"{lacking}: {found} (Holm {p_value(pair.failing.holm_p)}){_outlook(pair)}.{_disagreement(pair)}"
     alone = {pair.first: pair.only_first, pair.second: pair.only_second}
     return (

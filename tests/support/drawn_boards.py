@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graded import OUTCOMES
 
@@ -40,6 +41,18 @@ def evidence_of(outcomes: Mapping[str, Sequence[str | None]], baseline: str | No
     }
     wanted = dict.fromkeys(results, seeds)
     return Evidence(plan, DEFINITION, (*outcomes,), (*groups,), (PROTOCOL,), results, (), (), 0, wanted)
+
+
+def one_after_the_other(evidence: Evidence, test: str, least: int = 4) -> Evidence:
+    """Return evidence of which a test of sequential seeds decides the pairs.
+
+    Args:
+        evidence: The trials.
+        test: ``"spending"`` or ``"betting"``.
+        least: After how many seeds it decides at the earliest.
+    """
+    rule = {"least": least, "most": evidence.seeds, "step": 1, "half_width": None, "test": test, "baseline": None}
+    return replace(evidence, plan={**evidence.plan, "sequential": rule})
 
 
 def _results(cell: str, text: str) -> dict[int, Result]:
