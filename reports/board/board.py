@@ -79,10 +79,9 @@ class Row:
         count: Over the settings of the order, or over all its own where it stands apart; the rate is the mean of the
             cells' rates, and its interval is for these very settings. The intervals of all rows hold together.
         elsewhere: The interval of the mean rate on settings like these; those of all rows hold together, too.
-        rank: The ranks that it may have in these settings, 1 being the most stable; one that learns significantly more
-            often is not below. None where it stands apart.
-        tiers: The tiers that it belongs to, from 0: no two normalizers of a tier are separated; none where it stands apart,
-            and where there are too many.
+        rank: The ranks that it may have in these settings, 1 being the most stable. None where it stands apart.
+        tiers: The tiers that it belongs to, from 0: ranks separate no two normalizers of a tier; none where it stands
+            apart, and where there are too many.
         change: Against the baseline; None for the baseline itself, and where there is none.
         quality: By protocol.
         lasted: Share of the budget before its trainings failed, the mean of the cells' means; nan without trials.
@@ -135,8 +134,8 @@ class Board:
 
     Attributes:
         rows: Of the normalizers in the order: none is above one that is significantly better, or that learns significantly
-            more often; of the others the one with the lower rate is above, undecided trials counting as half a failure, and
-            then the one that learns more often.
+            more often, but for circles and chains (:attr:`Pair.contradicted`); of the others the one with the lower rate is
+            above, undecided trials counting as half a failure, and then the one that learns more often.
         apart: Of the others, in the plan's order: they lack a trial in some of its settings.
         pairs: All pairs of normalizers, the surest first.
         cells: All cells, in the plan's order.

@@ -23,7 +23,7 @@ def ordered(by_rate: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], S
     numbers = {name: number for number, name in enumerate(by_rate)}
     claims = [(numbers[above], numbers[below]) for above, below in _claims(by_rate, pairs)]
     inside = [pair for pair in pairs if {pair.first, pair.second} <= numbers.keys()]
-    learnt = [(numbers[pair.learns_more], numbers[pair.learns_less]) for pair in inside if pair.mixed]
+    learnt = [(numbers[above], numbers[below]) for above, below in _learnt(inside)]
     better = settled(len(by_rate), claims)
     held = better | settled(len(by_rate), [*claims, *learnt])  # in no circle, as the one is, or is between its circles
     order = in_order(range(len(by_rate)), held)
@@ -32,7 +32,7 @@ def ordered(by_rate: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], S
 
 
 def chained(pairs: Sequence[Pair], order: Sequence[str], better: Settled) -> list[Pair]:
-    """Return pairs with the claims on others that separate their ranks, where what is claimed of the two does not.
+    """Return pairs with the claims on others that separate their ranks, or keep what is claimed of the two from doing so.
 
     Args:
         pairs: All pairs.
@@ -40,14 +40,31 @@ def chained(pairs: Sequence[Pair], order: Sequence[str], better: Settled) -> lis
         better: Likewise.
     """
     places = {name: place for place, name in enumerate(order)}
-    claims: Claims = {}
-    found: list[Pair] = []
-    for above, below in _claims(order, pairs):
-        claims.setdefault(above, []).append(below)
-    for pair in pairs:
-        first, second = sorted(places.get(name, -1) for name in (pair.first, pair.second))
-        apart = pair.apart is None and (first, second) in better
-        found.append(replace(pair, chain=_chain(order[first], order[second], claims)) if apart else pair)
+    inside = [pair for pair in pairs if {pair.first, pair.second} <= places.keys()]
+    found = _claims(order, pairs)
+    claims, with_learnt = _below(found), _below([*found, *_learnt(inside)])
+
+    def linked(pair: Pair) -> Pair:
+        if not {pair.first, pair.second} <= places.keys():
+            return pair
+        first, second = sorted((pair.first, pair.second), key=places.__getitem__)
+        by_rank = (places[first], places[second]) in better
+        if by_rank and pair.apart is None:
+            return replace(pair, chain=_chain(first, second, claims))
+        if not by_rank and (pair.apart is not None or (pair.mixed and pair.learns_more == second)):
+            above, below = pair.apart or (second, first)
+            circle = _chain(below, above, with_learnt)
+            start = circle.index(min(circle, key=places.__getitem__))
+            return replace(pair, circle=circle[start:] + circle[:start])
+        return pair
+
+    return [linked(pair) for pair in pairs]
+
+
+def _below(claims: Sequence[tuple[str, str]]) -> Claims:
+    found: Claims = {}
+    for above, below in claims:
+        found.setdefault(above, []).append(below)
     return found
 
 
@@ -67,3 +84,8 @@ def _claims(names: Sequence[str], pairs: Sequence[Pair]) -> list[tuple[str, str]
     """Return which of some normalizers is above which by what is claimed of the two."""
     inside = set(names)
     return [pair.apart for pair in pairs if pair.apart is not None and inside.issuperset(pair.apart)]
+
+
+def _learnt(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+    """Return who learns more often than whom of those that fail more often."""
+    return [(pair.learns_more, pair.learns_less) for pair in pairs if pair.mixed]

@@ -73,6 +73,8 @@ class Pair:
         groups_level: In how many both failed equally often.
         chain: Where ranks separate the two by claims with others alone: these, from the one above to the one below, each
             above the next.
+        circle: Where what is said of the two has no place in ranks or order: each of these failed significantly less often
+            than the next, or learns significantly more often, and the last one than the first.
     """
 
     first: str
@@ -92,6 +94,7 @@ class Pair:
     groups_second: int
     groups_level: int
     chain: tuple[str, ...] = ()
+    circle: tuple[str, ...] = ()
 
     @property
     def significant(self) -> bool:
@@ -130,6 +133,11 @@ class Pair:
             return None
         (below,) = lower
         return (self.second if below == self.first else self.first), below
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether ranks, or the order, say otherwise than what is claimed of the two."""
+        return bool(self.circle) or (self.mixed and self.chain[:1] == (self.learns_less,))
 
     @property
     def rates(self) -> tuple[float, float]:

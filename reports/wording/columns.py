@@ -64,7 +64,8 @@ def _rank() -> Column:
     return Column(
         "rank",
         "rank",
-        "All places that the data leave open in these settings. Normalizers that share a tier (a letter) are level.",
+        "All places that the data leave open in these settings. Ranks do not separate normalizers that share a tier (a"
+        " letter).",
         lambda row: f.rank(row.rank),
         lambda row: row.rank[0] + row.rank[1] / 1000 if row.rank else math.nan,
         lambda row: f"tier {f.tier(row.tiers)}" if row.tiers else "",

@@ -6,6 +6,12 @@ from ganbench.harness.statistics import ALPHA, settings_needed
 from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import budgets, count, listing, named, percent
+from ganbench.reports.wording.pairs import by_others
+
+CONTRADICTED = 'circles and chains, which are named under "What the data support"'
+
+SHOWN = 3
+"""Circles and chains that are named there."""
 
 
 def intro(evidence: Evidence, board: Board) -> str:
@@ -19,7 +25,8 @@ def intro(evidence: Evidence, board: Board) -> str:
         f" {_seeds(evidence)} each. Its intervals hold for all rows of the order together with {percent(1 - ALPHA)}"
         " confidence, also for the first one. A rank is all the places that the data leave open in these settings: nobody"
         " is above one that is significantly better"
-        + (", or that learns significantly more often." if not evidence.decides_all else ".")
+        + (", or that learns significantly more often" if not evidence.decides_all else "")
+        + (f", but for {CONTRADICTED}." if any(pair.contradicted for pair in board.pairs) else ".")
     )
 
 
@@ -60,6 +67,9 @@ def support(evidence: Evidence, board: Board) -> str:
         f" {blocks}). Both are corrected for all pairs (Holm). The tests decide: where they leave a pair open in these"
         " settings, the interval of its difference is widened to contain 0, and otherwise cut there."
     )
+    against = list(dict.fromkeys(by_others(pair) for pair in board.pairs if pair.contradicted))
+    more = [f"All {len(against)} such circles and chains are in the sentences on two normalizers."]
+    text = " ".join([text, *against[:SHOWN], *(more if len(against) > SHOWN else [])])
     needed, most = settings_needed(pairs), max(pair.failing.settings for pair in board.pairs)
     if most < needed:
         text += (

@@ -132,10 +132,11 @@ def _statistics(evidence: Evidence) -> tuple[str, ...]:
         " failed, corrected likewise. It supposes that the settings were drawn from the population that is spoken of. A"
         " claim needs both tests.",
         "Ranks: from one more than the number of normalizers significantly better, to the number of normalizers less"
-        f" those significantly worse. All intervals together hold with {confidence if all_ else both} confidence"
-        + ("" if all_ else ", as two families of tests are in them,")
+        " those significantly worse; who is so in a circle is level. The intervals of all ranks hold together with"
+        f" {confidence if all_ else both} confidence"
+        + ("" if all_ else ", as two families of tests are in them")
         + " (in the manner of Mogstad et al. 2024).",
-        "Tiers: the largest sets of normalizers of which no two are separated.",
+        "Tiers: the largest sets of normalizers of which ranks separate no two.",
         "Against the baseline: the difference over the pairs of both, with Newcombe's interval for paired rates. Those of"
         f" all pairs hold together with {confidence} confidence (Bonferroni). A setting is won by whoever failed less often"
         " in it.",
@@ -166,7 +167,7 @@ def _undecided(evidence: Evidence) -> tuple[str, ...]:
         "How often trainings do not learn is compared by the same test, corrected by Holm over all pairs as a family of its"
         " own. Who fails less often but learns significantly less often is not called more stable.",
         "Order: by rate, undecided trials counting as half a failure, then by how often trainings do not learn, but below"
-        " everybody who is significantly better or learns significantly more often; who is so in a circle is level."
+        " everybody who is significantly better or learns significantly more often."
         " To learn significantly more often separates two normalizers in ranks and tiers, too, unless the other one fails"
         " significantly less often.",
     )

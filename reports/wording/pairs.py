@@ -20,7 +20,7 @@ def conclusion(pair: Pair, pairs: int) -> str:
         pair: The two.
         pairs: How many pairs all claims were corrected for.
     """
-    return " ".join(filter(None, (_of_the_two(pair, pairs), _chain(pair))))
+    return " ".join(filter(None, (_of_the_two(pair, pairs), by_others(pair))))
 
 
 def _of_the_two(pair: Pair, pairs: int) -> str:
@@ -38,12 +38,19 @@ def _of_the_two(pair: Pair, pairs: int) -> str:
     return " ".join(filter(None, (_of_failing(pair, pairs), learning)))
 
 
-def _chain(pair: Pair) -> str:
-    """Say why ranks separate two of which nothing is claimed; empty where they do not."""
+def by_others(pair: Pair) -> str:
+    """Say why ranks, or the order, say otherwise of two than what is claimed of them; empty where they do not."""
+    if pair.circle:
+        return (
+            f"In the circle {listing([named(name) for name in pair.circle])} each failed significantly less often than the"
+            " next, or learns significantly more often, and so did the last one than the first: no order agrees with all"
+            " of that."
+        )
     if not pair.chain:
         return ""
     steps = listing([f"{named(above)} is above {named(below)}" for above, below in pairwise(pair.chain)])
-    return f"Ranks put {named(pair.chain[0])} above {named(pair.chain[-1])} all the same, as {steps}."
+    same = ", which learns significantly more often" if pair.contradicted else " all the same"
+    return f"Ranks put {named(pair.chain[0])} above {named(pair.chain[-1])}{same}, as {steps}."
 
 
 def _of_failing(pair: Pair, pairs: int) -> str:

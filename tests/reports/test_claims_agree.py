@@ -6,11 +6,12 @@ import pytest
 from drawn_boards import evidence_of, one_after_the_other
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_ledgers import drawn
+from odd_ledgers import BELOW_BY_A_THIRD, CIRCLE, CIRCLE_OF_BOTH, drawn, inside, ledgers
 
 from ganbench.reports.board import build
 from ganbench.reports.formatting import unmarked
-from ganbench.reports.wording.pairs import conclusion
+from ganbench.reports.wording.levels import CONTRADICTED, intro, support
+from ganbench.reports.wording.pairs import by_others, conclusion
 
 TESTS = ("spending", "betting")
 
@@ -37,3 +38,50 @@ def test_a_sequential_claim_has_the_direction_of_its_numbers(outcomes, test):
             assert alone[pair.better] < alone[pair.worse]
         if pair.learns_less:
             assert unlearnt[pair.learns_more] < unlearnt[pair.learns_less]
+
+
+# --- the order ----------------------------------------------------------------------------------------------------------
+
+
+@ledgers
+def test_a_pair_of_which_order_or_ranks_say_otherwise_than_its_claim_is_named_and_no_other(outcomes):
+    evidence = evidence_of(outcomes)
+    board = build(evidence)
+    places = {row.normalizer: place for place, row in enumerate(board.rows)}
+    tiers = {row.normalizer: set(row.tiers) for row in board.rows}
+    found = []
+    for pair in inside(board):
+        claimed = [pair.apart] if pair.apart else [(pair.learns_more, pair.learns_less)] if pair.learns_less else []
+        against = any(places[above] > places[below] for above, below in claimed)
+        against |= pair.apart is not None and bool(tiers[pair.first] & tiers[pair.second])
+        assert pair.contradicted == against
+        if against:
+            assert by_others(pair) and by_others(pair) in conclusion(pair, len(board.pairs))
+            found.append(by_others(pair))
+    assert (CONTRADICTED in intro(evidence, board)) == bool(found)
+    assert len(set(found)) > 3 or all(sentence in support(evidence, board) for sentence in found)
+
+
+@ledgers
+def test_each_of_a_circle_is_better_than_the_next_or_learns_more_often(outcomes):
+    board = build(evidence_of(outcomes))
+    claimed = {pair.apart for pair in board.pairs} | {(pair.learns_more, pair.learns_less) for pair in board.pairs}
+    for pair in board.pairs:
+        for above, below in zip(pair.circle, (*pair.circle[1:], *pair.circle[:1]), strict=True):
+            assert (above, below) in claimed
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        (CIRCLE, "In the circle v, w and x each failed significantly less often than the next"),
+        (CIRCLE_OF_BOTH, "In the circle v, w, x and y each failed"),
+        (
+            BELOW_BY_A_THIRD,
+            "Ranks put y above x, which learns significantly more often, as y is above w and w is above x.",
+        ),
+    ],
+)
+def test_circles_and_chains_against_the_order_are_named_under_what_the_data_support(outcomes, words):
+    evidence = evidence_of(outcomes)
+    assert unmarked(support(evidence, build(evidence))).count(words) == 1

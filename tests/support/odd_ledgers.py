@@ -69,6 +69,28 @@ EQUAL_BUT_UNLEARNT = {"v": ("........",) * 12, "w": ("dddddddd",) * 12, "x": ("n
 UNEVEN = {"v": ("d" * 20 + "." * 20, "..", ".."), "w": ("." * 40, "d.", "d.")}
 """w failed less often on all trials together, and more often in the mean over settings."""
 
+BLOCKS = "FGHIDAEC"
+
+
+def _blocks(**letters: str) -> tuple[str]:
+    """Return a setting of blocks of nine seeds; those that are not named are stable."""
+    return ("".join(letters.get(block, ".") * 9 for block in BLOCKS),)
+
+
+CIRCLE_OF_BOTH = {
+    "v": _blocks(F="d", E="n", C="n"),
+    "w": _blocks(F="d", G="d", D="n"),
+    "x": _blocks(H="d", D="n", A="n"),
+    "y": _blocks(H="d", I="d", E="n"),
+}
+"""v fails less often than w, w learns more often than x, x fails less often than y, and y learns more often than v."""
+
+BELOW_BY_A_THIRD = {"w": ("dn..dd.dnnddn",), "x": ("d" * 13,), "y": ("..nn.nnnnnnn.",)}
+"""x learns more often than y, and is below it: y fails less often than w, and w than x."""
+
+MIXED = {"v": ("d" * 12 + "." * 12,), "w": ("n" * 12 + "." * 12,)}
+"""w fails significantly less often, and learns significantly less often."""
+
 UNLEARNT = {"v": ("nnnnnnnn",) * 4, "w": ("........",) * 4, "x": ("d.......",) * 4}
 
 
@@ -105,6 +127,9 @@ def ledgers(test):
         EQUAL_BUT_UNLEARNT,
         UNEVEN,
         CHAIN,
+        CIRCLE_OF_BOTH,
+        BELOW_BY_A_THIRD,
+        MIXED,
     ):
         test = example(outcomes)(test)
     return settings(max_examples=60, deadline=None)(given(drawn())(test))
