@@ -203,8 +203,10 @@ def grounds(found: Change | None) -> str:
     if found is None or math.isnan(found.difference):
         return ""
     settings = f"{count(found.wins, 'win')}, {count(found.ties, 'tie')}, {losses(found.losses)}"
-    said = "separated" if found.significant else "not separated"
-    return f"{said if found.p is None else f'Holm {p_value(found.p)}'} · {settings}"
+    said = [] if found.p is None else [f"Holm {p_value(found.p)}"]
+    if found.mixed or found.p is None:
+        said.append("mixed" if found.mixed else "separated" if found.significant else "not separated")
+    return " · ".join([*said, settings])
 
 
 def losses(amount: int) -> str:

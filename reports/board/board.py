@@ -55,6 +55,7 @@ class Change:
         high: Upper end.
         p: Corrected for all pairs; None where a test of sequential seeds decides instead.
         significant: Whether the two are separated in these settings.
+        mixed: Whether the one that failed significantly less often learns significantly less often, so that they are not.
         wins: In how many settings it failed less often than the baseline.
         ties: In how many equally often.
         losses: In how many more often.
@@ -65,6 +66,7 @@ class Change:
     high: float
     p: float | None
     significant: bool
+    mixed: bool
     wins: int
     ties: int
     losses: int
@@ -276,6 +278,7 @@ def _change(pair: Pair, pairs: int, *, first: bool) -> Change:
         high=high,
         p=pair.failing.holm_p if pair.failing.test is None else None,
         significant=pair.significant,
+        mixed=pair.mixed,
         wins=wins,
         ties=pair.groups_level,
         losses=losses,

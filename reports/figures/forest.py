@@ -54,6 +54,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     cut = f" Of {len(found)} normalizers, the {MOST // 2} with the lowest and the {MOST // 2} with the highest difference."
     decided = evidence.sequential is not None and evidence.sequential.test is not None
     test = "the test of sequential seeds" if decided else "the test, corrected for all pairs,"
+    mixed = ", unless the one that fails less often learns less often" * any(entry.change.mixed for entry in shown)
     height = 1.0 + ROW * len(shown)
 
     def paint(figure: Figure) -> None:
@@ -68,7 +69,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         caption=f"Instability rate less that of {plain(str(baseline))} on the"
         f" {'' if evidence.decides_all else 'decided '}trials that they share: left of the line, a"
         f" normalizer fails less often. The diamond is all settings together with its {percent(1 - ALPHA)} interval; these"
-        f" intervals hold together. It is filled and bold where {test} separates the two."
+        f" intervals hold together. It is filled and bold where {test} separates the two{mixed}."
         " The thin marks below are single settings, taller where several have the same"
         " difference: far apart, they say that the answer depends on the setting." + cut * (len(shown) < len(found)),
         parts=(picture,) if shown else (),

@@ -10,7 +10,7 @@ from ganbench.reports import formatting as f
 from ganbench.reports.board import Board
 from ganbench.reports.board.pair import Pair
 from ganbench.reports.evidence import Evidence, Group
-from ganbench.reports.wording.matrix import level_of
+from ganbench.reports.wording.matrix import OPEN, level_of
 from ganbench.reports.wording.pairs import conclusion
 
 SENTENCES = 1000
@@ -44,7 +44,7 @@ def comparison_data(evidence: Evidence, board: Board) -> dict[str, Any]:
         "sentences": {
             _key(pair, place): f.html(conclusion(pair, len(board.pairs))) for pair in _spoken_of(evidence, board.pairs)
         },
-        "separated": {_key(pair, place): level_of(pair) for pair in board.pairs if pair.significant},
+        "separated": {_key(pair, place): level for pair in board.pairs if (level := level_of(pair)) != OPEN},
         "learns": {_key(pair, place): f.plain(pair.learns_more) for pair in board.pairs if pair.learns_less},
     }
 

@@ -153,8 +153,8 @@ def _change(baseline: str) -> Column:
         "change",
         f"against {baseline}",
         "Difference in percentage points over shared seeds, all settings together, so that it can differ from that of the"
-        " mean rates; its interval, which holds for all pairs together, and contains 0 where the test does not separate;"
-        " Holm's p among all pairs; settings in which it failed less often, equally often, more often.",
+        " mean rates; its interval, which holds for all pairs together; Holm's p among all pairs, which says whether they"
+        " are separated where the interval ends at 0; settings in which it failed less often, equally often, more often.",
         lambda row: f.change(row.change),
         lambda row: math.nan if row.change is None else row.change.difference,
         lambda row: f.grounds(row.change),

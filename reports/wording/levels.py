@@ -59,13 +59,20 @@ def support(evidence: Evidence, board: Board) -> str:
     sequential = None if evidence.sequential is None else evidence.sequential.test
     test = "McNemar's exact test" if sequential is None else f"the {sequential} test"
     both = "the settings that both have" if board.apart else f"the {count(settings, 'setting')}"
+    mixed = sum(pair.mixed for pair in board.pairs)
     are = "is" if 1 in (here, pairs) else "are"
+    others = f", {mixed} {'is' if mixed == 1 else 'are'} mixed and {pairs - here - mixed} open" if mixed else ""
+    neither = (
+        " Of a mixed pair one failed significantly less often and learns significantly less often: neither counts as the"
+        " more stable."
+    )
     blocks = f"{both} as blocks" if board.apart or settings != 1 else "the one setting as block"
     text = (
-        f"In these settings, {here} of {count(pairs, 'pair')} {are} separated ({test} on seeds"
+        f"In these settings, {here} of {count(pairs, 'pair')} {are} separated{others} ({test} on seeds"
         f" paired within settings). On settings like these, {elsewhere} (sign-flips with"
-        f" {blocks}). Both are corrected for all pairs (Holm). The tests decide: where they leave a pair open in these"
-        " settings, the interval of its difference is widened to contain 0, and otherwise cut there."
+        f" {blocks}). Both are corrected for all pairs (Holm).{neither if mixed else ''} The tests decide: where they leave"
+        " a pair open in these settings, the interval of its difference is widened to contain 0, and otherwise cut there,"
+        " so that one that ends at 0 can be either."
     )
     against = list(dict.fromkeys(by_others(pair) for pair in board.pairs if pair.contradicted))
     more = [f"All {len(against)} such circles and chains are in the sentences on two normalizers."]

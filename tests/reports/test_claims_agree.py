@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 from drawn_boards import evidence_of, one_after_the_other
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_ledgers import BELOW_BY_A_THIRD, CIRCLE, CIRCLE_OF_BOTH, drawn, inside, ledgers
+from odd_ledgers import BELOW_BY_A_THIRD, CIRCLE, CIRCLE_OF_BOTH, MIXED, drawn, inside, ledgers
 
 from ganbench.reports.board import build
-from ganbench.reports.formatting import unmarked
+from ganbench.reports.figures.forest import draw
+from ganbench.reports.formats.comparison_data import comparison_data
+from ganbench.reports.formats.table import pair_table
+from ganbench.reports.formatting import grounds, unmarked
 from ganbench.reports.wording.levels import CONTRADICTED, intro, support
+from ganbench.reports.wording.matrix import legend, matrix
 from ganbench.reports.wording.pairs import by_others, conclusion
 
 TESTS = ("spending", "betting")
@@ -85,3 +92,44 @@ def test_each_of_a_circle_is_better_than_the_next_or_learns_more_often(outcomes)
 def test_circles_and_chains_against_the_order_are_named_under_what_the_data_support(outcomes, words):
     evidence = evidence_of(outcomes)
     assert unmarked(support(evidence, build(evidence))).count(words) == 1
+
+
+# --- mixed pairs --------------------------------------------------------------------------------------------------------
+
+
+@ledgers
+def test_a_pair_is_called_open_only_where_the_test_of_failures_leaves_it_open(outcomes):
+    evidence = evidence_of(outcomes, baseline="v")
+    board = build(evidence)
+    for pair, line in zip(board.pairs, pair_table(board).to_dict("records"), strict=True):
+        assert (line["separated"] == "open") == (not pair.failing.here)
+    mixed, here = (sum(getattr(pair, name) for pair in board.pairs) for name in ("mixed", "significant"))
+    if mixed:
+        assert re.search(
+            f", {mixed} (is|are) mixed and {len(board.pairs) - here - mixed} open", support(evidence, board)
+        )
+    for row in board.all_rows:
+        if row.change is not None and not math.isnan(row.change.difference):
+            (pair,) = [pair for pair in board.pairs if {pair.first, pair.second} == {"v", row.normalizer}]
+            assert ("mixed" in grounds(row.change)) == pair.mixed
+
+
+def test_a_mixed_pair_has_a_mark_of_its_own_and_words_for_it():
+    evidence = evidence_of(MIXED, baseline="v")
+    board = build(evidence)
+    rows = matrix(board)
+    assert [[entry and entry.text for entry in entries] for _, entries in rows] == [
+        [None, "+50 ◐ ▲"],
+        ["−50 ◐ ▼", None],
+    ]
+    assert "◐ mixed" in legend(rows)
+    assert comparison_data(evidence, board)["separated"] == {"0-1": "mixed"}
+    assert "separates the two, unless the one that fails less often learns less often" in draw(evidence, board).caption
+
+
+def test_legends_speak_of_mixed_pairs_and_of_empty_entries_only_where_there_are_any():
+    evidence = evidence_of({"v": ("d...",), "w": ("....",)}, baseline="v")
+    board = build(evidence)
+    assert "mixed" not in legend(matrix(board)) + draw(evidence, board).caption + support(evidence, board)
+    assert "Empty" not in legend(matrix(board))
+    assert "Empty: no decided trial of both." in legend(matrix(build(evidence_of({"v": ("d.uu",), "w": ("uu..",)}))))

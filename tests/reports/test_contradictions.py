@@ -34,7 +34,7 @@ from ganbench.reports.formatting import unmarked
 from ganbench.reports.wording.columns import columns
 from ganbench.reports.wording.headline import WORDS
 from ganbench.reports.wording.levels import support
-from ganbench.reports.wording.matrix import ELSEWHERE, HERE, MARKS, matrix
+from ganbench.reports.wording.matrix import ELSEWHERE, HERE, MARKS, MIXED, matrix
 from ganbench.reports.wording.missing import caution
 
 
@@ -193,7 +193,7 @@ def test_pairs_csv_and_the_matrix_say_what_the_pairs_say(outcomes):
                 entries[frozenset((name, other))].append((name, entry))
     for pair in board.pairs:
         both = frozenset((pair.first, pair.second))
-        level = "elsewhere" if pair.elsewhere else "here" if pair.significant else "open"
+        level = "elsewhere" if pair.elsewhere else "here" if pair.significant else "mixed" if pair.mixed else "open"
         line = lines[both]
         assert line["separated"] == level
         assert line["better"] == (pair.better if pair.significant else None)
@@ -206,9 +206,9 @@ def test_pairs_csv_and_the_matrix_say_what_the_pairs_say(outcomes):
             assert entry.level == level
             assert entry.better == (pair.significant and pair.better == name)
             if pair.shared:
-                assert (MARKS[ELSEWHERE] in entry.text, MARKS[HERE] in entry.text) == (
-                    *(level == ELSEWHERE, level == HERE),
-                )
+                assert [MARKS[one] in entry.text for one in (ELSEWHERE, HERE, MIXED)] == [
+                    level == one for one in (ELSEWHERE, HERE, MIXED)
+                ]
                 assert ("▲" in entry.text) == (pair.learns_more == name)
                 assert ("▼" in entry.text) == (pair.learns_less == name)
 

@@ -46,8 +46,11 @@
       else
         verdict.textContent =
           `Of ${total.shared} shared pairs only ${nameA} failed in ${total.a} and only ${nameB} in ${total.b}: ` +
-          ({ here: "separated in these settings.", elsewhere: "separated on settings like these." }[data.separated[key]] ??
-            "not separated.") +
+          ({
+            here: "separated in these settings.",
+            elsewhere: "separated on settings like these.",
+            mixed: "mixed, so neither counts as the more stable.",
+          }[data.separated[key]] ?? "not separated.") +
           (data.learns[key] ? ` ${data.learns[key]} learns significantly more often.` : "");
       head.replaceChildren(
         line("th", [
