@@ -211,7 +211,7 @@ def test_nothing_in_the_order_is_held_against_it(page):
     assert [name for name, _ in matrix(page.board)] == ["a", "b", "hard"]
     assert page.headline() == (
         "So far: In these 3 settings a failed less often than hard: 0 % (at most 18 %) against 100 %."
-        " Elsewhere: open for it."
+        " Elsewhere: open for it in the order."
     )
     without = leaderboard_without(page, "fewer", "none")
     assert [(row.normalizer, row.rank, row.count.rate) for row in page.board.rows] == [
