@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ganbench.reports.board import Change
 
 NOTHING = "–"
+MOST_DIGITS = 6
 HALF_FAILED = "half or more failed"
 
 # What steers a terminal, turns the direction of writing, or is our own mark of a name.
@@ -102,12 +103,18 @@ def code(text: str) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return ``12 %``; one decimal where whole per cents would read as none or all, or as many as are asked for."""
+    """Return ``12 %``; with as many decimals as are asked for, and as it takes not to read as none or all.
+
+    Args:
+        share: In [0, 1].
+        digits: Decimals, at least.
+    """
     value = 100 * share
+    if 0 < value < 100:
+        near = min(value, 100 - value)
+        digits = next((more for more in range(digits, MOST_DIGITS) if near * 10**more >= 0.95), 0)
     if digits:
         return f"{value:.{digits}f} %"
-    if 0 < value < 0.95 or 99.05 < value < 100:
-        return f"{min(max(value, 0.1), 99.9):.1f} %"  # neither none nor all
     return f"{math.floor(value + 0.5 + 1e-9)} %"  # halves up, as people do; not to the even one
 
 
@@ -117,9 +124,10 @@ def digits_apart(first: float, second: float) -> int:
     return 0 if math.isclose(first, second, abs_tol=1e-9) else next(told, 3)
 
 
-def span(low: float, high: float) -> str:
-    """Return ``5–25 %``."""
-    return f"{percent(low).removesuffix(' %')}–{percent(high)}"
+def span(low: float, high: float, digits: int = 0) -> str:
+    """Return ``5–25 %``; an end near none or all has one decimal, or as many as are asked for, and may read so."""
+    rounded = (round(end, max(digits, 1) + 2) for end in (low, high))
+    return "–".join(percent(end, digits if 0 < end < 1 else 0).removesuffix(" %") for end in rounded) + " %"
 
 
 def rate(count: Count, digits: int = 0) -> str:
@@ -127,10 +135,12 @@ def rate(count: Count, digits: int = 0) -> str:
     if not count.decided:
         return "undecided" if count.trials else NOTHING
     if count.unstable == 0:
-        return f"{percent(count.rate, digits)} (at most {percent(count.high)})"
+        return f"{percent(count.rate)} (at most {percent(count.high)})"
     if count.unstable == count.decided:
-        return f"{percent(count.rate, digits)} (at least {percent(count.low)})"
-    return f"{percent(count.rate, digits)} ({span(count.low, count.high)})"
+        return f"{percent(count.rate)} (at least {percent(count.low)})"
+    shown = percent(count.rate, max(digits, digits_apart(count.low, count.high)))
+    decimals = len(shown.removesuffix(" %").partition(".")[2])
+    return f"{shown} ({span(count.low, count.high, decimals)})"
 
 
 def of(count: Count) -> str:

@@ -98,7 +98,7 @@ def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> l
         return _undecided_too(rows, _not_shown(board, rows, best, equal, these))
     beaten = _beaten(best, board, level)
     worse = {row.normalizer: row.count.rate for row in rows if row.normalizer in beaten}
-    if not_above := [other for other, share in worse.items() if share <= best.count.rate]:
+    if not_above := [other for other, share in worse.items() if share <= best.count.rate + 1e-9]:
         return [
             f"Open: on the trials that they share {name} failed less often than {_those(not_above)}, in the"
             " mean over settings not."

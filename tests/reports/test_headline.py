@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from drawn_boards import evidence_of
+from hypothesis import given
+from hypothesis import strategies as st
 from odd_ledgers import inside, ledgers, said, words
 
 from ganbench.reports.board import build
+from ganbench.reports.formatting import digits_apart, percent, rate
 
 EQUAL_RATES = {"v": (".." + "d" * 2 + "." * 36,), "w": ("dd" + "." * 38,), "x": ("ddd" + "." * 37,)}
 MOSTLY_UNDECIDED = {"v": ("...uuuuu",) * 8, "w": ("dddddddd",) * 8}
@@ -117,3 +121,27 @@ def test_most_trials_undecided_are_named_by_every_headline_without_a_claim(outco
     if 2 * undecided > trials and re.search("[Nn]othing|[Nn]o method|not significantly|No trial", text):
         assert "undecided" in text
     assert len(words(text)) <= 25
+
+
+def told(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
+def test_rates_near_none_and_all_read_as_they_are():
+    texts = [headline({"v": (a * 12 + b * 29988,), "w": (a * 18 + b * 29982,)}) for a, b in ("d.", ".d")]
+    assert "v failed least: 0.04 % (0.02–0.07 %) against 0.06 %" in texts[0]
+    assert "w failed least: 99.94 % (99.90–99.97 %) against 99.96 %" in texts[1]
+
+
+@given(st.integers(1, 10**5), st.data())
+def test_no_rate_between_none_and_all_reads_as_one_of_them_and_each_lies_in_its_interval(trials, data):
+    some, other = (data.draw(st.integers(0, trials)) for _ in range(2))
+    digits = digits_apart(some / trials, other / trials)
+    assert 0 < told(percent(some / trials, digits))[0] < 100 or some in (0, trials)
+    if digits < 3 and some != other:
+        assert percent(some / trials, digits) != percent(other / trials, digits)
+    board = build(evidence_of({"v": ("d.",)}))
+    low, high = max(0.0, some / trials - 1e-4), min(1.0, some / trials + 1e-4)
+    count = replace(board.rows[0].count, rate=some / trials, low=low, high=high)
+    shown, *ends = told(rate(count, digits))
+    assert ends[0] <= shown <= ends[1]
