@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ganbench.harness.statistics import ALPHA, settings_needed
 from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
@@ -18,16 +20,53 @@ def intro(evidence: Evidence, board: Board) -> str:
     """Say what the main table shows, on what, and for how long was trained."""
     of_these = "seeded" if evidence.decides_all else "decided"
     settings, where = len(board.standing.settings), _where(evidence, board)
-    only = settings < len(evidence.groups)
-    over = f"{settings} of {count(len(evidence.groups), 'setting')}" if only else count(settings, "setting")
+    only = 0 < settings < len(evidence.groups)
+    over = f"{settings} of {count(len(evidence.groups), 'setting')}" if only else count(len(evidence.groups), "setting")
+    undecided = any(row.count.undecided for row in board.rows)
+    mixed = any(pair.mixed for pair in board.pairs)
     return (
         f"Instability rate: the share of {of_these} trainings that failed, the mean over {over}{where} with"
-        f" {_seeds(evidence)} each. Its intervals hold for all rows of the order together with {percent(1 - ALPHA)}"
-        " confidence, also for the first one. A rank is all the places that the data leave open in these settings: nobody"
-        " is above one that is significantly better"
+        f" {_seeds(evidence)} each{', decided or not' if undecided else ''}. Its intervals hold for all rows of the order"
+        f" together with {percent(1 - ALPHA)} confidence, also for the first one. A rank is all the places that the data"
+        " leave open in these settings: nobody is above one that is significantly better"
         + (", or that learns significantly more often" if not evidence.decides_all else "")
+        + (", however often that one failed" if mixed else "")
         + (f", but for {CONTRADICTED}." if any(pair.contradicted for pair in board.pairs) else ".")
+        + "".join(f" {note}" for note in _notes(evidence, board))
     )
+
+
+def _notes(evidence: Evidence, board: Board) -> list[str]:
+    """Return what numbers of the table must be read with, where they look as if they contradicted each other."""
+    counts = [row.count for row in board.all_rows if row.count.decided]
+    means = any(
+        not math.isclose(share, some / item.decided, abs_tol=1e-9)
+        for item in counts
+        for share, some in ((item.rate, item.unstable), (item.not_learnt_rate, item.not_learnt))
+    )
+    notes = ["Shares are means over settings, counts are sums."] if means else []
+    if any(row.count.undecided for row in board.rows):
+        notes.append("In the order an undecided trial counts as half a failure.")
+    baseline = str(evidence.plan.get("baseline"))
+    if any(row.change is not None and row.count.undecided for row in board.all_rows):
+        notes.append("A p-value is the larger one of both ways to count the undecided.")
+    rates = {row.normalizer: row.count.rate for row in board.all_rows}
+    other_way = [
+        named(row.normalizer)
+        for row in board.all_rows
+        if row.change is not None and row.change.difference * (row.count.rate - rates[baseline]) < 0
+    ]
+    if other_way:
+        notes.append(
+            f"On the trials shared with {named(baseline)}, all settings together, {listing(_few(other_way))}"
+            f" {'differs' if len(other_way) == 1 else 'differ'} from it in another direction than in rates."
+        )
+    return notes
+
+
+def _few(names: list[str]) -> list[str]:
+    """Return some names, and how many more there are."""
+    return names if len(names) <= SHOWN else [*names[:SHOWN], count(len(names) - SHOWN, "other")]
 
 
 def _where(evidence: Evidence, board: Board) -> str:

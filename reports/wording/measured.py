@@ -104,8 +104,9 @@ def _apart(evidence: Evidence, board: Board) -> tuple[str, ...]:
         return ()
     if not where.settings:
         return ("There is no order yet, for there is no trial.",)
-    settings = f"{len(where.settings)} of {count(len(evidence.groups), 'setting')}"
-    lines = [f"The order is over the {settings} in which all of its normalizers have trials."]
+    ran, all_ = len(where.settings), count(len(evidence.groups), "setting")
+    over = f"the {ran} of {all_}" if ran < len(evidence.groups) else "the one setting" if ran == 1 else f"all {all_}"
+    lines = [f"The order is over {over} in which all of its normalizers have trials."]
     return (*lines, *(f"{row.normalizer}: {apart_words(row, board, len(evidence.groups))}" for row in board.apart))
 
 
@@ -178,16 +179,18 @@ RATE = 0.5
 
 
 def _detectable(evidence: Evidence, board: Board) -> tuple[str, ...]:
-    """Say which difference the planned trials could show, if they all were there and shared."""
-    pairs = min((row.count.planned for row in board.rows), default=0)
+    """Say which difference the two that share the fewest decided trials could show."""
     many, settings = len(board.rows), len(board.standing.settings)
     if many < 2 or evidence.sequential is not None:
         return ()
-    comparisons = len(board.pairs)
+    names, comparisons = {row.normalizer for row in board.rows}, len(board.pairs)
+    pairs = min(pair.shared for pair in board.pairs if {pair.first, pair.second} <= names)
+    kind = "pair of trials" if evidence.decides_all else "pair of decided trials"
+    fewest = f"{pairs} {kind if pairs == 1 else kind.replace('pair', 'pairs')}"
     needed = settings_needed(comparisons)
     return (
-        f"In these settings, among {count(comparisons, 'pair')}: from one that fails in {percent(RATE)} of trainings,"
-        f" {_told_apart(pairs, comparisons)}",
+        f"In these settings, among {count(comparisons, 'comparison')}, with {fewest}, the fewest that two share: from one"
+        f" that fails in {percent(RATE)} of trainings, {_told_apart(pairs, comparisons)}",
         f"On settings like these: at least {count(needed, 'setting')} are needed for any claim among"
         f" {count(comparisons, 'pair')}; there are {settings}."
         + (" `ganbench power` says how settings and seeds share out." if settings >= needed else ""),

@@ -308,8 +308,8 @@ def test_what_is_measured_says_which_difference_the_seeds_could_show(written, le
     assert "from one that fails in 50 % of trainings, not even a normalizer that never fails is told apart" in page
     three = leaderboard(ledgers(dict.fromkeys("abc", ("." * 40,)), baseline="a")).markdown()
     assert (
-        "In these settings, among 3 pairs: from one that fails in 50 % of trainings, a normalizer that fails in"
-        in three
+        "In these settings, among 3 comparisons, with 40 pairs of trials, the fewest that two share: from one that fails"
+        " in 50 % of trainings, a normalizer that fails in" in three
     )
     assert "On settings like these: at least 7 settings are needed for any claim among 3 pairs; there are 1." in three
     assert "comparisons with the baseline:" not in three
