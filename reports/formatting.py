@@ -125,9 +125,13 @@ def digits_apart(first: float, second: float) -> int:
 
 
 def span(low: float, high: float, digits: int = 0) -> str:
-    """Return ``5–25 %``; an end near none or all has one decimal, or as many as are asked for, and may read so."""
-    rounded = (round(end, max(digits, 1) + 2) for end in (low, high))
-    return "–".join(percent(end, digits if 0 < end < 1 else 0).removesuffix(" %") for end in rounded) + " %"
+    """Return ``5–25 %``."""
+    return f"{_bound(low, 0, digits).removesuffix(' %')}–{_bound(high, 1, digits)}"
+
+
+def _bound(share: float, outer: int, digits: int = 0) -> str:
+    """Return an end of an interval; one that is nearly all that it can be, 0 below or 1 above, reads so."""
+    return percent(outer) if round(share, max(digits, 1) + 2) == outer else percent(share, digits)
 
 
 def rate(count: Count, digits: int = 0) -> str:
@@ -135,9 +139,9 @@ def rate(count: Count, digits: int = 0) -> str:
     if not count.decided:
         return "undecided" if count.trials else NOTHING
     if count.unstable == 0:
-        return f"{percent(count.rate)} (at most {percent(count.high)})"
+        return f"{percent(count.rate)} (at most {_bound(count.high, 1)})"
     if count.unstable == count.decided:
-        return f"{percent(count.rate)} (at least {percent(count.low)})"
+        return f"{percent(count.rate)} (at least {_bound(count.low, 0)})"
     shown = percent(count.rate, max(digits, digits_apart(count.low, count.high)))
     decimals = len(shown.removesuffix(" %").partition(".")[2])
     return f"{shown} ({span(count.low, count.high, decimals)})"

@@ -49,7 +49,9 @@ def _notes(evidence: Evidence, board: Board) -> list[str]:
         notes.append("In the order an undecided trial counts as half a failure.")
     baseline = str(evidence.plan.get("baseline"))
     if any(row.change is not None and row.count.undecided for row in board.all_rows):
-        notes.append("A p-value is the larger one of both ways to count the undecided.")
+        notes.append(
+            "A p-value is the larger one of both ways to count the undecided, and 1 where they disagree on who fails more."
+        )
     rates = {row.normalizer: row.count.rate for row in board.all_rows}
     other_way = [
         named(row.normalizer)

@@ -10,6 +10,7 @@ from odd_ledgers import MIXED, UNEVEN, ledgers
 
 from ganbench.reports.board import build
 from ganbench.reports.formatting import unmarked
+from ganbench.reports.templating import template_text
 from ganbench.reports.wording.columns import columns
 from ganbench.reports.wording.levels import intro
 from ganbench.reports.wording.measured import facts
@@ -51,7 +52,9 @@ def test_undecided_trials_are_spoken_of_at_the_table_where_there_are_any(outcome
 
 
 def test_a_p_value_of_undecided_trials_is_said_to_be_the_larger_one():
-    words = "A p-value is the larger one of both ways to count the undecided."
+    words = (
+        "A p-value is the larger one of both ways to count the undecided, and 1 where they disagree on who fails more."
+    )
     assert words in above({"v": ("....",), "w": ("dduu",)}, "v")
     assert words not in above({"v": ("....",), "w": ("dd..",)}, "v")
     assert words not in above({"v": ("....",), "w": ("dduu",)})
@@ -78,6 +81,13 @@ def test_an_order_over_all_settings_is_not_said_to_be_restricted(settings):
 def test_an_order_over_some_settings_says_over_how_many():
     outcomes = {"v": ("..", ".."), "w": ("..", None), "x": ("..", None)}
     assert "over the 1 of 2 settings in which" in fact("Not in the order", outcomes)
+
+
+def test_the_note_below_the_table_speaks_of_the_rows_of_the_order():
+    note = "Intervals of rates hold for all rows of the order together"
+    assert note in template_text("leaderboard.html.j2") and "hold for all rows of the order together" in above(
+        {"v": ("..",)}
+    )
 
 
 def test_a_plan_without_a_trial_is_not_said_to_have_no_setting():
