@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ganbench.reports.board import Board
     from ganbench.reports.board.conformance import Conformance
     from ganbench.reports.evidence import Evidence
+    from ganbench.reports.sensitivity.comparing import Claim
     from ganbench.reports.wording.contents import Contents
 
 
@@ -33,19 +34,21 @@ class Leaderboard:
         evidence: The plan and what became of its trials.
         board: The numbers.
         doubts: Whether the claims hold when trials are judged in another way; empty without claims.
+        reversed_claims: The claims that another way reverses.
     """
 
     ledgers: tuple[Ledger, ...]
     evidence: Evidence
     board: Board
     doubts: str = ""
+    reversed_claims: frozenset[Claim] = frozenset()
 
     @cached_property
     def contents(self) -> Contents:
         """What page, markdown and LaTeX say."""
         from ganbench.reports.wording.contents import Contents
 
-        return Contents(self.evidence, self.board, self.doubts)
+        return Contents(self.evidence, self.board, self.doubts, self.reversed_claims)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -59,10 +62,10 @@ class Leaderboard:
         return table(self.evidence, self.board)
 
     def headline(self) -> str:
-        """Return the sentence on top of the page."""
+        """Return the sentence on top of the page, and which claims another way to judge reverses.""" ""
         from ganbench.reports.formatting import unmarked
 
-        return unmarked(self.contents.headline)
+        return unmarked(" ".join(filter(None, (self.contents.headline, self.contents.reversals))))
 
     def markdown(self) -> str:
         """Return ``leaderboard.md``."""
@@ -185,7 +188,7 @@ def leaderboard(
     names = [name for _, name in named.values()]
     evidence = combine([gather(source) for source in sources], names, baseline)
     board = build(evidence, _conformance(sources, checks))
-    return Leaderboard(sources, evidence, board, doubts(sources, names, evidence, board))
+    return Leaderboard(sources, evidence, board, *doubts(sources, names, evidence, board))
 
 
 def leaderboard_from_mlflow(uri: str, experiment: str, baseline: str | None = None) -> Leaderboard:

@@ -186,12 +186,15 @@ def _verdict(pair: Pair, name: str) -> str:
     return UNDECIDED if pair.undecided else OPEN
 
 
-def notes(evidence: Evidence, board: Board) -> list[str]:
-    """Return what makes the finding less sure: trials that are missing, plugins that changed between trials."""
-    found = [unmarked(text)] if (text := caution(evidence, board)) else []
-    return found + [
+def notes(page: Leaderboard) -> list[str]:
+    """Return what makes the findings less sure.
+
+    That is: claims that another way to judge reverses, trials that are missing, plugins that changed between trials.
+    """
+    found = page.contents.reversals, caution(page.evidence, page.board)
+    return [unmarked(text) for text in found if text] + [
         f"The source of {kind} {unmarked(name)} changed between trials while its version stayed the same."
-        for kind, name in evidence.sources
+        for kind, name in page.evidence.sources
     ]
 
 

@@ -135,7 +135,7 @@ def badge(
     from ganbench.reports.formats.badge import badge as make
 
     found = leaderboard(directory)
-    text = make(found.evidence, found.board, normalizer)
+    text = make(found.evidence, found.board, normalizer, found.reversed_claims)
     if out is None:
         print(text, end="")
         return

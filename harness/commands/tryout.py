@@ -164,11 +164,11 @@ def _say_findings(console: Console, page: Leaderboard, answers: list[TryoutFindi
     from ganbench.reports.tryout import notes
 
     console.print()
-    for note in notes(page.evidence, page.board):
-        console.print(note, style="yellow", highlight=False, markup=False)
     for found in answers:
         console.print(found.text, highlight=False, markup=False)
         console.print()
+    for note in notes(page):
+        console.print(note, style="yellow", highlight=False, markup=False)
     console.print(f"the leaderboard of both: {out / 'leaderboard.html'}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -185,7 +185,7 @@ def _json(
         "committed_before": page.evidence.committed - trained,
         "tried": [found.to_json() for found in answers],
         "left_out": list(suite.left_out),
-        "notes": notes(page.evidence, page.board),
+        "notes": notes(page),
         "results": ledger.where,
         "leaderboard": str(out / "leaderboard.html"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from html import escape
 
@@ -12,6 +13,7 @@ from ganbench.reports.board import Board, Row
 from ganbench.reports.board.pair import Pair
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import count, others, plain, rank, rate, short
+from ganbench.reports.sensitivity.comparing import Claim
 from ganbench.reports.wording.missing import may_turn
 
 HEIGHT = 20
@@ -52,18 +54,23 @@ class Badge:
     title: str
 
 
-def badge(evidence: Evidence, board: Board, normalizer: str | None = None) -> str:
+def badge(
+    evidence: Evidence, board: Board, normalizer: str | None = None, reversed_claims: Collection[Claim] = ()
+) -> str:
     """Return a badge as SVG; the same ledger gives the same bytes.
 
     Args:
         evidence: The trials.
         board: The numbers from them.
         normalizer: A label; the badge of the whole suite when absent.
+        reversed_claims: The claims that another way to judge reverses.
 
     Raises:
         UnknownNameError: The plan has no such normalizer.
     """
-    return draw(suite_badge(evidence) if normalizer is None else normalizer_badge(evidence, board, normalizer))
+    if normalizer is None:
+        return draw(suite_badge(evidence))
+    return draw(normalizer_badge(evidence, board, normalizer, reversed_claims))
 
 
 def suite_badge(evidence: Evidence) -> Badge:
@@ -77,7 +84,9 @@ def suite_badge(evidence: Evidence) -> Badge:
     return Badge(label, value, "neutral" if done == planned else "provisional", f"{label}: {value}")
 
 
-def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge:
+def normalizer_badge(
+    evidence: Evidence, board: Board, normalizer: str, reversed_claims: Collection[Claim] = ()
+) -> Badge:
     """Say how often a normalizer fails, its rank, and how it stands to the declared baseline.
 
     Raises:
@@ -98,7 +107,11 @@ def normalizer_badge(evidence: Evidence, board: Board, normalizer: str) -> Badge
         if row.rank
         else f"not ranked: ran in {row.settings} of {settings}"
     )
-    colour, words, sentence = _standing(evidence, board, row, rows.get(evidence.plan.get("baseline") or ""))
+    baseline = rows.get(evidence.plan.get("baseline") or "")
+    colour, words, sentence = _standing(evidence, board, row, baseline)
+    if colour != "provisional" and any(normalizer in claim[1:] for claim in reversed_claims):
+        colour = words = "provisional"
+        sentence = "; provisional: judged at half of the budget, or by another threshold, a claim of it is reversed"
     value = " · ".join(part for part in (f"unstable {rate(row.count)}", others(row.count), standing, words) if part)
     of_these = count(row.count.decided, "decided training" if row.count.undecided else "training")
     besides = f" ({found})" if (found := others(row.count)) else ""

@@ -47,7 +47,7 @@ def render(contents: Contents, drawings: Sequence[Drawing]) -> str:
             legend=legend(contents.matrix),
             support=contents.support,
             data=_embedded(comparison_data(evidence, board)),
-            doubts=contents.doubts,
+            held=contents.held,
             drawings=[drawing for drawing in drawings if drawing.parts and drawing.on_page],
             effects=next((drawing for drawing in drawings if drawing.name == "effects"), None),
             effect_table=effect_table(evidence, board),

@@ -32,7 +32,7 @@ def render(contents: Contents) -> str:
         f"# {f.markdown(plan['suite'])}: stability leaderboard",
         f"> {f.markdown(contents.headline)}",
         f.markdown(contents.caution),
-        f.markdown(contents.doubts),
+        f.markdown(contents.held),
         f.markdown(contents.seen),
         f.markdown(contents.intro),
         _leaderboard(contents),

@@ -20,7 +20,9 @@ NAMED = 4
 """Reversed claims that are named."""
 
 
-def doubts(ledgers: Sequence[Ledger], names: Sequence[str], evidence: Evidence, board: Board) -> str:
+def doubts(
+    ledgers: Sequence[Ledger], names: Sequence[str], evidence: Evidence, board: Board
+) -> tuple[str, frozenset[Claim]]:
     """Say which claims another way to judge reverses, and how many every way makes; empty without claims.
 
     Args:
@@ -29,34 +31,40 @@ def doubts(ledgers: Sequence[Ledger], names: Sequence[str], evidence: Evidence, 
         evidence: Their trials.
         board: The numbers.
 
+    Returns:
+        The sentence, and the claims that are reversed.
+
     Raises:
         LedgerError: A record is damaged.
     """
     own = claims_on_levels(board)
     if not own:
-        return ""
+        return "", frozenset()
     if evidence.committed > MOST:
         return (
             f"Claims were not judged in other ways, as there are more than {thousands(MOST)} trials: `ganbench sensitivity`"
             " says what half of the budget and other thresholds change."
-        )
+        ), frozenset()
     ways = _ways(evidence)
     judged = zip(*(rejudged(ledger, ways) for ledger in ledgers), strict=True)
-    kept, reversed_ = set(own), list[str]()
+    kept, reversed_, said = set(own), set[Claim](), list[str]()
     for way, found in zip(ways[1:], list(judged)[1:], strict=True):
         claims = claims_on_levels(
             build(combine([one.evidence for one in found], list(names), evidence.plan.get("baseline")))
         )
         kept &= claims
-        reversed_ += [f"{_said(claim)} {_way(way)}" for claim in sorted(claims_of(board)) if _opposite(claim) in claims]
+        turned = [claim for claim in sorted(claims_of(board)) if _opposite(claim) in claims]
+        reversed_.update(turned)
+        said += [f"{_said(claim)} {_way(way)}" for claim in turned]
     alone = f" and with each threshold changed alone ({count(len(ways) - 1, 'way')} to judge)" if len(ways) > 2 else ""
     tried = f"at half of the budget{alone}"
     if not reversed_:
         return (
             f"Judged {tried}, no claim is reversed, and {_levels(own, kept)} made {'by all' if alone else 'then, too'}."
-        )
-    more = [count(len(reversed_) - NAMED, "other")] if len(reversed_) > NAMED else []
-    return f"Not to be relied on: judged {tried}, these claims are reversed: {listing([*reversed_[:NAMED], *more])}."
+        ), frozenset()
+    more = [count(len(said) - NAMED, "other")] if len(said) > NAMED else []
+    named_claims = listing([*said[:NAMED], *more])
+    return f"Not to be relied on: judged {tried}, these claims are reversed: {named_claims}.", frozenset(reversed_)
 
 
 def _ways(evidence: Evidence) -> list[Variant]:

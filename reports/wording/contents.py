@@ -9,6 +9,7 @@ from ganbench.reports.board import Board, Row
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.published.matching import published
 from ganbench.reports.published.words import Section, section
+from ganbench.reports.sensitivity.comparing import Claim
 from ganbench.reports.wording.columns import Column, columns
 from ganbench.reports.wording.devices import devices
 from ganbench.reports.wording.failures import Failure, failures
@@ -30,22 +31,34 @@ class Contents:
         evidence: The trials.
         board: The numbers.
         doubts: Whether the claims hold when trials are judged in another way; empty without claims.
+        reversed_claims: The claims that another way reverses.
     """
 
     evidence: Evidence
     board: Board
     doubts: str = ""
+    reversed_claims: frozenset[Claim] = frozenset()
 
     @cached_property
     def headline(self) -> str:
         """What failed least, by how much, how sure, on what and at what cost."""
         return headline(self.evidence, self.board)
 
+    @property
+    def reversals(self) -> str:
+        """The claims that another way to judge reverses, in words; empty where none is."""
+        return self.doubts if self.reversed_claims else ""
+
     @cached_property
     def caution(self) -> str:
-        """What is missing, and who ran on another device; empty when nothing is and nobody did."""
-        found = caution(self.evidence, self.board), devices(self.evidence, self.board)
+        """What is reversed, what is missing, and who ran on another device; empty when nothing is and nobody did."""
+        found = self.reversals, caution(self.evidence, self.board), devices(self.evidence, self.board)
         return " ".join(filter(None, found))
+
+    @property
+    def held(self) -> str:
+        """Whether the claims hold when trials are judged in another way; empty where :attr:`reversals` says they do not."""
+        return "" if self.reversed_claims else self.doubts
 
     @cached_property
     def seen(self) -> str:

@@ -15,9 +15,11 @@ from ganbench.harness.stability import judge, load_definition
 from ganbench.harness.traces.cutting import cut
 from ganbench.reports import leaderboard
 from ganbench.reports.board import build
+from ganbench.reports.formats.badge import normalizer_badge
 from ganbench.reports.sensitivity.comparing import compared, healed, transitions
 from ganbench.reports.sensitivity.rejudging import rejudged
 from ganbench.reports.sensitivity.variants import PLAUSIBLE, Variant, variants
+from ganbench.reports.tryout import notes
 
 BOARDS = sorted((Path(__file__).parents[2] / "docs" / "leaderboards").glob("*/ledger"))
 DEFINITION = load_definition(3)
@@ -101,3 +103,33 @@ def test_doubts_say_what_was_tried_and_on_which_levels(ledgers):
         "Judged at half of the budget, no claim is reversed, and 1 of 1, and on settings like these 1 of 1, are made then,"
         " too."
     )
+
+
+def test_a_claim_that_half_of_the_budget_reverses_is_firm_nowhere(ledgers):
+    """v is of poor quality until step 60, and w diverges after step 70."""
+
+    def late(record):
+        trace, poor = record.trace, record.spec["cell"]["normalizer"]["name"] == "v"
+        shares = np.where(np.array(trace.evaluation_steps) <= (60 if poor else 0), 0.02, 0.9)
+        gradient = np.where(np.array(trace.steps) < (1000 if poor else 70), 1.5, np.nan)
+        return ledgers.retraced(
+            record,
+            evaluations={**trace.evaluations, "high_quality_share": shares},
+            scalars={**trace.scalars, "d_grad_norm": gradient},
+        )
+
+    texts = {"v": ("." * 8,), "w": ("d" * 8,)}
+    page = leaderboard(ledgers(texts, settings=[("s", ledgers.points)], baseline="w", change=late))
+    said = (
+        "Not to be relied on: judged at half of the budget, these claims are reversed: v fails less often than w at half of"
+        " the budget."
+    )
+    assert [pair.better for pair in page.board.pairs if pair.significant] == ["v"]
+    for name in "vw":
+        badge = normalizer_badge(page.evidence, page.board, name, page.reversed_claims)
+        assert (badge.colour, badge.value.split(" · ")[-1]) == ("provisional", "provisional")
+        assert "a claim of it is reversed" in badge.title
+    assert page.headline().endswith(f". {said}")
+    assert notes(page) == [said]
+    assert page.markdown().split("\n\n")[2].replace("*", "") == said
+    assert page.html().count('class="caution">Not to be relied on') == 1
