@@ -62,7 +62,7 @@ class Leaderboard:
         return table(self.evidence, self.board)
 
     def headline(self) -> str:
-        """Return the sentence on top of the page, and which claims another way to judge reverses.""" ""
+        """Return the sentence on top of the page, and which claims another way to judge reverses."""
         from ganbench.reports.formatting import unmarked
 
         return unmarked(" ".join(filter(None, (self.contents.headline, self.contents.reversals))))

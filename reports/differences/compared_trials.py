@@ -52,21 +52,10 @@ class Compared:
         return [(of(first), of(second)) for first, second in self.cells]
 
     def tested(self) -> tuple[float, str]:
-        """Return the p-value of the claim that the rates differ, and which side has more.
+        """Return the p-value of the claim that the rates differ, and which side has more; empty where none has.
 
-        Undecided trials count in both ways, and the decided ones alone must lean to the same side, as must the rates, which
-        are means over cells.
+        Undecided trials count in both ways, and the decided ones alone must lean to the same side.
         """
-        p, more = self._tested()
-        rates = [mean_rate([(sum(cell), len(cell)) for cell in self.decided(side)])[0] for side in (0, 1)]
-        against = rates[0] < rates[1] if more == "A" else rates[1] < rates[0]
-        return (1.0, "") if more and against else (p, more)
-
-    def decided(self, side: int) -> list[list[bool]]:
-        """Return of each cell which of a side's decided trials count."""
-        return [[item for item in cell[side] if item is not None] for cell in self.counted(None)]
-
-    def _tested(self) -> tuple[float, str]:
         alone = self._test(self.counted(None))
         if all(item.verdict.decided for side in (0, 1) for item in self.side(side)):
             return alone
@@ -74,6 +63,20 @@ class Compared:
         if {more for _, more in found} != {alone[1]}:
             return 1.0, ""
         return max(p for p, _ in found), alone[1]
+
+    def against(self, more: str) -> bool:
+        """Return whether the rates, which are means over cells, do not lean to the side that has more.
+
+        Args:
+            more: The side; empty where none has.
+        """
+        first, second = (mean_rate([(sum(cell), len(cell)) for cell in self.decided(side)])[0] for side in (0, 1))
+        ahead = {"A": first - second, "B": second - first}
+        return more in ahead and ahead[more] < 1e-9
+
+    def decided(self, side: int) -> list[list[bool]]:
+        """Return of each cell which of a side's decided trials count."""
+        return [[item for item in cell[side] if item is not None] for cell in self.counted(None)]
 
     def _test(self, counted: Sequence[Counted]) -> tuple[float, str]:
         if self.paired:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.stability import NOT_LEARNT, UNDECIDED, UNSTABLE, Verdict
-from ganbench.harness.statistics import ALPHA, median_failures_worst
+from ganbench.harness.statistics import median_failures_worst
 from ganbench.reports.differences.plan_changes import (
     CellChanges,
     CellPair,
@@ -177,9 +177,9 @@ class Difference:
         """Return it as JSON values; what is not finite is None, and a median of failures ``"failed"``."""
         value = asdict(self)
         value["cells"] = {key: item for key, item in value["cells"].items() if key != "pairs"}
-        for change in value["normalizers"]:
-            for item in change["comparisons"]:
-                item["significant"] = item["holm_p"] <= ALPHA
+        for change, own in zip(value["normalizers"], self.normalizers, strict=True):
+            for item, comparison in zip(change["comparisons"], own.comparisons, strict=True):
+                item["significant"] = comparison.significant
         plain = _plain(value)
         assert isinstance(plain, dict)
         return plain

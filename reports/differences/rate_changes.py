@@ -54,10 +54,11 @@ class RateComparison:
         shares: Of both sides the same, with what is compared in the numerators of the rates: a mean over cells, as on the
             leaderboards.
         change: Second rate minus first over all decided trials together, and of pairs over those both of which are. Its
-            interval holds with those of all comparisons (Bonferroni), and contains 0 where the test shows nothing.
+            interval holds with those of all comparisons (Bonferroni), and contains 0 where no change is claimed.
         pooled: The two rates that it is the difference of; nan where no trial is decided.
         undecided: Pairs of which at least one trial is undecided; of trials that are no pairs, the undecided ones.
         more: The side that has more, ``"A"`` or ``"B"``, whichever way undecided trials are counted; empty where none has.
+        against: Whether the rates do not lean to that side: then no change is claimed, whatever the p-value.
         equal: Of pairs, how many are the same training, bit for bit, with the same verdict.
         only_first: Of decided pairs, how many count (failed, or did not learn) in the first only.
         only_second: In the second only.
@@ -81,6 +82,7 @@ class RateComparison:
     pooled: tuple[float, float]
     undecided: int
     more: str
+    against: bool
     equal: int
     only_first: int
     only_second: int
@@ -93,7 +95,7 @@ class RateComparison:
     @property
     def significant(self) -> bool:
         """Whether the change is more than noise."""
-        return self.holm_p <= ALPHA
+        return self.holm_p <= ALPHA and not self.against
 
     @property
     def uneven(self) -> bool:
@@ -173,7 +175,7 @@ def _standings(side: Side) -> dict[str, Standing]:
 def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: float, more: str) -> RateComparison:
     decided = raw.counted(None)
     some, trials, later, others = table(decided)
-    level = ALPHA / len(p_values)
+    level, against = ALPHA / len(p_values), raw.against(more)
     first, second = (
         count_all([count_cell(cell[side], len(cell[side]), ()) for cell in raw.cells], (), level) for side in (0, 1)
     )
@@ -201,10 +203,11 @@ def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: fl
         first=first,
         second=second,
         shares=(_share(raw, 0, first, level), _share(raw, 1, second, level)),
-        change=change.as_tested(separated=holm_p <= ALPHA),
+        change=change.as_tested(separated=holm_p <= ALPHA and not against),
         pooled=pooled,
         undecided=undecided,
         more=more,
+        against=against,
         equal=raw.equal,
         only_first=only_first,
         only_second=only_second,

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ganbench.harness.stability import METHOD_ERROR, NEEDS, NOT_LEARNT, UNSTABLE, Verdict
-from ganbench.harness.statistics import ALPHA
 from ganbench.reports.board.counting import Count
 from ganbench.reports.differences.comparing import Difference, Flip, Rejudged
+from ganbench.reports.differences.method import method
 from ganbench.reports.differences.plan_changes import Change
 from ganbench.reports.differences.rate_changes import PAIRED, NormalizerChange, RateComparison, Standing
 from ganbench.reports.formatting import (
@@ -32,6 +32,9 @@ from ganbench.reports.formatting import (
 
 LINES = 20
 """Of a list that has no end."""
+
+AGAINST = "all pairs or trials together lean one way, and the rates, which are means over cells, do not"
+"""Why no change is claimed, whatever the p-value."""
 
 
 def answer(difference: Difference) -> str:
@@ -62,14 +65,18 @@ def _changed(difference: Difference) -> str:
     if all(item.identical for item in compared):
         return _same(difference)
     told = {item.normalizer for item in moved}
+    torn = [item for item in compared if item.against and item.normalizer not in told]
+    told |= {item.normalizer for item in torn}
     open_ = [item for item in compared if not item.identical and item.normalizer not in told]
     parts = []
     if moved:
         parts.append(f"More than noise: {'; '.join(_moved(item, difference) for item in moved)}.")
-        if open_:
-            parts.append(f"For {_names(open_)} there are not enough seeds to say that anything changed.")
-    else:
+    if open_ and (moved or torn):
+        parts.append(f"For {_names(open_)} there are not enough seeds to say that anything changed.")
+    elif open_:
         parts.append(f"Nothing here is more than noise: there are not enough seeds to see a change in {_names(open_)}.")
+    if torn:
+        parts.append(f"For {_names(torn)} no change is claimed: {AGAINST}.")
     parts += _undecided(compared)
     if shared.trials:
         parts.append(
@@ -209,6 +216,8 @@ def meaning(item: RateComparison) -> str:
         return "equal bit for bit"
     if item.significant:
         return f"yes: {_direction(item)} often in B"
+    if item.against:
+        return "no claim: the rates say otherwise"
     return f"not enough seeds, {item.undecided} undecided" if item.undecided else "not enough seeds"
 
 
@@ -231,6 +240,8 @@ def grounds(item: RateComparison) -> str:
     text += f" (Holm {p_value(item.holm_p)}, {item.test})"
     if item.significant:
         return text
+    if item.against:
+        return f"{text}; no change is claimed: {AGAINST}"
     least = f"at least {item.needed} are needed, all one way; " if pairs else ""
     return f"{text}; {least}{_needed(item)}"
 
@@ -264,7 +275,7 @@ def details(difference: Difference) -> list[tuple[str, list[str]]]:
         ("Plugins whose source differs under one version", _most([_change(item) for item in difference.sources])),
         ("Data sets whose content differs", _most([_change(item) for item in difference.data])),
         ("Quality, median over all trials with failures worst; not tested", _quality(difference)),
-        ("How sure", _method(difference)),
+        ("How sure", method(difference)),
         ("Ledgers", [f"{side}: {words} sha256 {digest}" for side, words, digest in _ledgers(difference)]),
     ]
     return [(title, lines) for title, lines in found if lines]
@@ -386,41 +397,6 @@ def _quality(difference: Difference) -> list[str]:
         *moved,
         *([f"the same in {count(same, 'other median')}" if moved else f"all {same} the same"] if same else []),
     ]
-
-
-def _method(difference: Difference) -> list[str]:
-    tests = {item.test for item in difference.comparisons}
-    if not tests:
-        return []
-    lines = [f"Two-sided exact tests, corrected by Holm over {count(len(difference.comparisons), 'comparison')}."]
-    lines.append(
-        f"Intervals: {percent(1 - ALPHA)} for all comparisons together"
-        " (Bonferroni); of whole leaderboards, for all rows of each together, as on its own page. The test decides: where"
-        " it shows nothing, the interval of a change is widened to contain 0, and otherwise cut there."
-    )
-    if any(item.uneven for item in difference.comparisons):
-        lines.append(
-            "Rates are means over cells. A change, as its test, is of all decided pairs (or trials) together: pooled. Where"
-            " cells have unequal numbers of them the two can differ; where they differ in direction, no change is claimed."
-        )
-    if any(item.undecided for item in difference.comparisons):
-        lines.append(
-            "Each test is taken with all undecided trials counted as failed (not learnt) and with all counted as stable"
-            " (learnt), and the larger p-value counts, or 1 where the two, or the decided trials alone, disagree on the"
-            " direction. Rates, and intervals of changes, are those of decided trials."
-        )
-    if PAIRED in tests:
-        lines.append(
-            "McNemar's on pairs that share the suite's seed, the seed and all but the normalizer's own specification:"
-            " trials that only one of the two has are not in it."
-        )
-    if tests - {PAIRED}:
-        lines.append("Boschloo's, or with many trials Fisher's, on trials that share nothing.")
-    if difference.sequential:
-        lines.append(
-            "Seeds were added by what came before, which these tests do not allow for: read them as approximate."
-        )
-    return lines
 
 
 def _ledgers(difference: Difference) -> list[tuple[str, str, str]]:

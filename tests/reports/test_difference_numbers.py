@@ -13,7 +13,7 @@ from ganbench.harness.statistics import ALPHA
 from ganbench.reports import leaderboard
 from ganbench.reports.differences.comparing import compare
 from ganbench.reports.differences.sides import read_sides
-from ganbench.reports.differences.words import answer, details, rows
+from ganbench.reports.differences.words import answer, details, grounds, rows
 from ganbench.reports.formatting import rate
 
 UNEVEN = ("." * 14 + "dd", "dd" + " " * 14), ("." * 10 + "d" * 6, ".." + " " * 14)
@@ -52,6 +52,8 @@ def test_a_change_goes_where_its_numbers_go_and_rates_are_those_of_the_pages(led
     for item in found.comparisons:
         if item.more:
             assert (item.change.value > 0) == (item.more == "B") and item.change.value
+            apart = item.shares[1].rate - item.shares[0].rate
+            assert item.against != (abs(apart) > 1e-9 and (apart > 0) == (item.more == "B"))
             if item.test == "McNemar":
                 assert (item.only_second > item.only_first) == (item.more == "B")
         if item.significant:
@@ -89,7 +91,7 @@ def test_rates_are_means_over_cells_as_on_the_pages_and_a_pooled_change_is_calle
     pages = [rate(leaderboard(ledger).board.rows[0].count) for ledger in (first, second)]
     assert row[2:4] == (*pages,) == ("56 % (23–86 %)", "19 % (1–62 %)")
     assert re.fullmatch(r"\+11 pp \(.*\), pooled", row[4])
-    assert "where they differ in direction, no change is claimed" in text_of(found)
+    assert "where they do not lean to the same side, no change is claimed" in text_of(found)
 
 
 def test_no_change_is_claimed_that_the_rates_of_the_same_row_contradict(ledgers):
@@ -97,7 +99,21 @@ def test_no_change_is_claimed_that_the_rates_of_the_same_row_contradict(ledgers)
     found = difference(first, graded(ledgers, {"a": ("d" * 30 + "." * 10, ".." + " " * 38)}))
     (item,) = found.comparisons
     assert item.shares[0].rate == 0.5 and item.shares[1].rate == 0.375 and item.only_second == 30
-    assert (item.more, item.significant) == ("", False)
+    assert (item.against, item.significant, item.change.low) == (True, False, 0)
+    assert rows(found)[0][-1] == "no claim: the rates say otherwise"
+
+
+def test_where_the_rates_speak_against_a_change_its_p_stands_and_no_seeds_are_asked_for(ledgers):
+    """Of all pairs 20 failed in A only and 2 in B only; in the mean over cells more failed in B, or as many."""
+    first = graded(ledgers, {"a": ("d" * 20 + "." * 20, ".." + " " * 38)})
+    for other in ("dd", "d."):
+        found = difference(first, graded(ledgers, {"a": ("." * 40, other + " " * 38)}))
+        (item,) = found.comparisons
+        assert item.against and item.holm_p == item.p < 0.001
+        assert found.to_json()["normalizers"][0]["comparisons"][0]["significant"] is False
+        assert "(Holm p < 0.001, McNemar); no change is claimed" in text_of(found)
+        assert "For 'a' no change is claimed: all pairs or trials together lean one way" in answer(found)
+        assert not re.search("seeds|noise", answer(found) + grounds(item))
 
 
 def test_a_claimed_change_that_is_pooled_gives_the_rates_that_it_is_of(ledgers):
