@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ganbench.harness.statistics import ALPHA, risk_difference
 from ganbench.reports.board import Board, Change
-from ganbench.reports.board.pairing import outcomes
+from ganbench.reports.board.pairing import outcomes, pair_all
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.figures.canvas import INK, PAPER, SOFT, TEXT, beside, label
 from ganbench.reports.figures.drawing import Drawing, Picture
-from ganbench.reports.formatting import change, percent, plain, points, short
+from ganbench.reports.formatting import change, count, percent, plain, points, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,13 +35,15 @@ class ForestRow:
 
     Attributes:
         normalizer: Its label.
-        change: Over all settings.
-        settings: The difference of the rates in each setting in which the two share trials, in the plan's order.
+        change: Over the settings in which the two are compared.
+        settings: The difference of the rates in each of these in which they share trials, in the plan's order.
+        left_out: In how many other settings they share trials.
     """
 
     normalizer: str
     change: Change
     settings: tuple[float, ...]
+    left_out: int
 
 
 def draw(evidence: Evidence, board: Board) -> Drawing:
@@ -68,7 +70,8 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
         title=title,
         caption=f"Instability rate less that of {plain(str(baseline))} on the"
         f" {'' if evidence.decides_all else 'decided '}trials that they share: left of the line, a"
-        f" normalizer fails less often. The diamond is all settings together with its {percent(1 - ALPHA)} interval; these"
+        f" normalizer fails less often.{_where(found)} The diamond is all of them together with its"
+        f" {percent(1 - ALPHA)} interval; these"
         f" intervals hold together. It is filled and bold where {test} separates the two{mixed}."
         " The thin marks below are single settings, taller where several have the same"
         " difference: far apart, they say that the answer depends on the setting." + cut * (len(shown) < len(found)),
@@ -85,15 +88,26 @@ def entries(evidence: Evidence, board: Board) -> list[ForestRow]:
     )
     if not compared or baseline is None:
         return []
-    base, *others = outcomes(evidence, [baseline, *(name for name, _ in compared)])
+    names = [baseline, *(name for name, _ in compared)]
+    base, *others = outcomes(evidence, names)
+    allowed = pair_all(evidence, names, board.standing).allowed.T  # of which the first are the baseline's pairs
     return [
-        ForestRow(name, found, tuple(_differences(own, base)))
-        for (name, found), own in zip(compared, others, strict=True)
+        ForestRow(
+            name, found, tuple(_differences(own[where], base[where])), len(_differences(own[~where], base[~where]))
+        )
+        for (name, found), own, where in zip(compared, others, allowed[: len(others)], strict=True)
     ]
 
 
+def _where(found: Sequence[ForestRow]) -> str:
+    """Return in which settings they are compared, where that is not all of them."""
+    left_out = max((entry.left_out for entry in found), default=0)
+    others = f"{count(left_out, 'other setting')} {'is' if left_out == 1 else 'are'}"
+    return f" Those of the order are compared in its settings alone: {others} left out." if left_out else ""
+
+
 def _differences(own: NDArray[np.float64], base: NDArray[np.float64]) -> list[float]:
-    """Return the difference of the rates in each group, for outcomes [groups, seeds]."""
+    """Return the difference of the rates in each group with shared trials, for outcomes [groups, seeds]."""
     shared = np.isfinite(own) & np.isfinite(base)
     tables = (
         (shared & (own == first) & (base == second)).sum(axis=1) for first, second in ((1, 1), (1, 0), (0, 1), (0, 0))
@@ -138,7 +152,7 @@ def _paint(axes: Axes, shown: Sequence[ForestRow], baseline: str, *, gap: bool) 
         axes.text(12, row, change(found), transform=right, va="center", fontsize=size, color=INK, weight=weight)
         counts = f"{found.wins} / {found.ties} / {found.losses}"
         axes.text(across, row, counts, transform=right, va="center", fontsize=size, color=INK)
-    for place, words in ((12, f"all settings ({percent(1 - ALPHA)} interval)"), (across, "wins / ties / losses")):
+    for place, words in ((12, f"together ({percent(1 - ALPHA)} interval)"), (across, "wins / ties / losses")):
         axes.text(place, -0.75, words, transform=right, va="center", fontsize=size, color=SOFT)
     for side, step, words in (("right", -8, "← fails less often"), ("left", 8, "fails more often →")):
         axes.annotate(words, (0, -0.75), (step, 0), textcoords="offset points", ha=side, va="center", fontsize=size,

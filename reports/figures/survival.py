@@ -101,7 +101,7 @@ def _band(axes: Axes, found: Survival, shade: str) -> None:
 def _caption(evidence: Evidence, lines: Lines, numbers: Mapping[str, int]) -> str:
     least, most = (min(numbers.values()), max(numbers.values())) if numbers else (0, 0)
     each = str(most) if least == most else f"{least} to {most}"
-    cells = {tuple(name in group.cells for group in evidence.groups) for name in numbers}
+    cells = {tuple(bool(evidence.of(group, name)) for group in evidence.groups) for name in numbers}
     return (
         "The share of trainings that no failure had been found in yet, over the share of their step budget"
         f" (Kaplan–Meier), pooled over {count(len(evidence.groups), 'setting')}: {each} trials of each normalizer."

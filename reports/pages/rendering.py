@@ -8,8 +8,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ganbench.reports.board import Row
+from ganbench.reports.board.standing import Standing
 from ganbench.reports.evidence import Evidence, Group, Result
-from ganbench.reports.formatting import first_failure, mode, number, quality_title
+from ganbench.reports.formatting import count, first_failure, mode, number, quality_title
 from ganbench.reports.pages import panels
 from ganbench.reports.pages.names import STYLESHEET, cell_href, normalizer_href, seed_href, setting_href
 from ganbench.reports.pages.panels import Drawn
@@ -104,34 +105,55 @@ class Renderer:
         """Return the style sheet that all pages have in common."""
         return f"{self.environment.globals['style']}\n"
 
-    def normalizer(self, name: str, sparks: Mapping[str, str]) -> str:
-        """Return the page of a normalizer.
+    def normalizer(self, name: str, sparks: Mapping[str, str], where: Standing) -> str:
+        """Return the page of a normalizer: the settings that its row speaks of, and the others below and apart.
 
         Args:
             name: Its label.
             sparks: Small charts of all cells, by identity.
+            where: Who stands in the order, and over which settings.
         """
         cells = [self.cells[group.cells[name]] for group in self.evidence.groups if name in group.cells]
-        trials = [(cell, result) for cell in cells for result in cell.trials]
-        failed = [item for item in trials if item[1].verdict.failed]
-        neither = [item for item in trials if marks(item[1])]
+        titles = {group.title for group in where.settings_of(name, self.evidence)}
+        within = [cell for cell in cells if cell.group.title in titles]
+        others = [cell for cell in cells if cell.group.title not in titles]
+        row = self.rows[name]
         return self._render(
             "normalizer",
             about={"summary": "", "paper": ""} | self.evidence.plan.get("normalizers", {}).get(name, {}),
             baseline=name == self.evidence.plan.get("baseline"),
-            protocols=self._by_protocol(cells, sparks),
-            failed=[
+            parts_of_it=[self._part("", within, sparks)]
+            + ([self._part("in settings that the order leaves out", others, sparks)] if others else []),
+            mean_over=_mean_over(row, " of the order" if others else ""),
+            place=self.evidence.normalizers.index(name),
+            ranks=sum(row.rank is not None for row in self.rows.values()),
+            row=row,
+            specification=self._method(name, cells),
+        )
+
+    def _part(self, where: str, cells: Sequence[Cell], sparks: Mapping[str, str]) -> dict[str, Any]:
+        """Return what a normalizer's page lists of some of its cells.
+
+        Args:
+            where: What their headings say of them.
+            cells: The cells.
+            sparks: Small charts of all cells, by identity.
+        """
+        trials = [(cell, result) for cell in cells for result in cell.trials]
+        failed = [item for item in trials if item[1].verdict.failed]
+        neither = [item for item in trials if marks(item[1])]
+        return {
+            "where": where,
+            "protocols": self._by_protocol(cells, sparks),
+            "failed": [
                 {**_told(cell, result), "since": first_failure(result.verdict.failed_at)}
                 for cell, result in failed[:FAILURES]
             ],
-            more=max(0, len(failed) - FAILURES),
-            neither=[{**_told(cell, result), "outcome": outcome(result)} for cell, result in neither[:FAILURES]],
-            more_neither=max(0, len(neither) - FAILURES),
-            place=self.evidence.normalizers.index(name),
-            ranks=sum(row.rank is not None for row in self.rows.values()),
-            row=self.rows[name],
-            specification=self._method(name, cells),
-        )
+            "more": max(0, len(failed) - FAILURES),
+            "neither": [{**_told(cell, result), "outcome": outcome(result)} for cell, result in neither[:FAILURES]],
+            "more_neither": max(0, len(neither) - FAILURES),
+            "trials": len(trials),
+        }
 
     def _by_protocol(self, cells: Sequence[Cell], sparks: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
         """Return the rows of a normalizer's cells, by the title of what measures their quality."""
@@ -192,6 +214,20 @@ def renderer(evidence: Evidence, rows: Sequence[Row], cells: Mapping[str, Cell],
         "suite": {"suite": evidence.plan["suite"], "version": evidence.plan["version"]},
     }
     return Renderer(evidence, {row.normalizer: row for row in rows}, cells, shown, engine)
+
+
+def _mean_over(row: Row, which: str) -> str:
+    """Return over how many settings a rate is the mean; empty without a decided trial.
+
+    Args:
+        row: The normalizer's row.
+        which: Which settings these are.
+    """
+    if not row.rated:
+        return ""
+    of_these = f"{row.rated} of " if row.rated < row.settings else ""
+    without = ", as the others have no decided trial" if of_these else ""
+    return f"The mean over {of_these}{count(row.settings, 'setting')}{which}{without}."
 
 
 def _told(cell: Cell, result: Result) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def pages_beside(evidence: Evidence, board: Board, samples: ReadSamples, out: st
         with _told(folder):
             sparks = {identity: svg for some in results() for identity, svg in some.items()}
             for name in found.rows:
-                _write(folder, normalizer_href(name), found.normalizer(name, sparks))
+                _write(folder, normalizer_href(name), found.normalizer(name, sparks, board.standing))
 
 
 @contextmanager

@@ -202,8 +202,8 @@ def test_the_pages_of_normalizers_say_rank_and_settings_as_the_leaderboard_does(
     page.write(shared.folder / "out")
     texts = {path.name.partition("-")[0]: Page(path.read_text()).text
              for path in (shared.folder / "out" / "normalizers").iterdir()}  # fmt: skip
-    assert "The mean over 3 settings; rank 1–2 of 3" in texts["a"]
-    assert "The mean over 1 setting; not ranked" in texts["fewer"]
+    assert "The mean over 3 settings. Rank 1–2 of 3" in texts["a"]
+    assert "The mean over 1 setting. Not ranked" in texts["fewer"]
     assert "No trial has been committed yet" in texts["none"]
 
 
