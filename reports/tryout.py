@@ -166,15 +166,26 @@ def _rates(row: Row, base: Row, pair: Pair, against: Change) -> list[str]:
         return [f"{text}."]
     if not math.isclose(row.count.rate - base.count.rate, against.difference, abs_tol=1e-9):
         first, second = pair.rates if pair.first == row.normalizer else pair.rates[::-1]
-        text += (
-            f": means over settings. On the {count(pair.shared, 'pair')} that both have, all settings together, it is"
-            f" {percent(first)} against {percent(second)}"
-        )
+        text += _apart(row, base, pair)
+        text += f" it is {percent(first)} against {percent(second)}"
     return [
         f"{text}: a difference of {change(against)}; less often in {count(against.wins, 'setting')}, equally often in"
         f" {against.ties}, more often in {against.losses}. The test decides: where it does not separate the two, the"
         " interval is widened to contain 0, and otherwise cut there."
     ]
+
+
+def _apart(row: Row, base: Row, pair: Pair) -> str:
+    """Say why the rates of two are not those of the pairs that both have."""
+    pairs = f". On the {count(pair.shared, 'pair')} that both have"
+    if (row.rank is None) != (base.rank is None):
+        return f": means over the settings of each{pairs}, all settings together,"
+    alone = row.count.decided + base.count.decided - 2 * pair.shared
+    single = f". {alone} of these trials {'has' if alone == 1 else 'have'} no decided partner" if alone else ""
+    rates = ((item.count.rate, item.count.unstable / item.count.decided) for item in (row, base))
+    if all(math.isclose(mean, together, abs_tol=1e-9) for mean, together in rates):
+        return single + pairs
+    return f": means over settings{single}{pairs}, all settings together,"
 
 
 def _verdict(pair: Pair, name: str) -> str:
@@ -245,15 +256,16 @@ def _undecided(row: Row, base: Row) -> list[str]:
 
 
 def _modes(row: Row, base: Row) -> str:
-    """Say which failure modes differ."""
-    own, other = row.count.modes, base.count.modes
-    differ = [f"{mode(name)} {own[name]} to {other[name]}" for name in own if own[name] != other[name]]
-    if differ:
+    """Say which failure modes differ; where the numbers of trials do, all that were found."""
+    own, other, equal = row.count.modes, base.count.modes, row.count.trials == base.count.trials
+    found = [name for name in own if own[name] or other[name]]
+    told = [f"{mode(name)} {own[name]} to {other[name]}" for name in found if not equal or own[name] != other[name]]
+    if told:
         of_these = (
             f"{row.count.trials} trials of {named(row.normalizer)} to {base.count.trials} of {named(base.normalizer)}"
         )
-        return f"Failure modes that differ, in {of_these}: {listing(differ)}."
-    same = [f"{mode(name)} {own[name]}" for name in own if own[name]]
+        return f"Failure modes{' that differ' if equal else ''}, in {of_these}: {listing(told)}."
+    same = [f"{mode(name)} {own[name]}" for name in found]
     return f"Both failed in the same ways as often: {listing(same)}." if same else "Neither failed in any way."
 
 

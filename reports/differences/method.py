@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ganbench.harness.statistics import ALPHA
 from ganbench.reports.differences.comparing import Difference
-from ganbench.reports.differences.rate_changes import PAIRED
-from ganbench.reports.formatting import count, percent
+from ganbench.reports.differences.rate_changes import PAIRED, RateComparison
+from ganbench.reports.formatting import count, listing, percent
 
 
 def method(difference: Difference) -> list[str]:
@@ -21,9 +23,9 @@ def method(difference: Difference) -> list[str]:
     )
     if any(item.uneven for item in difference.comparisons):
         lines.append(
-            "Rates are means over cells. A change, as its test, is of all decided pairs (or trials) together: pooled. Where"
-            " cells have unequal numbers of them the two can differ; where they do not lean to the same side, no change is"
-            " claimed."
+            "Rates are means over cells. A change, as its test, is of all decided pairs (or trials) together: pooled. The"
+            f" two differ where {listing(_reasons(difference.comparisons))}; where they do not lean to the same side, no"
+            " change is claimed."
         )
     if any(item.undecided for item in difference.comparisons):
         lines.append(
@@ -43,3 +45,13 @@ def method(difference: Difference) -> list[str]:
             "Seeds were added by what came before, which these tests do not allow for: read them as approximate."
         )
     return lines
+
+
+def _reasons(compared: Sequence[RateComparison]) -> list[str]:
+    """Return why changes are not the differences of their rates, of those that are not."""
+    uneven = [item for item in compared if item.uneven]
+    single = sum(item.single for item in uneven)
+    return [
+        *(["cells have unequal numbers of them"] if any(item.unequal for item in uneven) else []),
+        *([f"only one trial of a pair is decided, and in its rate ({count(single, 'pair')})"] if single else []),
+    ]

@@ -59,6 +59,8 @@ class RateComparison:
         undecided: Pairs of which at least one trial is undecided; of trials that are no pairs, the undecided ones.
         more: The side that has more, ``"A"`` or ``"B"``, whichever way undecided trials are counted; empty where none has.
         against: Whether the rates do not lean to that side: then no change is claimed, whatever the p-value.
+        unequal: Whether cells have unequal numbers of decided trials, so that a mean is not the rate of all together.
+        single: Of pairs, how many have one decided trial, which is in its side's rate and not in the change.
         equal: Of pairs, how many are the same training, bit for bit, with the same verdict.
         only_first: Of decided pairs, how many count (failed, or did not learn) in the first only.
         only_second: In the second only.
@@ -83,6 +85,8 @@ class RateComparison:
     undecided: int
     more: str
     against: bool
+    unequal: bool
+    single: int
     equal: int
     only_first: int
     only_second: int
@@ -99,7 +103,7 @@ class RateComparison:
 
     @property
     def uneven(self) -> bool:
-        """Whether the change is not the rates' difference, for cells have unequal numbers of decided trials, or pairs."""
+        """Whether the change is not the rates' difference: where it is, :attr:`unequal` or :attr:`single` say why."""
         apart = self.shares[1].rate - self.shares[0].rate - self.change.value
         return abs(apart) > 1e-9
 
@@ -190,6 +194,7 @@ def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: fl
         undecided = first.undecided + second.undecided
         pooled = _rates(some, trials, later, others)
     rates = _rates(some, trials, later, others)
+    shares = _share(raw, 0, first, level), _share(raw, 1, second, level)
     supposed = rates if math.isnan(rates[0]) else _supposed(*rates)
     seeds = [
         seeds_needed(*supposed, nested=nested, cells=len(raw.cells), alpha=level) if trials and others else None
@@ -202,12 +207,14 @@ def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: fl
         cells=len(raw.cells),
         first=first,
         second=second,
-        shares=(_share(raw, 0, first, level), _share(raw, 1, second, level)),
+        shares=shares,
         change=change.as_tested(separated=holm_p <= ALPHA and not against),
         pooled=pooled,
         undecided=undecided,
         more=more,
         against=against,
+        unequal=any(abs(share.rate - rate) > 1e-9 for share, rate in zip(shares, rates, strict=True)),
+        single=first.decided + second.decided - 2 * known if raw.paired else 0,
         equal=raw.equal,
         only_first=only_first,
         only_second=only_second,

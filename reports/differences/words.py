@@ -33,7 +33,7 @@ from ganbench.reports.formatting import (
 LINES = 20
 """Of a list that has no end."""
 
-AGAINST = "all pairs or trials together lean one way, and the rates, which are means over cells, do not"
+AGAINST = "all pairs or trials together lean one way, and the rates in A and B do not"
 """Why no change is claimed, whatever the p-value."""
 
 

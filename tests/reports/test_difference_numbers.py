@@ -136,3 +136,12 @@ def test_the_interval_of_a_change_that_is_not_shown_contains_none(ledgers):
     changed = [item for item in found.comparisons if item.only_second]
     assert all(item.holm_p > ALPHA and item.change.low == 0 for item in changed)
     assert "The test decides" in text_of(found)
+
+
+def test_the_reason_why_a_change_is_not_that_of_its_rates_is_the_one_that_there_is(ledgers):
+    single, unequal = "only one trial of a pair is decided, and in its rate", "cells have unequal numbers of them"
+    undecided = {"a": ("n.dnnnnn",)}, {"a": ("nnd    s",)}
+    for sides, reasons in ((undecided, [single]), ([{"a": texts} for texts in UNEVEN], [unequal])):
+        found = difference(*(graded(ledgers, item) for item in sides))
+        assert found.comparisons[0].uneven
+        assert [words for words in (single, unequal) if words in text_of(found)] == reasons

@@ -45,4 +45,26 @@ def test_without_a_trial_of_the_new_one_nothing_is_said_of_how_it_fails(ledgers)
 
 def test_failure_modes_that_differ_have_their_numbers_of_trials(ledgers):
     text = found(ledgers, ("dd..",), ("..  ",)).text
-    assert "Failure modes that differ, in 2 trials of mine to 4 of none: diverged 0 to 2." in text
+    assert "Failure modes, in 2 trials of mine to 4 of none: diverged 0 to 2." in text
+
+
+def test_where_partners_are_missing_that_is_why_rates_are_not_those_of_the_pairs(ledgers):
+    text = found(ledgers, ("d" * 4 + "." * 12,), ("d" * 4 + " " * 12,)).text
+    assert "none in 4/16, 25 % (6–56 %). 12 of these trials have no decided partner." in text
+    assert "On the 4 pairs that both have it is 100 % against 100 %: a difference of 0 pp" in text
+    assert "settings together" not in text and "means over" not in text
+
+
+def test_where_settings_are_uneven_and_partners_missing_both_are_said(ledgers):
+    text = found(ledgers, ("d" * 20 + "." * 20, ".." + " " * 38), ("." * 40, "d " + " " * 38)).text
+    assert (
+        ": means over settings. 1 of these trials has no decided partner. On the 41 pairs that both have, all" in text
+    )
+
+
+def test_failure_modes_have_their_numbers_of_trials_where_those_differ(ledgers):
+    assert (
+        "Failure modes, in 4 trials of mine to 16 of none: diverged 4 to 4."
+        in found(ledgers, ("d" * 4 + "." * 12,), ("d" * 4 + " " * 12,)).text
+    )
+    assert "Both failed in the same ways as often: diverged 4." in found(ledgers, ("dddd....",), ("dddd....",)).text
