@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 40
-"""Of more normalizers, those with the lowest and those with the highest difference are drawn."""
+"""Of more normalizers, the first and the last by their difference are drawn."""
 ROW = 0.32
 """Height of a normalizer, in inches on the page."""
 _MARK, _FLOOR, _TALLEST, _LEAST = -0.2, 0.42, 0.42, 0.18
@@ -53,7 +53,7 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
     shown = found if len(found) <= MOST else found[: MOST // 2] + found[-MOST // 2 :]
     name = short(str(baseline), 40)
     title = f"Against {name}"
-    cut = f" Of {len(found)} normalizers, the {MOST // 2} with the lowest and the {MOST // 2} with the highest difference."
+    cut = f" Of {len(found)} normalizers, the first {MOST // 2} and the last {MOST // 2} by their difference."
     decided = evidence.sequential is not None and evidence.sequential.test is not None
     test = "the test of sequential seeds" if decided else "the test, corrected for all pairs,"
     mixed = ", unless the one that fails less often learns less often" * any(entry.change.mixed for entry in shown)

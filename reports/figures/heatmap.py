@@ -8,6 +8,7 @@ from ganbench.reports.board import Board, CellRow
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.figures.canvas import FAIL, INK, PAPER, SOFT, TEXT
 from ganbench.reports.figures.drawing import Drawing, Picture
+from ganbench.reports.figures.lines import both_ends
 from ganbench.reports.formatting import of, percent, short
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Box = tuple[float, float, float, float]
 
 def draw(evidence: Evidence, board: Board) -> Drawing:
     """Draw instability by setting and normalizer."""
-    columns = shown_columns(evidence, board)
+    columns, chosen = shown_columns(evidence, board)
     rows = [group.title for group in evidence.groups][:MOST_ROWS]
     cells = [cell for cell in board.cells if cell.normalizer in set(columns) and cell.group.title in set(rows)]
     counts = len(columns) <= WITH_COUNTS
@@ -67,31 +68,25 @@ def draw(evidence: Evidence, board: Board) -> Drawing:
             if counts
             else "The darker, the more trials failed, for"
         )
-        + " every setting (rows) and normalizer (columns, the most stable on the left). Read a row to see how hard a"
+        + " every setting (rows) and normalizer (columns, in the order of the table). Read a row to see how hard a"
         " setting is; read a column to see what a normalizer does not tolerate."
         + f" A cell with a dot has no {'trial yet' if evidence.decides_all else 'decided trial'}." * (not counts)
-        + _cut(evidence, len(columns), len(rows)),
+        + _cut(evidence, chosen, len(rows)),
         parts=(Picture("heat", "", title, (1.35 * wide, 1.35 * tall), (wide, tall), paint),) * bool(evidence.committed),
         on_page=False,
     )
 
 
-def shown_columns(evidence: Evidence, board: Board) -> list[str]:
-    """Return the normalizers that have a column: of many, the most stable, the least stable and the baseline."""
-    ranked = [row.normalizer for row in board.all_rows]
-    if len(ranked) <= MOST_COLUMNS:
-        return ranked
-    wanted = {*ranked[: MOST_COLUMNS // 2], *ranked[-MOST_COLUMNS // 2 :], evidence.plan.get("baseline")}
-    return [name for name in ranked if name in wanted]
+def shown_columns(evidence: Evidence, board: Board) -> tuple[list[str], str]:
+    """Return the normalizers that have a column, and which of many they are, in words."""
+    names = [row.normalizer for row in board.all_rows]
+    if len(names) <= MOST_COLUMNS:
+        return names, ""
+    return both_ends(names, board, MOST_COLUMNS // 2, MOST_COLUMNS // 2, evidence.plan.get("baseline"))
 
 
-def _cut(evidence: Evidence, columns: int, rows: int) -> str:
-    said = ""
-    if columns < len(evidence.normalizers):
-        said += (
-            f" Of {len(evidence.normalizers)} normalizers, the {MOST_COLUMNS // 2} highest and the {MOST_COLUMNS // 2}"
-            " lowest of the table, and the baseline."
-        )
+def _cut(evidence: Evidence, chosen: str, rows: int) -> str:
+    said = f" Of {len(evidence.normalizers)} normalizers, {chosen}." if chosen else ""
     if rows < len(evidence.groups):
         said += f" Of {len(evidence.groups)} settings, the first {rows}."
     return said

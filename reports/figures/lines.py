@@ -38,17 +38,17 @@ class Lines:
     """How the normalizers are drawn.
 
     Attributes:
-        styles: Colour and dashes of those in colour, by label, the most stable first.
+        styles: Colour and dashes of those in colour, by label, in the order of the table.
         grey: Labels of the others, or of some of them, evenly over the table: more would be a grey surface.
         others: How many others there are.
-        baseline: Whether the baseline is among those in colour.
+        chosen: Which are in colour, in words; empty where all are.
         band: Whether lines come with their intervals.
     """
 
     styles: Mapping[str, tuple[str, Any]]
     grey: tuple[str, ...]
     others: int
-    baseline: bool
+    chosen: str
     band: bool
 
     def levels(self, pictures: int) -> tuple[int, int]:
@@ -65,21 +65,16 @@ class Lines:
         if not self.others:
             return ""
         some = f" ({len(self.grey)} of {self.others}, evenly over the table)" * (len(self.grey) < self.others)
-        shown = f"the {BEST} with the lowest instability rate", f"the {WORST} with the highest"
-        return (
-            f" Of {len(self.styles) + self.others} normalizers,"
-            f" {listing([*shown, 'the baseline'] if self.baseline else shown)} are in colour;"
-            f" others{some} are thin and grey."
-        )
+        number = len(self.styles) + self.others
+        return f" Of {number} normalizers, {self.chosen} are in colour; others{some} are thin and grey."
 
 
 def choose(evidence: Evidence, board: Board) -> Lines:
     """Choose how to draw each normalizer that has trials: its own colour, and dashes where colours come again."""
     ranked = [row.normalizer for row in board.all_rows if row.count.trials]
-    shown = ranked
+    shown, chosen = ranked, ""
     if len(ranked) > ALL_IN_COLOUR:
-        wanted = {*ranked[:BEST], *ranked[-WORST:], evidence.plan.get("baseline")}
-        shown = [name for name in ranked if name in wanted]
+        shown, chosen = both_ends(ranked, board, BEST, WORST, evidence.plan.get("baseline"))
     styles: dict[str, tuple[str, Any]] = {}
     for index, name in enumerate(evidence.normalizers):
         if name in shown:
@@ -91,9 +86,29 @@ def choose(evidence: Evidence, board: Board) -> Lines:
         styles={name: styles[name] for name in shown},
         grey=tuple(others[step // 2 :: step]),
         others=len(others),
-        baseline=evidence.plan.get("baseline") in styles,
+        chosen=chosen,
         band=len(ranked) <= WITH_BANDS,
     )
+
+
+def both_ends(names: Sequence[str], board: Board, first: int, last: int, baseline: str | None) -> tuple[list[str], str]:
+    """Choose normalizers from both ends of the table's order, and the baseline; what stands outside it has no place there.
+
+    Args:
+        names: Those that there are.
+        board: The numbers.
+        first: How many from its start.
+        last: How many from its end.
+        baseline: The baseline's label, if there is one.
+
+    Returns:
+        They, and which they are in words.
+    """
+    order = [row.normalizer for row in board.rows]
+    few = len(order) <= first + last
+    wanted = set(order if few else order[:first] + order[-last:]) | {baseline}
+    words = ["those of the table's order"] if few else [f"the first {first}", f"the last {last} of the table's order"]
+    return [name for name in names if name in wanted], listing(words + ["the baseline"] * (baseline in names))
 
 
 def paper_size(lines: Lines) -> tuple[float, float]:

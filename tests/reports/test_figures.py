@@ -13,10 +13,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from drawn_boards import evidence_of
 
 from ganbench.reports import Leaderboard, leaderboard
+from ganbench.reports.board import build
 from ganbench.reports.figures import draw, fewer_letters, files, heatmap
 from ganbench.reports.figures.drawing import file_name
+from ganbench.reports.figures.lines import choose
 
 HOSTILE = (
     *("$x$ <i>", "a|b`c`", "\u05e9\u05dc\u05d5\u05dd", "\u6b63\u898f\u5316", "x" * 120, "\u202etxt"),
@@ -102,14 +105,37 @@ def test_the_heat_map_of_many_normalizers_says_which_it_shows(shared, monkeypatc
     page = leaderboard(
         shared({name: ("." * 3 + "c" * (index % 4),) for index, name in enumerate(names)}, baseline="n7")
     )
-    columns = heatmap.shown_columns(page.evidence, page.board)
+    columns, _ = heatmap.shown_columns(page.evidence, page.board)
     ranked = [row.normalizer for row in page.board.rows]
     assert columns[:5] == ranked[:5] and columns[-5:] == ranked[-5:]
     assert "n7" in columns and len(columns) <= 11
     drawing = heatmap.draw(page.evidence, page.board)
-    assert "Of 15 normalizers" in drawing.caption
+    assert "Of 15 normalizers, the first 5, the last 5 of the table's order and the baseline." in drawing.caption
     (part,) = drawing.parts
     assert re.findall(r">(n\d+)<", part.svg) == columns
+
+
+def test_captions_speak_of_the_tables_order_and_not_of_how_stable_its_ends_are():
+    """Most are level, the last of the order failed most, and one beyond it has no trial in a setting."""
+    texts = {f"m{index:02}": ("." * 8, "." * 8) for index in range(13)}
+    texts |= {"m13": ("ddd.....", "." * 8), "zz": (None, "." * 8)}
+    evidence = evidence_of(texts, baseline="m05")
+    board = build(evidence)
+    order = [row.normalizer for row in board.rows]
+    assert [row.normalizer for row in board.apart] == ["zz"]
+    lines = choose(evidence, board)
+    assert [*lines.styles] == [*order[:4], "m05", *order[-3:]] and "zz" in lines.grey
+    assert "the first 4, the last 3 of the table's order and the baseline are in colour" in lines.said()
+    captions = " ".join(drawing.caption for drawing in draw(evidence, board))
+    assert not re.search("most stable|lowest|highest", captions)
+
+
+def test_the_heat_map_is_in_the_order_of_the_table_where_no_trial_failed_too(shared):
+    page = leaderboard(shared({"a": ("....",), "b": ("....",)}))
+    assert "Nothing shows which method is more stable." in page.headline()
+    assert "most stable" not in heatmap.draw(page.evidence, page.board).caption
+    assert "for every setting and normalizer, in the order of the table." in page.html()
+    assert "most stable on the left" not in page.html()
 
 
 def test_there_are_files_of_every_picture_for_a_paper(page):

@@ -92,7 +92,7 @@ def test_of_very_many_normalizers_the_ends_are_drawn_and_the_caption_says_so(sha
     drawing = forest.draw(page.evidence, page.board)
     entries = [entry.normalizer for entry in forest.entries(page.evidence, page.board)]
     assert re.findall(r">(n\d+)<", drawing.parts[0].svg) == entries[:2] + entries[-2:]
-    assert "Of 9 normalizers, the 2 with the lowest and the 2 with the highest difference." in drawing.caption
+    assert "Of 9 normalizers, the first 2 and the last 2 by their difference." in drawing.caption
 
 
 def test_of_normalizers_of_the_order_only_its_settings_are_drawn(ledgers):

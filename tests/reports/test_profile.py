@@ -94,7 +94,9 @@ def test_lines_are_told_apart_by_colour_and_dashes_however_many_there_are(count)
     ranked = sorted(names)
     rows = [SimpleNamespace(normalizer=name, count=SimpleNamespace(trials=4)) for name in ranked]
     baseline = ranked[count // 2]
-    lines = choose(SimpleNamespace(normalizers=names, plan={"baseline": baseline}), SimpleNamespace(all_rows=rows))
+    lines = choose(
+        SimpleNamespace(normalizers=names, plan={"baseline": baseline}), SimpleNamespace(rows=rows, all_rows=rows)
+    )
     assert len({(shade, str(dash)) for shade, dash in lines.styles.values()}) == len(lines.styles)
     assert len(lines.styles) + lines.others == count
     assert baseline in lines.styles
