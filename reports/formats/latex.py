@@ -25,6 +25,7 @@ def render(contents: Contents) -> str:
     )
     plan = contents.evidence.plan
     caption = f"Instability of GAN training on suite {plan['suite']}, version {plan['version']}. {contents.intro}"
+    caption += f" {contents.short_caution}" * bool(contents.short_caution)
     return "\n".join([
         "% Needs \\usepackage{booktabs}. Made by ganbench report; not edited by hand.",
         f"% ledger sha256 {contents.evidence.hash()}",

@@ -18,7 +18,7 @@ from ganbench.reports.wording.levels import apart_words, intro, support
 from ganbench.reports.wording.matrix import Entry, matrix
 from ganbench.reports.wording.measured import Fact, facts
 from ganbench.reports.wording.measures import MeasureTable, measure_tables
-from ganbench.reports.wording.missing import caution
+from ganbench.reports.wording.missing import caution, in_short
 from ganbench.reports.wording.rules import Meaning, meanings
 from ganbench.reports.wording.seen import seen
 
@@ -52,8 +52,15 @@ class Contents:
     @cached_property
     def caution(self) -> str:
         """What is reversed, what is missing, and who ran on another device; empty when nothing is and nobody did."""
-        found = self.reversals, caution(self.evidence, self.board), devices(self.evidence, self.board)
-        return " ".join(filter(None, found))
+        return self._warned(caution(self.evidence, self.board))
+
+    @property
+    def short_caution(self) -> str:
+        """The same for a caption."""
+        return self._warned(in_short(self.evidence, self.board))
+
+    def _warned(self, missing: str) -> str:
+        return " ".join(filter(None, (self.reversals, missing, devices(self.evidence, self.board))))
 
     @property
     def held(self) -> str:

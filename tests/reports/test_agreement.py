@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -171,3 +172,17 @@ def test_normalizers_that_are_not_separated_share_rank_and_tier(ledgers):
     one, other, last = board.rows
     assert (one.rank, one.tiers) == (other.rank, other.tiers) == ((1, 2), (0,))
     assert (last.rank, last.tiers) == ((3, 3), (1,))
+
+
+def test_the_caption_for_a_paper_says_what_the_cautions_say(ledgers):
+    settings = [("s", ledgers.points)]
+    firm = leaderboard(ledgers({"v": ("." * 20,), "w": ("c" * 20,)}, settings=settings, baseline="w"))
+    some = leaderboard(
+        ledgers({"v": ("." * 14 + " " * 6,), "w": ("c" * 8 + "." * 6 + " " * 6,)}, settings=settings, baseline="w")
+    )
+    assert "Provisional" not in firm.latex()
+    assert some.contents.caution.startswith("Provisional: 12 of 40 planned trials are missing. A trial can be missing")
+    said = " Provisional: 12 of 40 planned trials are missing. Missing trials could take back claims, and move ranks.}"
+    assert said in next(line for line in some.latex().splitlines() if line.startswith(r"\caption"))
+    doubted = replace(firm, doubts="Not to be relied on.", reversed_claims=frozenset({("fails less", "v", "w")}))
+    assert "Not to be relied on.}" in doubted.latex()
