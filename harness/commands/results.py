@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from ganbench.harness.ledger.relabelling import Changes
     from ganbench.harness.stability import Detector
 
-FAR = 100
-"""Of a larger factor, no number is printed."""
-
 DetectorOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -264,13 +261,15 @@ def label(
 
 
 def _why(row: dict[str, Any]) -> str:
-    """Return in words what decided a verdict, what would decide it, and what could have been seen."""
+    """Return in words what decided a verdict, what would decide it, and how small a loss would have been found."""
+    from ganbench.harness.stability.outcomes import FAR
+
     found = "; ".join(f"{item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["findings"])
     parts = [found or row["reason"]]
     parts += [f"needs {row['needs']}"] if row["needs"] else []
     if row["least_loss"] is not None:
         least = f"from x{row['least_loss']:.2g} on" if row["least_loss"] <= FAR else f"of over x{FAR}"
-        parts.append(f"a lasting loss {least} would have been seen")
+        parts.append(f"a lasting loss {least} would have been found in 19 of 20 cases")
     parts += [f"warning, {item['mode'].replace('_', ' ')}: {item['reason']}" for item in row["warnings"]]
     return "; ".join(part for part in parts if part)
 

@@ -139,8 +139,9 @@ def meanings(definition: Definition) -> list[Meaning]:
         Meaning(
             "stable",
             f"It learnt, and kept what it had. It has learnt once {_bar(learning)}: that is the bar.",
-            f"At least {watched}, one of them after {percent(evidence.until)} of the budget; and noise so small that a loss"
-            f" by a factor of {limits.counts:g} at the end would have been seen.",
+            f"At least {watched}, one of them after {percent(evidence.until)} of the budget; and if there"
+            f" was a loss at the end, it was by less than a factor of {limits.counts:g} (upper bound, one-sided,"
+            f" {percent(evidence.bound)}).",
         ),
         Meaning(
             "unstable",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from ganbench.harness.stability.outcomes import FAR
 from ganbench.harness.stability.verdict import STABLE, UNDECIDED, Verdict
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import budgets, needs, number, thousands
@@ -52,16 +53,13 @@ def _least_loss(verdicts: Sequence[Verdict]) -> str:
     blind = len(asked) - len(losses)
     nothing = f"; in the other {thousands(blind)} none could have been, however large" if blind else ""
     of_them = (
-        f"{_factor(median(losses))} in the median of the {thousands(len(losses))} that were watched long enough, and"
-        f" {_factor(losses[-1])} in the worst of them"
+        f"{_factor(median(losses))} in the median of the {thousands(len(losses))} stable and undecided trials that were"
+        f" watched long enough, and {_factor(losses[-1])} in the worst of them"
         if len(losses) > 1
-        else f"{_factor(losses[0])}, in one that was watched long enough"
+        else f"{_factor(losses[0])} in the one stable or undecided trial that was watched long enough"
     )
-    return (
-        "The smallest lasting loss of quality that would have been found in the stable and undecided trials is"
-        f" {of_them}{nothing}."
-    )
+    return f"The smallest lasting loss of quality that would have been found in 19 of 20 cases is {of_them}{nothing}."
 
 
 def _factor(loss: float) -> str:
-    return f"a factor of {number(loss)}"
+    return f"a factor of {number(loss) if loss <= FAR else f'more than {FAR}'}"

@@ -114,11 +114,29 @@ def test_the_page_says_once_what_would_decide_and_how_small_a_loss_would_have_be
     verdicts = [result.verdict for results in board.evidence.results.values() for result in results.values()]
     asked = [verdict.least_loss for verdict in verdicts if verdict.outcome in (STABLE, UNDECIDED)]
     losses = [loss for loss in asked if loss is not None]
+    assert "that would have been found in 19 of 20 cases is a factor of" in text
     assert f"a factor of {f.number(median(losses))} in the median of the {len(losses)}" in text
     assert f"a factor of {f.number(max(losses))} in the worst of them" in text
     assert f"in the other {len(asked) - len(losses)} none could have been, however large" in text
     assert written["leaderboard.md"].count(text) == 1
     assert Page(written["leaderboard.html"]).text.count("What would decide them") == 1
+
+
+def test_what_is_called_stable_and_how_small_a_loss_would_have_been_found_are_two_things(board, evidence):
+    """A stable trial bounds what was lost; how small a loss would have been found is asked of noise, and is larger."""
+    (stable,) = (item for item in meanings(board.evidence.definition) if item.outcome == "stable")
+    assert "by less than a factor of 1.5 (upper bound, one-sided, 92 %)" in stable.evidence
+    assert "found" not in stable.evidence and "seen" not in stable.evidence
+    far = regraded(evidence, dict.fromkeys(NAMES, ("." * SEEDS, "." * SEEDS)))
+    results = {
+        cell: {
+            seed: replace(item, verdict=replace(item.verdict, least_loss=10.0 ** (1 + seed)))
+            for seed, item in trials.items()
+        }
+        for cell, trials in far.results.items()
+    }
+    far = replace(far, results=results)
+    assert "and a factor of more than 100 in the worst of them" in seen(far)
 
 
 def test_where_nothing_could_have_been_seen_the_page_says_so(evidence):

@@ -436,7 +436,9 @@ def test_a_least_loss_without_meaning_is_not_printed_as_a_number(tmp_path):
     path = logged(tmp_path / "log.csv", step=STEPS, fid=fid)
     (row,) = rows(label_file(path))
     assert row["least_loss"] > 100
-    assert "a lasting loss of over x100 would have been seen" in " ".join(ganbench_here("label", path).stdout.split())
+    assert "a lasting loss of over x100 would have been found in 19 of 20 cases" in " ".join(
+        ganbench_here("label", path).stdout.split()
+    )
 
 
 def test_measures_that_were_not_always_computed_together_are_judged_where_they_were(tmp_path):
@@ -584,7 +586,7 @@ def test_outcome_reason_evidence_and_what_is_missing_stand_in_the_table_and_in_j
     assert (
         "4 runs: 1 stable, 1 unstable (lost quality 1), 1 not learnt, 1 undecided (needs the rest of the log 1)" in text
     )
-    assert f"a lasting loss from x{read['kept']['least_loss']:.2g} on would have been seen" in text
+    assert f"a lasting loss from x{read['kept']['least_loss']:.2g} on would have been found in 19 of 20 cases" in text
 
 
 def test_the_command_takes_a_bar_and_says_what_is_wrong_with_one(tmp_path, ganbench):
