@@ -82,18 +82,17 @@ def _never(definition: Definition) -> str:
 
 
 def _lost(definition: Definition) -> str:
-    limits, learning = given(definition.loss), given(definition.learning)
+    limits = given(definition.loss)
     return (
         f"it had learnt, and the last evaluations, at least {limits.tail_least} and {percent(limits.tail_share)} of those"
-        f" after that, are {limits.factor:g} times worse than those before them, and by more than their noise. It has"
-        f" learnt once {_bar(learning)}."
+        f" after that, are {limits.factor:g} times worse than those before them, and by more than their noise."
     )
 
 
 def _lost_modes(definition: Definition) -> str:
     limits = given(definition.loss)
     return (
-        f"{_lost(definition)} Or, of the evaluations after that, {percent(limits.tail_share)} and at least"
+        f"likewise; or, of the evaluations after it had learnt, {percent(limits.tail_share)} and at least"
         f" {limits.tail_least} have no more than {percent(limits.modes_share)} of the modes."
     )
 
@@ -195,15 +194,13 @@ _RULES: dict[str, Callable[[Definition], str]] = {
 
 
 def in_words(definition: Definition) -> list[str]:
-    """Return a sentence for each failure mode, and for what is neither stable nor failed."""
-    others = [item for item in meanings(definition) if item.outcome in _NEITHER]
+    """Return a sentence for each failure mode; those that are lost in one way have one together.
+
+    What a method error is stands among the outcomes, where there are such.
+    """
     same: dict[str, list[str]] = {}
     for name, words in rules(definition).items():
+        if name == METHOD_ERROR and definition.evidence is not None:
+            continue
         same.setdefault(words, []).append(mode(name))
-    return [
-        *(f"{', '.join(names)}: {words}" for words, names in same.items()),
-        *(f"{item.outcome}: {item.means[0].lower()}{item.means[1:]}" for item in others),
-    ]
-
-
-_NEITHER = ("not learnt", "undecided")
+    return [f"{', '.join(names)}: {words}" for words, names in same.items()]
