@@ -41,7 +41,7 @@ def fitted(name: str, title: str, svg: str, font: str) -> str:
     svg = _REFERENCE.sub(lambda match: match[1] + names[match[2]], svg)
     svg = _NOTHING.sub("", _UNTURNED.sub("", _FAMILY.sub(r"\1", svg)))
     svg = _FONT.sub(lambda match: f"font: {match[1]}{match[2]} {font}", svg)
-    svg = _inherited(_ungrouped(svg))
+    svg = _inherited(_ungrouped(svg)).replace("<g/>", "").replace("; text-anchor: start", "")
     svg = re.sub(r"\s*\n\s*", "\n", svg).strip()
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" font-family="{font}" ', 1)
 

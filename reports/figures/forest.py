@@ -124,14 +124,18 @@ def _paint(axes: Axes, shown: Sequence[ForestRow], baseline: str, *, gap: bool) 
     rows = [place + (gap and place >= half) for place in range(len(shown))]
     bottom = rows[-1] + 0.62
     axes.axvline(0, color=SOFT, lw=0.8)
-    for row in range(rows[-1] + 1):
-        axes.axhline(row + 0.5, color=SOFT, lw=0.3, alpha=0.35)
+    wide = axes.get_yaxis_transform()
+    axes.plot(
+        *_broken([((0, 1), row + 0.5) for row in range(rows[-1] + 1)]), color=SOFT, lw=0.3, alpha=0.35, transform=wide
+    )
     _settings(axes, shown, rows)
     mark = float(mpl.rcParams["lines.markersize"])
+    for sure, width in ((False, 0.16 * mark), (True, 0.4 * mark)):
+        some = [(item.change, row) for row, item in zip(rows, shown, strict=True) if item.change.significant == sure]
+        intervals = _broken([((found.low, found.high), row + _MARK) for found, row in some])
+        axes.plot(*intervals, color=INK, lw=width, solid_capstyle="butt")
     for row, entry in zip(rows, shown, strict=True):
         found, sure = entry.change, entry.change.significant
-        interval = [found.low, found.high], [row + _MARK] * 2
-        axes.plot(*interval, color=INK, lw=0.4 * mark if sure else 0.16 * mark, solid_capstyle="butt")
         face = INK if sure else PAPER
         axes.plot(
             [found.difference],
@@ -169,6 +173,13 @@ def _paint(axes: Axes, shown: Sequence[ForestRow], baseline: str, *, gap: bool) 
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
     label(axes, xlabel=f"instability rate less that of {baseline}, percentage points")
+
+
+def _broken(lines: Sequence[tuple[tuple[float, float], float]]) -> tuple[list[float], list[float]]:
+    """Return level lines, each from where to where and how high, as one: a path for each would be most of the file."""
+    return [x for ends, _ in lines for x in (*ends, np.nan)], [
+        y for _, height in lines for y in (height, height, np.nan)
+    ]
 
 
 def _settings(axes: Axes, shown: Sequence[ForestRow], rows: Sequence[int]) -> None:

@@ -116,14 +116,10 @@ def test_the_heat_map_of_many_normalizers_says_which_it_shows(shared, monkeypatc
 
 
 def test_captions_speak_of_the_tables_order_and_not_of_how_stable_its_ends_are():
-    """Most are level, the last of the order failed most, and one beyond it has no trial in a setting."""
-    texts = {f"m{index:02}": ("." * 8, "." * 8) for index in range(13)}
-    texts |= {"m13": ("ddd.....", "." * 8), "zz": (None, "." * 8)}
-    evidence = evidence_of(texts, baseline="m05")
+    texts = {f"m{index:02}": ("." * 8, "." * 8) for index in range(13)} | {"m13": ("ddd.....", "." * 8)}
+    evidence = evidence_of(texts | {"zz": (None, "." * 8)}, baseline="m05")
     board = build(evidence)
-    order = [row.normalizer for row in board.rows]
-    assert [row.normalizer for row in board.apart] == ["zz"]
-    lines = choose(evidence, board)
+    order, lines = [row.normalizer for row in board.rows], choose(evidence, board)
     assert [*lines.styles] == [*order[:4], "m05", *order[-3:]] and "zz" in lines.grey
     assert "the first 4, the last 3 of the table's order and the baseline are in colour" in lines.said()
     captions = " ".join(drawing.caption for drawing in draw(evidence, board))
@@ -132,10 +128,8 @@ def test_captions_speak_of_the_tables_order_and_not_of_how_stable_its_ends_are()
 
 def test_the_heat_map_is_in_the_order_of_the_table_where_no_trial_failed_too(shared):
     page = leaderboard(shared({"a": ("....",), "b": ("....",)}))
-    assert "Nothing shows which method is more stable." in page.headline()
-    assert "most stable" not in heatmap.draw(page.evidence, page.board).caption
     assert "for every setting and normalizer, in the order of the table." in page.html()
-    assert "most stable on the left" not in page.html()
+    assert "most stable on" not in page.html()
 
 
 def test_there_are_files_of_every_picture_for_a_paper(page):

@@ -110,26 +110,20 @@ def test_a_claim_that_half_of_the_budget_reverses_is_firm_nowhere(ledgers):
 
     def late(record):
         trace, poor = record.trace, record.spec["cell"]["normalizer"]["name"] == "v"
-        shares = np.where(np.array(trace.evaluation_steps) <= (60 if poor else 0), 0.02, 0.9)
-        gradient = np.where(np.array(trace.steps) < (1000 if poor else 70), 1.5, np.nan)
-        return ledgers.retraced(
-            record,
-            evaluations={**trace.evaluations, "high_quality_share": shares},
-            scalars={**trace.scalars, "d_grad_norm": gradient},
-        )
+        shares = np.where(np.array(trace.evaluation_steps) <= 60 * poor, 0.02, 0.9)
+        gradient = np.where(np.array(trace.steps) < 70 + 99 * poor, 1.5, np.nan)
+        evaluations = {**trace.evaluations, "high_quality_share": shares}
+        return ledgers.retraced(record, evaluations=evaluations, scalars={**trace.scalars, "d_grad_norm": gradient})
 
-    texts = {"v": ("." * 8,), "w": ("d" * 8,)}
-    page = leaderboard(ledgers(texts, settings=[("s", ledgers.points)], baseline="w", change=late))
+    page = leaderboard(ledgers({"v": ("." * 8,), "w": ("d" * 8,)}, baseline="w", change=late))
     said = (
         "Not to be relied on: judged at half of the budget, these claims are reversed: v fails less often than w at half of"
         " the budget."
     )
-    assert [pair.better for pair in page.board.pairs if pair.significant] == ["v"]
+    assert page.board.pairs[0].significant and page.board.pairs[0].better == "v"
     for name in "vw":
         badge = normalizer_badge(page.evidence, page.board, name, page.reversed_claims)
-        assert (badge.colour, badge.value.split(" · ")[-1]) == ("provisional", "provisional")
-        assert "a claim of it is reversed" in badge.title
-    assert page.headline().endswith(f". {said}")
-    assert notes(page) == [said]
+        assert badge.colour == "provisional" and badge.value.endswith(" · provisional")
+    assert page.headline().endswith(f". {said}") and notes(page) == [said]
     assert page.markdown().split("\n\n")[2].replace("*", "") == said
-    assert page.html().count('class="caution">Not to be relied on') == 1
+    assert 'class="caution">Not to be relied on' in page.html()
