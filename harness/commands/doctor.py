@@ -33,6 +33,13 @@ def doctor(
             "--suite", help="With --cluster: are this suite's data sets, and its metrics' weights, on every node?"
         ),
     ] = None,
+    device_test: Annotated[
+        bool,
+        typer.Option(
+            "--device-test",
+            help="Test this machine's GPU instead, for ten minutes at most: captured steps, lanes, memory, precision.",
+        ),
+    ] = False,
     plugin: PluginOption = None,
     data_dir: DataOption = None,
 ) -> None:
@@ -40,7 +47,11 @@ def doctor(
     from ganbench.harness.errors import InputError
 
     console = terminal()
-    if cluster is None:
+    if device_test:
+        if cluster or results or suite or data_dir:
+            raise InputError("--device-test asks this machine's GPU, and goes with --plugin only")
+        bad = _tell(console, _device(plugin))
+    elif cluster is None:
         from ganbench.harness.doctor.machine import examine
 
         if results or suite or data_dir:
@@ -52,6 +63,17 @@ def doctor(
         bad = _cluster(console, cluster, results, suite, plugin or [], data_dir)
     if bad:
         raise typer.Exit(BAD_INPUT)
+
+
+def _device(plugin: PluginOption) -> Iterable[Examined]:
+    import torch
+
+    from ganbench.harness.doctor.device_test import Bench, device_test
+    from ganbench.harness.errors import InputError
+
+    if not torch.cuda.is_available():
+        raise InputError("--device-test: PyTorch finds no GPU on this machine")
+    return device_test(Bench(catalog(plugin)))
 
 
 def _cluster(

@@ -71,25 +71,14 @@ def _without_amounts(value: Any) -> Any:
 
 
 def _timed(cell: Cell, catalog: Catalog) -> float:
-    import torch
-
-    from ganbench.harness.data.dataset import Data
+    from ganbench.harness.data.random_examples import random_data
     from ganbench.harness.normalizer import Normalizer
     from ganbench.harness.training.training import Material, Training
 
-    shape = (EXAMPLES, *cell.dataset.sample_shape())
-    seeded = torch.Generator().manual_seed(0)
-    points = len(shape) == 2
-    examples = (
-        torch.randn(shape, generator=seeded)
-        if points
-        else torch.randint(0, 256, shape, dtype=torch.uint8, generator=seeded)
-    )
     normalizer = cast("Normalizer", catalog.create("normalizer", cell.architecture.generator_normalizer))
     # A budget of one step is all in the last phase of a growing network, the most expensive one.
-    training = Training(
-        Trial(replace(cell, steps=1), 0, 0), Material(Data(examples), "", lambda generated: {}, normalizer)
-    )
+    trial = Trial(replace(cell, steps=1), 0, 0)
+    training = Training(trial, Material(random_data(cell.dataset, EXAMPLES), "", lambda generated: {}, normalizer))
     state, _ = training.step(training.state, training.draw(1), False)
     started, made = time.perf_counter(), 0
     while time.perf_counter() - started < ENOUGH:

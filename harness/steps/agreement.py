@@ -79,8 +79,8 @@ def compared(made: Numbers, plain: Numbers, again: Callable[[], Numbers] | None)
         plains += [again() for _ in range(MORE)]
         if not _explained(made, plains):
             return None
-    spread = max(_largest(*pair) for pair in combinations(plains, 2))
-    return Agreement(1, exact=False, spread=spread, difference=_largest(made, plain))
+    spread = max(relative_difference(*pair) for pair in combinations(plains, 2))
+    return Agreement(1, exact=False, spread=spread, difference=relative_difference(made, plain))
 
 
 def _equal(one: Numbers, other: Numbers) -> bool:
@@ -115,5 +115,6 @@ def _distances(one: Tensor, other: Tensor) -> tuple[float, float]:
     return float(apart.amax()) / scale, float(apart.square().mean().sqrt()) / scale
 
 
-def _largest(one: Numbers, other: Numbers) -> float:
+def relative_difference(one: Numbers, other: Numbers) -> float:
+    """Return the largest difference of two lists of tensors, of the largest value of each tensor of the second."""
     return max((_distances(*pair)[0] for pair in zip(one, other, strict=True)), default=0.0)
