@@ -49,7 +49,8 @@ def _variants(board: Board, rows: Sequence[Row]) -> list[str]:
     if equal and any(row.count.undecided for row in least):
         return depends
     name = f"{named(first.normalizer)}{_and_others(equal)}"
-    return [f"Open: {name} failed least{order} ({_rate(first)}), but {_but(first, board, alone=not equal)}."]
+    but = _but(first, board, alone=not equal)
+    return [f"Open: {name} failed least{order}{share}, but {but}." for share in (f" ({_rate(first)})", "")]
 
 
 def _lowest(rows: Sequence[Row], values: Sequence[float]) -> list[Row]:

@@ -62,15 +62,6 @@ def test_the_headline_counts_who_is_open_on_the_level_that_it_speaks_of(outcomes
         assert int(counted[1]) == left
 
 
-@ledgers
-def test_all_that_are_said_to_have_failed_least_have_one_rate(outcomes):
-    evidence = evidence_of(outcomes)
-    board = build(evidence)
-    if found := re.search(r"(\w) and (\d+) others? failed least: (.+?) %", said(evidence, board)):
-        own = next(row.count for row in board.rows if row.normalizer == found[1])
-        assert sum(row.count.rate == own.rate for row in board.rows) == int(found[2]) + 1
-
-
 def test_one_that_is_better_elsewhere_than_one_of_two_is_not_said_to_fail_least_there():
     evidence = evidence_of(OPEN_ELSEWHERE)
     assert said(evidence, build(evidence)) == (
