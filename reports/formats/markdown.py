@@ -15,13 +15,13 @@ from ganbench.reports.wording.matrix import legend
 from ganbench.reports.wording.measures import MeasureTable
 from ganbench.reports.wording.rules import MEANINGS, Meaning
 
-FAILURES = 12
+FAILURES = 6
 """A longer list is cut; the pages of the cells have the rest."""
 
 MATRIX = 12
 """Normalizers of which the matrix of pairs fits on a page."""
 
-CELLS = 16
+CELLS = 5
 """Likewise, of each protocol; ``cells.csv`` has all of them."""
 
 

@@ -120,9 +120,7 @@ def _statistics(evidence: Evidence) -> tuple[str, ...]:
     all_ = evidence.decides_all
     confidence, both = f"{100 * (1 - ALPHA):.0f} %", f"{100 * (1 - 2 * ALPHA):.0f} %"
     return (
-        f"Instability rate: mean over a normalizer's cells of failed / {'committed' if all_ else 'decided'} trials, each"
-        " cell weighing the same.",
-        f"Intervals of the rows: {confidence} for all of the order together (Bonferroni), Clopper & Pearson's. In these"
+        "Intervals of the rows (Bonferroni): Clopper & Pearson's. In these"
         " settings: that of as many trials as would have the variance of the mean over them. On settings like these: that"
         f" of as many trials as there are settings. Of a cell: {confidence} for it alone, Wilson's; Clopper & Pearson's"
         f" below {EXACT_BELOW} trials.",
@@ -162,15 +160,12 @@ def _undecided(evidence: Evidence) -> tuple[str, ...]:
     return (
         "Rates, their intervals and the numbers of pairs are those of decided trials; one that did not learn is decided,"
         " and did not fail. Bounds: the rate with all undecided trials counted as stable, and as failed.",
-        "A claim holds with the undecided trials of both normalizers counted as failed and with those of both counted as"
-        " stable: the larger of the two p-values counts, and 1 where they, or decided pairs alone, disagree on the"
-        " direction.",
+        "Of the p-values with undecided trials of both as failed, and as stable, the larger one counts; 1 where they, or"
+        " decided pairs alone, disagree on the direction.",
         "How often trainings do not learn is compared by the same test, corrected by Holm over all pairs as a family of its"
         " own. Who fails less often but learns significantly less often is not called more stable.",
-        "Order: by rate, undecided trials counting as half a failure, then by how often trainings do not learn, but below"
-        " everybody who is significantly better or learns significantly more often."
-        " To learn significantly more often separates two normalizers in ranks and tiers, too, unless the other one fails"
-        " significantly less often.",
+        "Order: of equal rates the one that learns more often is above. To learn significantly more often separates two"
+        " normalizers in ranks and tiers, too, unless the other one fails significantly less often.",
     )
 
 

@@ -43,15 +43,9 @@ def evidence_of(outcomes: Mapping[str, Sequence[str | None]], baseline: str | No
     return Evidence(plan, DEFINITION, (*outcomes,), (*groups,), (PROTOCOL,), results, (), (), 0, wanted)
 
 
-def one_after_the_other(evidence: Evidence, test: str, least: int = 4) -> Evidence:
-    """Return evidence of which a test of sequential seeds decides the pairs.
-
-    Args:
-        evidence: The trials.
-        test: ``"spending"`` or ``"betting"``.
-        least: After how many seeds it decides at the earliest.
-    """
-    rule = {"least": least, "most": evidence.seeds, "step": 1, "half_width": None, "test": test, "baseline": None}
+def one_after_the_other(evidence: Evidence, test: str) -> Evidence:
+    """Return evidence of which a test of sequential seeds decides the pairs: ``"spending"`` or ``"betting"``."""
+    rule = {"least": 1, "most": evidence.seeds, "step": 1, "half_width": None, "test": test, "baseline": None}
     return replace(evidence, plan={**evidence.plan, "sequential": rule})
 
 
