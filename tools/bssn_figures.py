@@ -1,9 +1,9 @@
-"""Draw the three figures of "Why Spectral Normalization Stabilizes GANs" from runs of our own, for docs/stability.md.
+"""Draw a figure of "Why Spectral Normalization Stabilizes GANs" from runs of our own, for docs/stability.md.
 
     python tools/bssn_figures.py [--results results/figures]
 
-Runs suites/figures.yaml (what is missing of it; minutes on two cores), then draws gradient norms beside quality, weight
-variances beside their bound, and quality late in training, and writes what was measured as a table.
+Runs suites/figures.yaml (what is missing of it), then draws gradient norms alongside quality, and writes a table: gradient
+norms, weight variances, and quality late in training.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from drawings import save_svg
+from drawings import save_webp
 from sections import write_section
 
 from ganbench import load_suite, read_ledger, run
@@ -32,7 +32,8 @@ Traces = dict[tuple[str, str], list[tuple[Trace, bool]]]
 def traces(results: Path) -> Traces:
     """Run what is missing and return every trace."""
     suite = load_suite("figures")
-    run(suite, results)
+    if run(suite, results).missing:
+        raise SystemExit("not all trials are there: nothing was drawn; the same command goes on")
     ledger = read_ledger(results)
     names = {cell.id: (cell.setting, cell.normalizer.label()) for cell in suite.cells}
     definition = load_definition(suite.definition)
@@ -49,17 +50,14 @@ def fid_of(trace: Trace) -> np.ndarray:
 
 
 def draw(found: Traces) -> None:
-    """Draw the three figures."""
+    """Draw the figure."""
     import matplotlib as mpl
 
-    mpl.use("svg")
+    mpl.use("agg")
     settings = list(dict.fromkeys(setting for setting, _ in found))
     normalizers = list(dict.fromkeys(normalizer for _, normalizer in found))
-    style = {"svg.hashsalt": "ganbench", "svg.fonttype": "none", "font.size": 9, "path.simplify_threshold": 0.5}
-    with mpl.rc_context(style):
+    with mpl.rc_context({"font.size": 9}):
         _gradients(found, settings, normalizers)
-        _variances(found, settings[-1], normalizers)
-        _late(found, settings, normalizers)
 
 
 def _gradients(found: Traces, settings: list[str], normalizers: list[str]) -> None:
@@ -75,38 +73,7 @@ def _gradients(found: Traces, settings: list[str], normalizers: list[str]) -> No
         for axes in grid[row]:
             axes.set_yscale("log")
         grid[row][0].set_ylabel(words)
-    _save(figure, normalizers, "bssn-gradients.svg")
-
-
-def _variances(found: Traces, setting: str, normalizers: list[str]) -> None:
-    layers = found[setting, normalizers[0]][0][0].layers
-    figure, grid = _figure(1, len(layers), 2.6 * len(layers), 2.7)
-    for axes, name in zip(grid[0], layers, strict=True):
-        for index, normalizer in enumerate(normalizers):
-            for trace, _ in found[setting, normalizer]:
-                layer = trace.layers[name]
-                axes.plot(trace.steps_of(layer), layer.variance, color=COLOURS[index], lw=0.9, alpha=0.8)
-        axes.axhline(layers[name].bound, color="#444", lw=1, ls=(0, (4, 3)))
-        axes.set_yscale("log")
-        axes.set_title(f"{name}: 1 / max(m, n) = {layers[name].bound:.2g}", loc="left", fontsize=8)
-        axes.set_xlabel("step")
-    grid[0][0].set_ylabel(f"variance of weights ({setting})")
-    _save(figure, normalizers, "bssn-variances.svg")
-
-
-def _late(found: Traces, settings: list[str], normalizers: list[str]) -> None:
-    figure, grid = _figure(1, len(settings), 6.4, 2.9)
-    for axes, setting in zip(grid[0], settings, strict=True):
-        for index, normalizer in enumerate(normalizers):
-            for trace, _ in found[setting, normalizer]:
-                best = np.minimum.accumulate(fid_of(trace)[1:])
-                axes.plot(trace.evaluation_steps[1:], fid_of(trace)[1:] / best, color=COLOURS[index], lw=0.9, alpha=0.8)
-        axes.axhline(1.5, color="#444", lw=1, ls=(0, (4, 3)))
-        axes.set_yscale("log")
-        axes.set_title(setting, loc="left")
-        axes.set_xlabel("step")
-    grid[0][0].set_ylabel("Frechet distance over the best so far")
-    _save(figure, normalizers, "bssn-late.svg")
+    _save(figure, normalizers, "bssn-gradients.webp")
 
 
 def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
@@ -127,7 +94,7 @@ def _save(figure: Any, normalizers: list[str], name: str) -> None:
     handles = [Line2D([], [], color=colour, label=label) for colour, label in zip(COLOURS, normalizers, strict=True)]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
     FOLDER.mkdir(exist_ok=True)
-    save_svg(figure, FOLDER / name)
+    save_webp(figure, FOLDER / name)
 
 
 def table(found: Traces) -> str:

@@ -1,22 +1,24 @@
-"""Drawings of documents: small files, the same bytes from the same numbers."""
+"""Drawings of documents: small files."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
-from ganbench.reports.figures.fewer_letters import fitted
-
-FONT = "DejaVu Sans, Verdana, sans-serif"
+COLOURS, DPI = 16, 144
 
 
-def save_svg(figure: Any, path: Path) -> None:
-    """Save a figure of matplotlib, its lines to a tenth of a point.
+def save_webp(figure: Any, path: Path) -> None:
+    """Save a figure of matplotlib in few colours.
 
     Args:
-        figure: The figure; ``svg.hashsalt`` is set.
-        path: The file, .svg.
+        figure: The figure.
+        path: The file, .webp.
     """
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
-    svg = path.read_text(encoding="utf-8")
-    path.write_text(fitted(path.stem, path.stem.replace("-", " "), svg, FONT) + "\n", encoding="utf-8")
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    few = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.convert("RGB").save(path, lossless=True, quality=100, method=6)

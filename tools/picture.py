@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-MARGIN, COLOURS = 10, 12
+MARGIN, COLOURS = 10, 8
 
 
 def main(page_file: Path, picture: Path) -> None:
