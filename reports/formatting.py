@@ -201,7 +201,7 @@ def points(share: float) -> str:
     """Return a difference of two rates as ``−31`` or ``+8``: percentage points, with their sign."""
     value, sign = math.floor(abs(100 * share) + 0.5 + 1e-9), "−" if share < 0 else "+"
     if value == 0 and abs(share) > 1e-9:
-        return f"{sign}{max(abs(100 * share), 0.1):.1f}"  # not none
+        return f"{sign}{max(abs(100 * share), 0.001):.1g}"  # not none
     return f"{sign}{value}" if value else "0"
 
 

@@ -43,6 +43,11 @@ MORE, LESS, OPEN = "more stable", "less stable", "not enough seeds"
 UNDECIDED = "not enough decided trials"
 """What it finds where the two are not separated and trials are undecided: those may be all that is missing."""
 
+TORN = "shared trials and rates disagree"
+"""What it finds where the trials that the two share lean one way, and their rates, means over settings, do not."""
+
+REVERSED = "Not to be relied on: another way to judge reverses a claim of it."
+
 MIXED = "mixed"
 """What it finds where the one that fails less often learns less often."""
 
@@ -54,7 +59,7 @@ class TryoutFinding:
     Attributes:
         normalizer: Its label.
         baseline: The label of what it is compared with.
-        verdict: :data:`MORE`, :data:`LESS`, :data:`OPEN`, :data:`UNDECIDED` or :data:`MIXED`.
+        verdict: :data:`MORE`, :data:`LESS`, :data:`OPEN`, :data:`UNDECIDED`, :data:`TORN` or :data:`MIXED`.
         row: Its row of the leaderboard.
         base: The baseline's.
         change: Its difference to the baseline.
@@ -84,6 +89,7 @@ class TryoutFinding:
             "baseline": self.baseline,
             "verdict": self.verdict,
             "level": level_of(pair),
+            "reversed": REVERSED in self.text,
             "p": self.change.p,
             "p_settings": pair.failing.settings_holm_p,
             "difference": _finite(self.change.difference),
@@ -121,19 +127,23 @@ def findings(found: Leaderboard, *, timed_apart: bool = False) -> list[TryoutFin
     """
     evidence, board = found.evidence, found.board
     names = [name for name in evidence.normalizers if name != evidence.plan["baseline"]]
-    return [_finding(evidence, board, name, timed_apart=timed_apart) for name in names]
+    turned = {name for claim in found.reversed_claims for name in claim[1:]}
+    return [_finding(evidence, board, name, timed_apart=timed_apart, reverse=name in turned) for name in names]
 
 
-def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool) -> TryoutFinding:
+def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool, reverse: bool) -> TryoutFinding:
     baseline = str(evidence.plan["baseline"])
     rows = {row.normalizer: row for row in board.all_rows}
     row, base = rows[name], rows[baseline]
     pair = next(item for item in board.pairs if {item.first, item.second} == {name, baseline})
     against = row.change
     assert against is not None, "only the baseline has no change against itself"
-    verdict, level = _verdict(pair, name), "on settings like these" if pair.elsewhere else "in these settings"
+    verdict = TORN if board.torn(pair) else _verdict(pair, name)
+    level = "on settings like these" if pair.elsewhere else "in these settings"
     sentences = [
         *([f"{named(name)} is {verdict} than {named(baseline)} {level}."] if verdict in (MORE, LESS) else []),
+        *([REVERSED] if verdict in (MORE, LESS) and reverse else []),
+        *([f"Neither counts as more stable: {TORN}."] if verdict == TORN else []),
         conclusion(pair, len(board.pairs)),
         *(
             [_equal(base, pair, len(board.pairs))]

@@ -157,6 +157,16 @@ class Board:
         """The rows of the order, and then the others."""
         return self.rows + self.apart
 
+    def torn(self, pair: Pair) -> bool:
+        """Return whether one is more stable on the trials that two share, and its rate is not the lower one."""
+        rates = {row.normalizer: row.count.rate for row in self.all_rows}
+        return pair.significant and not rates[pair.better] < rates[pair.worse] - 1e-9
+
+    def torn_in_learning(self, pair: Pair) -> bool:
+        """Return whether one learns more often on the trials that two share, and its share that did not is not lower."""
+        rates = {row.normalizer: row.count.not_learnt_rate for row in self.all_rows}
+        return bool(pair.learns_less) and not rates[pair.learns_more] < rates[pair.learns_less] - 1e-9
+
 
 def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -> Board:
     """Compute everything that the tables say.

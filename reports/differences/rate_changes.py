@@ -58,7 +58,8 @@ class RateComparison:
         pooled: The two rates that it is the difference of; nan where no trial is decided.
         undecided: Pairs of which at least one trial is undecided; of trials that are no pairs, the undecided ones.
         more: The side that has more, ``"A"`` or ``"B"``, whichever way undecided trials are counted; empty where none has.
-        against: Whether the rates do not lean to that side: then no change is claimed, whatever the p-value.
+        against: Whether the p-value is small enough for a claim, and the rates do not lean to that side: no change is
+            claimed then.
         unequal: Whether cells have unequal numbers of decided trials, so that a mean is not the rate of all together.
         single: Of pairs, how many have one decided trial, which is in its side's rate and not in the change.
         equal: Of pairs, how many are the same training, bit for bit, with the same verdict.
@@ -179,7 +180,7 @@ def _standings(side: Side) -> dict[str, Standing]:
 def _comparison(raw: Compared, p_values: Sequence[float], index: int, holm_p: float, more: str) -> RateComparison:
     decided = raw.counted(None)
     some, trials, later, others = table(decided)
-    level, against = ALPHA / len(p_values), raw.against(more)
+    level, against = ALPHA / len(p_values), holm_p <= ALPHA and raw.against(more)
     first, second = (
         count_all([count_cell(cell[side], len(cell[side]), ()) for cell in raw.cells], (), level) for side in (0, 1)
     )

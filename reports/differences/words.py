@@ -76,7 +76,8 @@ def _changed(difference: Difference) -> str:
     elif open_:
         parts.append(f"Nothing here is more than noise: there are not enough seeds to see a change in {_names(open_)}.")
     if torn:
-        parts.append(f"For {_names(torn)} no change is claimed: {AGAINST}.")
+        of = " of what did not learn" if all(item.what != UNSTABLE for item in torn) else ""
+        parts.append(f"For {_names(torn)} no change{of} is claimed: {AGAINST}.")
     parts += _undecided(compared)
     if shared.trials:
         parts.append(

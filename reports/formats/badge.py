@@ -133,6 +133,11 @@ def _standing(evidence: Evidence, board: Board, row: Row, baseline: Row | None) 
     if baseline == row:
         return "neutral", "baseline", "; the others are compared with it"
     pair = next(pair for pair in board.pairs if {pair.first, pair.second} == {row.normalizer, baseline.normalizer})
+    if board.torn(pair):
+        sentence = (
+            f"; on the trials shared with {baseline.normalizer}, and in the rates, the tests lean to different sides"
+        )
+        return "open", "rates and shared trials disagree", sentence
     if pair.significant:
         better = pair.better == row.normalizer
         where = "on settings like these" if pair.elsewhere else "in these settings"
@@ -140,7 +145,7 @@ def _standing(evidence: Evidence, board: Board, row: Row, baseline: Row | None) 
         words = f"{'better' if better else 'worse'} than baseline {where}"
         sentence = f"; fails significantly {how} often than {baseline.normalizer} {where}"
         return "better" if better else "worse", words, sentence
-    if pair.learns_less:
+    if pair.learns_less and not board.torn_in_learning(pair):
         return _learning(pair, row.normalizer, baseline.normalizer)
     lacking = (
         f"; not enough {'decided trials' if pair.undecided else 'seeds'} to separate it from {baseline.normalizer}"

@@ -50,7 +50,8 @@ def _variants(board: Board, rows: Sequence[Row]) -> list[str]:
         return depends
     name = f"{named(first.normalizer)}{_and_others(equal)}"
     but = _but(first, board, alone=not equal)
-    return [f"Open: {name} failed least{order}{share}, but {but}." for share in (f" ({_rate(first)})", "")]
+    texts = [f"Open: {name} failed least{order}{share}, but {but}." for share in (f" ({_rate(first)})", "")]
+    return [*texts, f"Open: {name} failed least{order}, but the tests say otherwise."]
 
 
 def _lowest(rows: Sequence[Row], values: Sequence[float]) -> list[Row]:
@@ -159,7 +160,9 @@ def _learns_more(board: Board, rows: Sequence[Row]) -> str:
     learns = [
         pair.learns_more
         for pair in board.pairs
-        if pair.learns_less and {pair.learns_more, pair.learns_less} <= set(board.standing.names)
+        if pair.learns_less
+        and {pair.learns_more, pair.learns_less} <= set(board.standing.names)
+        and not board.torn_in_learning(pair)
     ]
     if not learns:
         return ""

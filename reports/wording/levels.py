@@ -63,6 +63,11 @@ def _notes(evidence: Evidence, board: Board) -> list[str]:
             f"On the trials shared with {named(baseline)}, all settings together, {listing(_few(other_way))}"
             f" {'differs' if len(other_way) == 1 else 'differ'} from it in another direction than in rates."
         )
+    torn = [(pair.better, pair.worse) for pair in board.pairs if board.torn(pair)]
+    torn += [(pair.learns_more, pair.learns_less) for pair in board.pairs if board.torn_in_learning(pair)]
+    if torn:
+        both = [" and ".join(map(named, names)) for names in torn]
+        notes.append(f"For {listing(_few(both))} shared trials and rates lean to different sides.")
     return notes
 
 
