@@ -31,7 +31,7 @@ def own_sources(plugins: Collection[Plugin]) -> dict[str, str]:
 
 
 def are_loaded(sources: Mapping[str, str]) -> bool:
-    """Say whether this process has all of these modules, with the same sources, loading those of ours that it lacks."""
+    """Say whether this process has all of these modules, or could load those of ours, with the same sources."""
     return all(_hash_by_name(name) == expected for name, expected in sources.items())
 
 
@@ -83,7 +83,10 @@ def _hash_by_name(name: str) -> str | None:
     if name not in sys.modules and name.split(".")[0] == OURS:
         from importlib.util import find_spec
 
-        spec = find_spec(name)
+        try:
+            spec = find_spec(name)
+        except ImportError:  # its package is gone
+            return None
         return None if spec is None or spec.origin is None else _hash_of_file(spec.origin)
     return _hash_of(sys.modules.get(name))
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from ganbench.harness.canonical import canonical_json
 from ganbench.harness.plugins.loaded_sources import are_found_by_name, are_loaded, installed, own_sources
 from ganbench.harness.plugins.plugin import Plugin
-from ganbench.harness.steps.replayed import Written
+from ganbench.harness.steps.replayed import Run, Written, scripted
 from ganbench.harness.storage.atomic import whole
 
 FORMAT = 1
@@ -71,7 +71,7 @@ class Shelf:
     """The kept programs of one cell in one phase.
 
     Attributes:
-        gave: Whether a program came from here.
+        trusted: Whether what is kept is used; one that was wrong is written again, and nothing is read until then.
 
     Args:
         kept: Where.
@@ -84,15 +84,28 @@ class Shelf:
         self._plugins = [part for plugin in plugins for part in getattr(plugin, "parts", (plugin,))]
         self._kept = kept if are_found_by_name(self._plugins) else None
         self._key = "" if self._kept is None else canonical_json([key, *(plugin.source() for plugin in self._plugins)])
-        self.gave = False
+        self.trusted, self._gave = True, False
 
-    def get(self, kind: Sequence[object], tensors: Sequence[Tensor]) -> Written | None:
-        """Return the program for a kind of step and a form of tensors; see :meth:`KeptPrograms.find`."""
-        if self._kept is None:
+    def get(self, kind: Sequence[object], tensors: Sequence[Tensor]) -> tuple[Run, tuple[str, ...]] | None:
+        """Return the program for a kind of step and a form of tensors, and what it observes.
+
+        None where there is none, or nothing that can be run; see :meth:`KeptPrograms.find`.
+        """
+        found = self._kept.find(name_of(self._key, kind, tensors)) if self._kept is not None and self.trusted else None
+        if found is None:
             return None
-        found = self._kept.find(name_of(self._key, kind, tensors))
-        self.gave |= found is not None
-        return found
+        try:
+            run = scripted(found)
+        except RuntimeError:
+            return None
+        self._gave = True
+        return run, found.observed
+
+    def distrust(self) -> bool:
+        """Read nothing more from here; returns whether anything was read that may have been wrong."""
+        self.trusted, gave = False, self._gave
+        self._gave = False
+        return gave
 
     def put(self, kind: Sequence[object], tensors: Sequence[Tensor], program: Written) -> None:
         """Keep one; see :meth:`KeptPrograms.keep`."""

@@ -23,7 +23,7 @@ from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channe
 from ganbench.harness.steps.graph import StepGraph, graph_of
 from ganbench.harness.steps.kept import KeptPrograms, Shelf
 from ganbench.harness.steps.protocol import TrainingProtocol
-from ganbench.harness.steps.replayed import Run, Written, replayed, scripted
+from ganbench.harness.steps.replayed import Run, Written, replayed
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.steps.ways import COMPILED, REPLAYED
 
@@ -189,7 +189,7 @@ class Program:
             self._sought.add(kind)
             found = self._shelf.get(kind, state_tensors(state) + batch_tensors(batch))
             if found is not None:
-                self._add(kind, scripted(found), found.observed)
+                self._add(kind, *found)
         return kind in self._runs
 
     def _add(self, kind: Kind, run: Run, observed: tuple[str, ...]) -> None:
@@ -198,8 +198,7 @@ class Program:
 
     def forget(self) -> bool:
         """Drop what came from other processes, and take nothing more from them; returns whether anything did."""
-        came = self._shelf is not None and self._shelf.gave
-        self._shelf = None
+        came = self._shelf is not None and self._shelf.distrust()
         if came:
             self._graphs, self._runs, self.agreement = {}, {}, Agreement()
         return came

@@ -161,6 +161,7 @@ def test_a_source_that_is_not_loaded_here_is_looked_up_only_if_it_is_ours():
     assert sources and are_loaded(sources)
     assert not are_loaded({**sources, "a_module_of_somebody": "0" * 64})
     assert not are_loaded({**sources, "ganbench.harness.cli": "0" * 64})
+    assert not are_loaded({**sources, "ganbench.gone.module": "0" * 64})
 
 
 @pytest.mark.parametrize(
@@ -179,11 +180,15 @@ def test_a_kept_program_that_is_wrong_is_followed_again(harm: Callable, tmp_path
     trained(a_cell(), tmp_path)
     for file in tmp_path.iterdir():
         torch.save(harm(torch.load(file)), file)
+    early = trained(a_cell(), tmp_path, after=1e9)
+    assert not early.notes and equal(early, plain)
     times = len(followed)
     training = trained(a_cell(), tmp_path)
-    assert len(followed) > times
     assert (training.mode, training.notes) == ("replayed", [])
     assert equal(training, plain)
+    times = len(followed)
+    assert trained(a_cell(), tmp_path, after=1e9).mode == "replayed", "it was written again"
+    assert len(followed) == times
 
 
 def test_a_file_that_is_cut_short_is_written_again(tmp_path, followed):
