@@ -21,7 +21,7 @@ from ganbench.harness.process import TooLongError, limited, one_thread
 PATIENCE = 20.0
 """Seconds in which cells are timed."""
 
-ENOUGH = 0.05
+ENOUGH = 0.02
 """Seconds of steps of one cell, after a first one."""
 
 EXAMPLES = 256
