@@ -38,11 +38,11 @@ test: lint
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m long
 
-SCHEDULES ?= 10000
-SEED ?= $(shell date +%s)
 test-lowest: $(VENV)/installed
 	$(BIN)/python tools/lowest.py
 
+SCHEDULES ?= 10000
+SEED ?= $(shell date +%s)
 test-faults: $(VENV)/installed-dev
 	@echo "to repeat this: make test-faults SCHEDULES=$(SCHEDULES) SEED=$(SEED)"
 	GANBENCH_SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q -s --timeout=0 --hypothesis-seed=$(SEED) tests/sweeps/test_simulated_faults.py

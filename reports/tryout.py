@@ -67,6 +67,7 @@ class TryoutFinding:
         seeds: About how many seeds in each setting would separate the two at the rates seen; None where they are separated,
             or failed equally often, or more than seeds is missing.
         timed_apart: Whether times of steps are compared across times or places.
+        reversed: Whether another way to judge reverses a claim of it.
         text: The paragraph.
     """
 
@@ -79,6 +80,7 @@ class TryoutFinding:
     pair: Pair
     seeds: int | None
     timed_apart: bool
+    reversed: bool
     text: str
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +91,7 @@ class TryoutFinding:
             "baseline": self.baseline,
             "verdict": self.verdict,
             "level": level_of(pair),
-            "reversed": REVERSED in self.text,
+            "reversed": self.reversed,
             "p": self.change.p,
             "p_settings": pair.failing.settings_holm_p,
             "difference": _finite(self.change.difference),
@@ -140,9 +142,10 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool, 
     assert against is not None, "only the baseline has no change against itself"
     verdict = TORN if board.torn(pair) else _verdict(pair, name)
     level = "on settings like these" if pair.elsewhere else "in these settings"
+    reverse = reverse and verdict in (MORE, LESS)
     sentences = [
         *([f"{named(name)} is {verdict} than {named(baseline)} {level}."] if verdict in (MORE, LESS) else []),
-        *([REVERSED] if verdict in (MORE, LESS) and reverse else []),
+        *([REVERSED] if reverse else []),
         *([f"Neither counts as more stable: {TORN}."] if verdict == TORN else []),
         conclusion(pair, len(board.pairs)),
         *(
@@ -160,7 +163,7 @@ def _finding(evidence: Evidence, board: Board, name: str, *, timed_apart: bool, 
     ]
     seeds = seeds_to_separate(pair) if verdict == OPEN else None
     text = unmarked(" ".join(sentences))
-    return TryoutFinding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, text)
+    return TryoutFinding(name, baseline, verdict, row, base, against, pair, seeds, timed_apart, reverse, text)
 
 
 def _rates(row: Row, base: Row, pair: Pair, against: Change) -> list[str]:

@@ -68,7 +68,8 @@ def doctor(
 def _device(plugin: PluginOption) -> Iterable[Examined]:
     import torch
 
-    from ganbench.harness.doctor.device_test import Bench, device_test
+    from ganbench.harness.doctor.device_bench import Bench
+    from ganbench.harness.doctor.device_test import device_test
     from ganbench.harness.errors import InputError
 
     if not torch.cuda.is_available():

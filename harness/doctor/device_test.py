@@ -8,35 +8,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
 
-from ganbench.harness.cells.cell import Cell, Trial
-from ganbench.harness.data.random_examples import random_data
+from ganbench.harness.doctor.device_bench import (
+    Bench,
+    DeviceTestError,
+    FailingTape,
+    advance,
+    equal,
+    numbers,
+    of_type,
+    seconds,
+    turns,
+)
 from ganbench.harness.doctor.machine import Examined
-from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.steps.agreement import relative_difference
-from ganbench.harness.steps.captured import Tape
-from ganbench.harness.steps.execution_mode import MOST_LANES, ExecutionMode
+from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.steps.form import batch_like, batch_tensors, state_like, state_tensors
 from ganbench.harness.steps.program import Programs
-from ganbench.harness.training.lanes import Turns, places, take_turns
+from ganbench.harness.training.lanes import places, take_turns
 from ganbench.harness.training.numerics import ProcessSettings
-from ganbench.harness.training.training import Material, Training
-
-if TYPE_CHECKING:
-    from ganbench.harness.normalizer import Normalizer
 
 LIMIT_SECONDS = 600.0
 """After which no further check begins."""
-
-EXAMPLES = 1024
-BUDGET = 100_000
-"""Steps of a training's budget, which none comes near."""
 
 DOUBLE, SINGLE = 1e-10, 1e-4
 """How far a step on the device may be from the processor's, of a tensor's largest value: in float64 and in float32."""
@@ -44,61 +40,6 @@ DOUBLE, SINGLE = 1e-10, 1e-4
 FRECHET = 1e-6
 GROWTH = 1.05
 """What reserved memory may grow by between the tenth and the last of many trials in one process."""
-
-
-class DeviceTestError(Exception):
-    """A device does not do what it should; says what was found."""
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What is tested, and with how much.
-
-    Attributes:
-        catalog: The plugins.
-        device: ``"cuda"``; ``"cpu"`` in tests of these checks.
-        tape: What captures programs; None for CUDA's graphs.
-        architectures: Data set and architecture of each network that is tried.
-        normalizers: Those that are tried on the second of them; all, if empty.
-        steps: That a training makes.
-        lanes: How many trainings side by side, in turn.
-        trials: In one process.
-    """
-
-    catalog: Catalog
-    device: str = "cuda"
-    tape: Callable[[], Tape] | None = None
-    architectures: tuple[tuple[Any, Any], ...] = (
-        ("ring8", "mlp"),
-        ("digits", {"name": "dcgan", "width": 16, "latent": 32}),
-        ("cifar10", "sngan_cnn"),
-    )
-    normalizers: tuple[str, ...] = ()
-    steps: int = 60
-    lanes: tuple[int, ...] = (4, 16, MOST_LANES)
-    trials: int = 50
-
-    def cell(self, number: int, normalizer: str = "spectral_norm", **changes: Any) -> Cell:
-        """Return a cell on one of the architectures."""
-        dataset, architecture = self.architectures[number]
-        named = {"dataset": dataset, "architecture": architecture, "normalizer": normalizer}
-        named |= {"loss": "hinge", "optimizer": "adam", "metric": "fidelity"}
-        plugins: dict[str, Any] = {kind: self.catalog.create(kind, name) for kind, name in named.items()}
-        numbers = {"lr_g": 2e-4, "lr_d": 2e-4, "n_dis": 1, "batch_size": 16, "steps": BUDGET}
-        return Cell(**plugins, **{**numbers, "evaluations": 1, "log_points": 1, **changes})
-
-    def training(
-        self, cell: Cell, programs: Programs | None = None, device: str | None = None, seed: int = 0
-    ) -> Training:
-        """Return a training of a cell on random examples, before its first step."""
-        device = device or self.device
-        default = cast("Normalizer", self.catalog.create("normalizer", cell.architecture.generator_normalizer))
-        data = random_data(cell.dataset, EXAMPLES).to(device)
-        return Training(Trial(cell, 1, seed), Material(data, "", lambda generated: {}, default, device), programs)
-
-    def programs(self, way: str = "replayed", *, beside: bool = False) -> Programs:
-        """Return new programs, captured."""
-        return Programs(way, self.tape, beside=beside)
 
 
 def device_test(bench: Bench, limit: float = LIMIT_SECONDS) -> Iterator[Examined]:
@@ -147,11 +88,10 @@ def plain_steps(bench: Bench) -> str:
         for dtype, allowed in ((torch.float64, DOUBLE), (torch.float32, SINGLE)):
             made = []
             for training, batch in zip((here, there), batches, strict=True):
-                state = state_like(training.state, _of_type(state_tensors(training.state), dtype))
-                after, seen = training.step(state, batch_like(batch, _of_type(batch_tensors(batch), dtype)), True)
+                state = state_like(training.state, of_type(state_tensors(training.state), dtype))
+                _, seen = training.step(state, batch_like(batch, of_type(batch_tensors(batch), dtype)), True)
                 # Losses and gradients: Adam's first step is a sign, which rounding turns.
                 made.append([seen[name].cpu() for name in sorted(seen) if not name.endswith("_update")])
-                del after
             worst[dtype] = max(worst[dtype], relative_difference(*made))
             if not worst[dtype] <= allowed:
                 words = f"{cell.architecture.name}: {worst[dtype]:.0e} from the processor's in {dtype}"
@@ -168,11 +108,10 @@ def programs_deterministic(bench: Bench) -> str:
             cell = bench.cell(1, name)
             plain, ours = bench.training(cell), bench.training(cell, bench.programs())
             for training in (plain, ours):
-                for step in range(bench.steps):
-                    training.advance(step % 3 == 0)
+                advance(training, bench.steps)
             if ours.mode == "plain":
                 plainly.append(f"{name} ({ours.notes[0] if ours.notes else 'no reason'})")
-            if not _equal(plain, ours):
+            if not equal(plain, ours):
                 raise DeviceTestError(f"{name}: after {bench.steps} steps not the plain step's numbers")
         said = (
             f"{len(names) - len(plainly)} of {len(names)} normalizers captured, {bench.steps} steps equal bit for bit"
@@ -187,8 +126,7 @@ def programs_as_usual(bench: Bench) -> str:
     with ProcessSettings(ExecutionMode()):
         for number in range(len(bench.architectures)):
             training = bench.training(bench.cell(number), bench.programs())
-            for step in range(9):
-                training.advance(step % 3 == 0)
+            advance(training, 9)
             if training.agreement is None:
                 raise DeviceTestError(f"{training.trial.cell.architecture.name}: {'; '.join(training.notes)}")
             spread, exact = max(spread, training.agreement.spread), exact + training.agreement.exact
@@ -200,7 +138,7 @@ def failed_capture(bench: Bench) -> str:
     """Let a capture fail, and see that the stream is as before and that plain steps follow, equal to those without it."""
     cell = bench.cell(0)
     with ProcessSettings(ExecutionMode(deterministic=True)):
-        plain, ours = bench.training(cell), bench.training(cell, Programs("replayed", _Failing))
+        plain, ours = bench.training(cell), bench.training(cell, Programs("replayed", FailingTape))
         stream = torch.cuda.current_stream() if bench.device == "cuda" else None
         for training in (plain, ours):
             for _ in range(5):
@@ -209,13 +147,13 @@ def failed_capture(bench: Bench) -> str:
             raise DeviceTestError("a capture that failed was not noticed")
         if stream is not None and (torch.cuda.current_stream() != stream or torch.cuda.is_current_stream_capturing()):
             raise DeviceTestError("the stream is not as it was before")
-        if not _equal(plain, ours):
+        if not equal(plain, ours):
             raise DeviceTestError("plain steps after it make other numbers")
     return "noticed; the stream is as before, and plain steps follow"
 
 
 def side_by_side(bench: Bench) -> str:
-    """Train side by side, one lane from numbers that are not finite, and compare each with the same training alone."""
+    """Train side by side, one lane with numbers that are not finite, and compare each with the same training alone."""
     cell, steps = bench.cell(0), 2 * bench.steps
     with ProcessSettings(ExecutionMode(deterministic=True)):
         alone = bench.training(cell, bench.programs())
@@ -225,19 +163,15 @@ def side_by_side(bench: Bench) -> str:
         for lanes in bench.lanes:
             programs = bench.programs(beside=True)
             trained = [bench.training(cell, programs) for _ in range(lanes)]
-            if bench.device == "cuda":
-                torch.cuda.synchronize()
-            works = (_turns(training, steps, spoilt=lane == 1) for lane, training in enumerate(trained))
+            bench.synchronize()
+            works = (turns(training, steps, spoilt=lane == 1) for lane, training in enumerate(trained))
             for _ in take_turns(works, places(lanes, bench.device)):
                 pass
-            if bench.device == "cuda":
-                torch.cuda.synchronize()
-            other = [lane for lane, training in enumerate(trained) if lane != 1 and not _equal(alone, training)]
+            bench.synchronize()
+            other = [lane for lane, training in enumerate(trained) if lane != 1 and not equal(alone, training)]
             if other:
                 raise DeviceTestError(f"of {lanes} lanes, {len(other)} made other numbers than alone: {other}")
-    return (
-        f"{', '.join(map(str, bench.lanes))} lanes equal the training alone bit for bit, beside one that is not finite"
-    )
+    return f"{', '.join(map(str, bench.lanes))} lanes equal a single training bit for bit, alongside one that is not finite"
 
 
 def checkpoints(bench: Bench) -> str:
@@ -245,18 +179,15 @@ def checkpoints(bench: Bench) -> str:
     for cell in (bench.cell(0), bench.cell(0, ema=0.9, n_dis=2)):
         with ProcessSettings(ExecutionMode(deterministic=True)):
             whole, first = bench.training(cell, bench.programs()), bench.training(cell, bench.programs())
-            for step in range(bench.steps):
-                whole.advance(step % 3 == 0)
-            for step in range(bench.steps // 2):
-                first.advance(step % 3 == 0)
+            advance(whole, bench.steps)
+            advance(first, bench.steps // 2)
             first.wait()
             second = bench.training(cell, bench.programs())
             second.restore(first.snapshot())
-            for step in range(bench.steps // 2, bench.steps):
-                second.advance(step % 3 == 0)
-            if not _equal(whole, second):
-                raise DeviceTestError("a training that went on from a snapshot makes other numbers")
-    return "trainings that go on from a snapshot make the same numbers bit for bit"
+            advance(second, bench.steps - bench.steps // 2)
+            if not equal(whole, second):
+                raise DeviceTestError("a training continued from a snapshot makes other numbers")
+    return "trainings continued from a snapshot equal uninterrupted ones bit for bit"
 
 
 def memory(bench: Bench) -> str:
@@ -267,8 +198,7 @@ def memory(bench: Bench) -> str:
     programs = bench.programs()
     for seed in range(bench.trials):
         training = bench.training(cell, programs, seed=seed)
-        for step in range(6):
-            training.advance(step % 3 == 0)
+        advance(training, 6)
         training.wait()
         del training
         held.append(torch.cuda.memory_reserved())
@@ -283,15 +213,15 @@ def compiled(bench: Bench) -> str:
     cell = bench.cell(0)
     plain, ours = bench.training(cell), bench.training(cell, bench.programs("compiled"))
     for training in (plain, ours):
-        training.state = state_like(training.state, _of_type(state_tensors(training.state), torch.float64))
+        training.state = state_like(training.state, of_type(state_tensors(training.state), torch.float64))
     for now in range(1, 6):
         for training in (plain, ours):
             batch = training.draw(now)
-            batch = batch_like(batch, _of_type(batch_tensors(batch), torch.float64))
+            batch = batch_like(batch, of_type(batch_tensors(batch), torch.float64))
             training.state, _ = training.step(training.state, batch, False)
     if ours.mode != "compiled":
         raise DeviceTestError("; ".join(ours.notes) or "steps ran plainly")
-    apart = relative_difference(_numbers(ours), _numbers(plain))
+    apart = relative_difference(numbers(ours), numbers(plain))
     if not apart <= 1e-8:
         raise DeviceTestError(f"after 5 steps {apart:.0e} from the plain step in float64")
     return f"after 5 steps within {apart:.0e} of the plain step in float64"
@@ -341,7 +271,7 @@ def times(bench: Bench) -> str:
             best = dict.fromkeys(sides, float("inf"))
             for _ in range(3):
                 for name, training in sides.items():
-                    best[name] = min(best[name], _seconds(training, bench.steps // 3))
+                    best[name] = min(best[name], seconds(training, bench.steps // 3))
             ratio = best["plain"] / best["captured"]
             parts.append(
                 f"{cell.architecture.name} {1000 * best['captured']:.2f} ms a step, {ratio:.1f}x the plain one"
@@ -366,53 +296,3 @@ CHECKS: Mapping[str, Callable[[Bench], str]] = MappingProxyType(
     }
 )
 """The checks by their names, in their order; what is slow and says least comes last."""
-
-
-class _Failing:
-    """A tape that asks the device for something that no capture may do."""
-
-    def record(self, work: Callable[[], None]) -> None:
-        """Wait for the device in the middle of a capture."""
-        if not torch.cuda.is_available():
-            raise RuntimeError("this capture was made to fail")
-        from ganbench.harness.steps.captured import GraphTape
-
-        def waits() -> None:
-            work()
-            torch.cuda.synchronize()
-
-        GraphTape().record(waits)
-
-    def replay(self) -> None:
-        """Never comes to it."""
-
-
-def _turns(training: Training, steps: int, *, spoilt: bool) -> Turns[None]:
-    for step in range(steps):
-        if spoilt and step == steps // 4:
-            state = state_tensors(training.state)
-            training.state = state_like(training.state, [tensor * float("nan") for tensor in state])
-        training.advance(False)
-        yield
-
-
-def _seconds(training: Training, steps: int) -> float:
-    training.wait()
-    begun = time.perf_counter()
-    for _ in range(steps):
-        training.advance(False)
-    training.wait()
-    return (time.perf_counter() - begun) / steps
-
-
-def _of_type(tensors: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    return [tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in tensors]
-
-
-def _numbers(training: Training) -> list[Tensor]:
-    training.wait()
-    return [tensor.cpu() for tensor in state_tensors(training.state)]
-
-
-def _equal(one: Training, other: Training) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(_numbers(one), _numbers(other), strict=True))

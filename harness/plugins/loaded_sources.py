@@ -64,19 +64,13 @@ def _has_source(module: ModuleType) -> bool:
 
 def _is_of_a_library(module: ModuleType) -> bool:
     file = vars(module).get("__file__")
-    if file is None or TEXT in vars(module):
-        return False
-    return Path(file).is_relative_to(_stdlib()) or any(map(Path(file).is_relative_to, _libraries()))
+    return file is not None and TEXT not in vars(module) and file.startswith(_libraries())
 
 
 @cache
-def _stdlib() -> Path:
-    return Path(sysconfig.get_path("stdlib"))
-
-
-@cache
-def _libraries() -> tuple[Path, ...]:
-    return tuple(Path(sysconfig.get_path(name)) for name in ("platstdlib", "purelib", "platlib"))
+def _libraries() -> tuple[str, ...]:
+    """The folders of Python's own modules and of installed ones, as texts: thousands of modules are asked for."""
+    return tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 def _hash_by_name(name: str) -> str | None:

@@ -102,7 +102,7 @@ def _explained(made: Numbers, plains: list[Numbers]) -> bool:
 def _distances(one: Tensor, other: Tensor) -> tuple[float, float]:
     """Return the largest and the root mean square difference of two tensors, of the largest value of the second.
 
-    NaN in both, or the same infinity, is no difference; in one of them it is an infinite one.
+    NaN in both, or the same infinity in both, counts as equal; in one of them only, as infinitely far apart.
     """
     a, b = one.double().flatten(), other.double().flatten()
     same = (a == b) | (a.isnan() & b.isnan())

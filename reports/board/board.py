@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -157,15 +158,23 @@ class Board:
         """The rows of the order, and then the others."""
         return self.rows + self.apart
 
+    @cached_property
+    def counts(self) -> dict[str, Count]:
+        """How often each normalizer failed and did not learn, by its label."""
+        return {row.normalizer: row.count for row in self.all_rows}
+
     def torn(self, pair: Pair) -> bool:
         """Return whether one is more stable on the trials that two share, and its rate is not the lower one."""
-        rates = {row.normalizer: row.count.rate for row in self.all_rows}
-        return pair.significant and not rates[pair.better] < rates[pair.worse] - 1e-9
+        if not pair.significant:
+            return False
+        return not self.counts[pair.better].rate < self.counts[pair.worse].rate - 1e-9
 
     def torn_in_learning(self, pair: Pair) -> bool:
         """Return whether one learns more often on the trials that two share, and its share that did not is not lower."""
-        rates = {row.normalizer: row.count.not_learnt_rate for row in self.all_rows}
-        return bool(pair.learns_less) and not rates[pair.learns_more] < rates[pair.learns_less] - 1e-9
+        if not pair.learns_less:
+            return False
+        more, less = self.counts[pair.learns_more], self.counts[pair.learns_less]
+        return not more.not_learnt_rate < less.not_learnt_rate - 1e-9
 
 
 def build(evidence: Evidence, checks: Mapping[str, Conformance] | None = None) -> Board:

@@ -111,7 +111,7 @@ class Renderer:
         Args:
             name: Its label.
             sparks: Small charts of all cells, by identity.
-            where: Who stands in the order, and over which settings.
+            where: Which normalizers are in the order, and over which settings.
         """
         cells = [self.cells[group.cells[name]] for group in self.evidence.groups if name in group.cells]
         titles = {group.title for group in where.settings_of(name, self.evidence)}

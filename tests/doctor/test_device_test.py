@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from ganbench.harness.cli import app
 from ganbench.harness.doctor import device_test as checks
-from ganbench.harness.doctor.device_test import CHECKS, Bench, DeviceTestError, device_test
+from ganbench.harness.doctor.device_bench import Bench, DeviceTestError
+from ganbench.harness.doctor.device_test import CHECKS, device_test
 from ganbench.harness.steps import program as programs_module
 from ganbench.harness.steps.captured import CallTape
 
