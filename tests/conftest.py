@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 from tiny import ganbench_process, write_tiny
+from warm import warm_folder
 
 from ganbench.harness.data.store import Store
 
 # Tests train tiny networks, on which a second thread costs more than it does; set before torch is imported anywhere.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Ray's workers yield to every other process, and beside busy ones a test of theirs takes ten times as long.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 # What tests download and compute is theirs alone.
 os.environ["GANBENCH_DATA"] = tempfile.mkdtemp(prefix="ganbench-tests-")
@@ -35,6 +39,13 @@ LONG_FILES = (
     "test_doctor_cluster",
 )
 """Files that take a minute or more: begun first, so that at the end no worker waits for another's last file."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # workers find the place of the process that started them
+        place = warm_folder()
+        place.__enter__()
+        config.add_cleanup(lambda: place.__exit__(None, None, None))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 from published import pictures
+from warm import python
 
 import ganbench.harness.data.prepared as module
 from ganbench.harness.data.prepared import Prepared, fingerprint_of, key_of, prepare
@@ -138,11 +137,10 @@ def test_of_two_processes_one_prepares_and_the_other_waits(folder):
         "    yield from np.zeros((5, 3, 8, 8), np.uint8)\n"
         "prepare(Path(sys.argv[1]), images, (3, 8, 8), {})\n"
     )
-    arguments = [sys.executable, "-c", code, str(folder)]
-    processes = [subprocess.Popen(arguments, stdout=subprocess.PIPE, env=os.environ) for _ in range(2)]
-    told = b"".join(process.communicate(timeout=60)[0] for process in processes)
+    processes = [python("-c", code, folder) for _ in range(2)]
+    told = "".join(process.communicate(timeout=60)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0]
-    assert told == b"made\n"
+    assert told == "made\n"
 
 
 def test_an_array_that_is_there_is_opened_where_nothing_can_be_written(folder):

@@ -7,12 +7,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ray_nodes import RayNodes
+from warm import run_python
 
 import ganbench
 from ganbench.harness.doctor.fitness import CHECKS, of_a_node, of_the_cluster
@@ -83,22 +83,13 @@ class Cluster:
         }
 
     def python(self, code: str, *arguments: str) -> str:
-        command = [sys.executable, "-c", code, *arguments]
-        return subprocess.run(command, env=self._environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+        done = run_python("-c", code, *arguments, env=self._environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def doctor(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "ganbench.harness.cli",
-            "doctor",
-            "--cluster",
-            self.nodes.address,
-            *map(str, options),
-        ]
-        return subprocess.run(
-            command, env=self._environment, cwd=self.folder, capture_output=True, text=True, timeout=200
-        )
+        command = ("-m", "ganbench.harness.cli", "doctor", "--cluster", self.nodes.address, *options)
+        return run_python(*command, env=self._environment, cwd=self.folder)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from warm import python
 
 from ganbench.harness.data.dataset import Data, hashed_order
 from ganbench.harness.data.store import Store
@@ -179,15 +178,7 @@ print(float(real_statistics(data, Wanted("train", None, "slow", "1", batch=100),
 
 
 def test_of_two_processes_at_once_one_computes_and_both_have_them(tmp_path):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(tmp_path), str(index)],
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(2)
-    ]
+    processes = [python("-c", PROCESS, tmp_path, str(index), cwd=Path(__file__).parents[2]) for index in range(2)]
     first, second = (process.communicate(timeout=120)[0] for process in processes)
     assert first == second != ""
     assert (tmp_path / "passes").read_text() == "x"

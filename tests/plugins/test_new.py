@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from warm import run_python
 
 from ganbench.harness.cli import app
 from ganbench.harness.errors import InputError
@@ -32,8 +33,7 @@ def write(name: str, into: Path) -> Path:
 def python(folder: Path, *arguments: str | Path, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a module of this Python in a package's folder, with nothing on its path but ours."""
     environment = {**os.environ, "PYTHONPATH": str(path), "COLUMNS": "200"}
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    return run_python("-m", *arguments, cwd=folder, env=environment)
 
 
 def test_a_new_normalizer_passes_its_own_tests_and_with_them_every_check(tmp_path):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ray_nodes import RayNodes
+from warm import run_python
 
 import ganbench
 from ganbench import read_ledger
@@ -101,14 +100,8 @@ def test_a_package_travels_to_a_node_that_cannot_see_it_and_who_kills_its_worker
     text = tiny.read_text().replace("[none, spectral_norm]", "[killer, halve, spectral_norm]")
     tiny.write_text(text[: text.index("  - dataset: digits")].replace("steps: 40", "steps: 10"))
     # A process of its own: Ray reads once in a process whether it asks for tokens.
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(tiny), str(tmp_path / "out"), node],
-        cwd=desk,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = run_python("-c", DRIVER, tiny, tmp_path / "out", node, cwd=desk, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["committed"], told["missing"], told["given_up"]) == (4, 2, {"killer": 2})

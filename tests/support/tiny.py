@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
+
+from warm import WarmProcess, python
 
 TINY = """
 suite: tiny
@@ -41,19 +42,9 @@ def write_tiny(path: Path, seeds: int = 2, steps: int = 40) -> Path:
     return path
 
 
-def ganbench_process(*arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
-    """Start the command in a process group of its own, as a shell does."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ganbench.harness.cli", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A shell that runs the tests in the background lets them, and what they start, ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+def ganbench_process(*arguments: str | Path, cwd: Path) -> WarmProcess | subprocess.Popen[str]:
+    """Start the command in a session of its own, as a shell does."""
+    return python("-m", "ganbench.harness.cli", *arguments, cwd=cwd, env={**os.environ, "COLUMNS": "200"})
 
 
 def end_session(session: int) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from cells import CATALOG, IMAGES, a_cell
+from warm import WarmProcess, python
 
 from ganbench.harness.cells.cell import Trial
 from ganbench.harness.errors import Interrupted
@@ -182,7 +183,7 @@ def test_a_process_killed_at_random_while_it_writes_checkpoints_goes_on_to_the_s
     draw = random.Random(7)
     kills = 0
     while not (tmp_path / "result").exists():
-        process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], env=environment)
+        process = python("-c", code, env=environment)
         if kills < 3:
             _wait_for_progress(tmp_path, process)
             time.sleep(draw.uniform(0, 0.15))
@@ -194,7 +195,7 @@ def test_a_process_killed_at_random_while_it_writes_checkpoints_goes_on_to_the_s
     assert (tmp_path / "result").read_text() == undisturbed.sha256
 
 
-def _wait_for_progress(folder: Path, process: subprocess.Popen) -> None:
+def _wait_for_progress(folder: Path, process: WarmProcess | subprocess.Popen[str]) -> None:
     before = checkpoints_in(folder)
     deadline = time.monotonic() + 60
     while checkpoints_in(folder) == before and process.poll() is None and time.monotonic() < deadline:
