@@ -160,7 +160,8 @@ def run(
         str | None, typer.Option(metavar="[HOST:]PORT", help="Serve metrics for Prometheus; on loopback without HOST.")
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Make every step plainly, from Python; by default they are replayed.")
+        bool,
+        typer.Option("--exact", help="Make every step plainly, from Python, instead of replaying or compiling it."),
     ] = False,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the step: faster for long trials, equal up to rounding.")
@@ -257,11 +258,11 @@ def _how(exact: bool, compiled: bool, pack: int | Literal["auto"], **gpu: bool) 
     """Return how trials are to be run."""
     from ganbench.harness.errors import InputError
     from ganbench.harness.steps.execution_mode import ExecutionMode
-    from ganbench.harness.steps.ways import COMPILED, PLAIN, REPLAYED
+    from ganbench.harness.steps.ways import AUTO, COMPILED, PLAIN
 
     if exact and compiled:
         raise InputError("--exact runs steps as they are written and --compile does not; give one of them")
-    return ExecutionMode(PLAIN if exact else COMPILED if compiled else REPLAYED, pack, **gpu)
+    return ExecutionMode(PLAIN if exact else COMPILED if compiled else AUTO, pack, **gpu)
 
 
 def status(

@@ -51,13 +51,13 @@ def runs_compiled(subject: Subject) -> None:
     Which machine code a compiler makes of the same graph is the compiler's affair, and takes half a minute.
     """
     from ganbench.harness.steps.form import batch_tensors, state_like, state_tensors
-    from ganbench.harness.steps.program import WAYS, Program
+    from ganbench.harness.steps.program import Programs
     from ganbench.harness.training.training import protocol_of
 
     declared(subject, "compiled")
     training = subject.training(subject.image_cell)
     protocol = protocol_of(training.trial.cell)
-    program = Program(WAYS["replayed"], training.generator, training.discriminator, protocol)
+    program = Programs().of("", training.generator, training.discriminator, protocol)
     plain = replayed = training.state
     kept = len(state_tensors(plain))
     for now in (1, 2):

@@ -31,7 +31,7 @@ class PlannedMeasure(_Part):
 
 
 class PlannedCell(_Part):
-    """A cell: its identity, its labels, and its specification."""
+    """A cell: its identity, its labels, its specification, and whether its steps are compiled."""
 
     id: StrictStr
     dataset: StrictStr
@@ -41,6 +41,7 @@ class PlannedCell(_Part):
     measures: Annotated[list[PlannedMeasure], Field(min_length=1)]
     spec: dict[str, Any]
     drawn: dict[StrictStr, Any] = {}
+    way: Literal["compiled"] | None = None
 
 
 class PlannedNormalizer(_Part):

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
-from ganbench.harness.canonical import canonical_json
 from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.cells.work import work_of
 from ganbench.harness.errors import MethodError
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.process import TooLongError, limited, one_thread
@@ -43,7 +43,7 @@ def step_seconds(
     until, known = time.monotonic() + patience, dict[str, float]()
     for count, cell in enumerate(cells):
         progress(count)
-        work = _work(cell)
+        work = work_of(cell)
         if work not in known:
             left = until - time.monotonic()
             if left <= 0:
@@ -52,22 +52,6 @@ def step_seconds(
                 known[work] = _timed(cell, catalog)
         if work in known:
             yield cell, known[work]
-
-
-def _work(cell: Cell) -> str:
-    """Return what decides how long a step takes."""
-    spec = {
-        key: value
-        for key, value in cell.spec().items()
-        if key not in {"dataset", "metric", "steps", "evaluations", "log_points"}
-    }
-    return canonical_json([_without_amounts(spec), list(cell.dataset.sample_shape())])
-
-
-def _without_amounts(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_amounts(item) for key, item in value.items()}
-    return bool(value) if isinstance(value, float) else value
 
 
 def _timed(cell: Cell, catalog: Catalog) -> float:

@@ -19,6 +19,11 @@ TEXT = "__plugin_source__"
 """Attribute of modules of plugins that came as a file: what was loaded."""
 
 
+def parts_of(plugins: Collection[Plugin]) -> list[Plugin]:
+    """Return plugins, and of one that is composed of others these."""
+    return [part for plugin in plugins for part in getattr(plugin, "parts", (plugin,))]
+
+
 def own_sources(plugins: Collection[Plugin]) -> dict[str, str]:
     """Return the hash of every loaded module that may be edited, by module: ours, those of plugins, and what they import.
 

@@ -1,4 +1,4 @@
-"""A graph compiled to machine code, kept on the machine's disk for every process and every trial of the cell."""
+"""A graph compiled to machine code, kept on disk for all processes and all cells that differ in numbers alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganbench.harness.steps.compiled_before import processor
 from ganbench.harness.steps.form import laid_out, layout_of
 from ganbench.harness.steps.graph import StepGraph
-from ganbench.harness.steps.replayed import Run, constants_of, source_of
+from ganbench.harness.steps.numbers import as_tensor, put_instead, with_numbers
+from ganbench.harness.steps.products import as_products
+from ganbench.harness.steps.replayed import Content, Run, constants_of, source_of
+
+FASTER = {"cpp.threads": 1, "cpp.enable_tiling_heuristics": False}
+"""Of the compiler's options. Without its heuristics it takes a quarter less time, and so does what it makes."""
 
 
-def compiled(graph: StepGraph, example: list[Tensor]) -> Run:
+def compiled(graph: StepGraph, example: list[Tensor], folder: Path) -> tuple[Run, Content | None]:
     """Return a program whose kernels are fused and compiled; equal to the step's own up to rounding.
 
     On a CPU it is compiled ahead of time into a library: found again by what it computes, it is there within milliseconds,
@@ -29,35 +35,54 @@ def compiled(graph: StepGraph, example: list[Tensor]) -> Run:
     Args:
         graph: The step.
         example: Tensors as it will be given; others are laid out in memory like these.
+        folder: Where libraries are kept.
+
+    Returns:
+        The program, and what :func:`loaded` makes it of again; None where that is PyTorch's own cache.
 
     Raises:
         Exception: Whatever the compiler says, for instance that there is none.
     """
     if example[0].device.type != "cpu":
         just_in_time = torch.compile(graph.module, fullgraph=True, dynamic=False)
-        return lambda tensors: list(just_in_time(*tensors))
+        return lambda tensors: list(just_in_time(*tensors)), None
+    graph, numbers = with_numbers(_norms_apart(as_products(graph, example)))
     with _quiet():
-        from torch._inductor import aoti_load_package
+        path = library(graph, [*example, as_tensor(numbers)], folder)
+    content = {"library": path.name, "numbers": numbers}
+    return loaded(content, example, folder), content
 
-        loader = aoti_load_package(str(library(_norms_apart(graph), example))).loader
-    layout = layout_of(example)
+
+def loaded(content: Content, example: list[Tensor], folder: Path) -> Run:
+    """Return a program from its library.
+
+    Args:
+        content: What :func:`compiled` returned.
+        example: Tensors as it will be given.
+        folder: Where libraries are kept.
+
+    Raises:
+        RuntimeError: There is none, or it cannot be loaded.
+    """
+    # Not by torch._inductor, whose import takes seconds.
+    loader = torch._C._aoti.AOTIModelPackageLoader(str(folder / content["library"]), "model", False, 1, -1)
+    numbers, layout = as_tensor(content["numbers"]), layout_of(example)
 
     def run(tensors: list[Tensor]) -> list[Tensor]:
         # A library takes the addresses and trusts its example for the rest.
-        made: list[Tensor] = loader.boxed_run(list(laid_out(tensors, layout)))
+        made: list[Tensor] = loader.boxed_run([*laid_out(tensors, layout), numbers])
         return made
 
     return run
 
 
-def library(graph: StepGraph, example: list[Tensor]) -> Path:
+def library(graph: StepGraph, example: list[Tensor], folder: Path) -> Path:
     """Return the file of a compiled graph, compiling it where it is not there yet.
 
     Several processes may ask at once: one compiles, the others wait for it.
     """
     from filelock import FileLock
 
-    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{identity(graph, example)}.pt2"
     with FileLock(f"{path}.lock"):
@@ -79,22 +104,15 @@ def identity(graph: StepGraph, example: list[Tensor]) -> str:
         said.update(
             constant.contiguous().view(torch.uint8).numpy().tobytes() if constant.dim() else repr(constant).encode()
         )
-    said.update(f"{torch.__version__} {platform.machine()} {_processor()} {pick_vec_isa()}".encode())
+    said.update(f"{torch.__version__} {platform.machine()} {processor()} {pick_vec_isa()}".encode())
     return said.hexdigest()[:32]
-
-
-def cache_folder() -> Path:
-    """Return where compiled steps are kept: beside PyTorch's own, which TORCHINDUCTOR_CACHE_DIR moves."""
-    from torch._inductor.runtime.cache_dir_utils import cache_dir
-
-    return Path(cache_dir()) / "ganbench"
 
 
 def _compile(graph: StepGraph, example: list[Tensor], path: Path) -> None:
     from torch._inductor import aoti_compile_and_package
     from torch._inductor import config as compiler
 
-    with compiler.patch({"cpp.threads": 1}):
+    with compiler.patch(FASTER):
         exported = torch.export.export(graph.module, tuple(example), strict=False)
         aoti_compile_and_package(exported, package_path=str(path))
 
@@ -107,10 +125,7 @@ def _norms_apart(graph: StepGraph) -> StepGraph:
         tensors, *order = node.args
         with nodes.inserting_before(node):
             norms = [nodes.call_function(torch.ops.aten.linalg_vector_norm.default, (one, *order)) for one in tensors]
-        for item in list(node.users):
-            item.replace_all_uses_with(norms[item.args[1]])
-            nodes.erase_node(item)
-        nodes.erase_node(node)
+        put_instead(node, norms)
     module.recompile()
     return StepGraph(module, graph.observed)
 
@@ -127,12 +142,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(before)
-
-
-def _processor() -> str:
-    """Return the processor's model, for whose instructions code is compiled."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith("model name")), platform.processor())

@@ -1,4 +1,4 @@
-"""Replayed programs on disk: following a step takes half a second, and importing what follows it two more.
+"""Programs on disk: following a step takes half a second, importing what follows it two more, and compiling it ten.
 
 A program is kept under what it was made for: the cell and its phase, the kind of step, the form of its tensors, and the
 versions of all that is installed. With it are kept the hashes of all sources that the process had loaded, those of plugins
@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from ganbench.harness.canonical import canonical_json
-from ganbench.harness.plugins.loaded_sources import are_found_by_name, are_loaded, installed, own_sources
+from ganbench.harness.plugins.loaded_sources import are_found_by_name, are_loaded, installed, own_sources, parts_of
 from ganbench.harness.plugins.plugin import Plugin
-from ganbench.harness.steps.replayed import Run, Written, scripted
+from ganbench.harness.steps.replayed import Content
 from ganbench.harness.storage.atomic import whole
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever what is kept, or how it is read, changes."""
 
 
@@ -38,24 +38,21 @@ class KeptPrograms:
 
     folder: Path
 
-    def find(self, name: str) -> Written | None:
+    def find(self, name: str) -> Content | None:
         """Return a program, or None where there is none, or where it was made from other sources."""
         try:
-            kept = torch.load(self._path(name), weights_only=True)
-            if not are_loaded(kept["sources"]):
-                return None
-            return Written(kept["source"], list(kept["constants"]), tuple(kept["observed"]))
+            kept: Content = torch.load(self._path(name), weights_only=True)
+            return kept["content"] if are_loaded(kept["sources"]) else None
         except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError):
             return None
 
-    def keep(self, name: str, program: Written, plugins: Collection[Plugin]) -> None:
+    def keep(self, name: str, content: Content, plugins: Collection[Plugin]) -> None:
         """Keep a program; where nothing can be written, or sources are not known, it is made again by others."""
         sources = own_sources(plugins)
         if not sources:
             return
         buffer = io.BytesIO()
-        content = {"constants": program.constants, "source": program.source, "observed": list(program.observed)}
-        torch.save({**content, "sources": sources}, buffer)
+        torch.save({"content": content, "sources": sources}, buffer)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with whole(self._path(name)) as path:
@@ -81,25 +78,16 @@ class Shelf:
     """
 
     def __init__(self, kept: KeptPrograms, key: str, plugins: Collection[Plugin]) -> None:
-        self._plugins = [part for plugin in plugins for part in getattr(plugin, "parts", (plugin,))]
+        self._plugins = parts_of(plugins)
         self._kept = kept if are_found_by_name(self._plugins) else None
         self._key = "" if self._kept is None else canonical_json([key, *(plugin.source() for plugin in self._plugins)])
         self.trusted, self._gave = True, False
 
-    def get(self, kind: Sequence[object], tensors: Sequence[Tensor]) -> tuple[Run, tuple[str, ...]] | None:
-        """Return the program for a kind of step and a form of tensors, and what it observes.
-
-        None where there is none, or nothing that can be run; see :meth:`KeptPrograms.find`.
-        """
+    def get(self, kind: Sequence[object], tensors: Sequence[Tensor]) -> Content | None:
+        """Return what is kept of the program for a kind of step and a form of tensors; see :meth:`KeptPrograms.find`."""
         found = self._kept.find(name_of(self._key, kind, tensors)) if self._kept is not None and self.trusted else None
-        if found is None:
-            return None
-        try:
-            run = scripted(found)
-        except RuntimeError:
-            return None
-        self._gave = True
-        return run, found.observed
+        self._gave = self._gave or found is not None
+        return found
 
     def distrust(self) -> bool:
         """Read nothing more from here; returns whether anything was read that may have been wrong."""
@@ -107,10 +95,10 @@ class Shelf:
         self._gave = False
         return gave
 
-    def put(self, kind: Sequence[object], tensors: Sequence[Tensor], program: Written) -> None:
+    def put(self, kind: Sequence[object], tensors: Sequence[Tensor], content: Content) -> None:
         """Keep one; see :meth:`KeptPrograms.keep`."""
         if self._kept is not None:
-            self._kept.keep(name_of(self._key, kind, tensors), program, self._plugins)
+            self._kept.keep(name_of(self._key, kind, tensors), content, self._plugins)
 
 
 def name_of(key: str, kind: Sequence[object], tensors: Sequence[Tensor]) -> str:
@@ -118,7 +106,7 @@ def name_of(key: str, kind: Sequence[object], tensors: Sequence[Tensor]) -> str:
 
     Args:
         key: Of the cell and the phase.
-        kind: Of the step.
+        kind: The way in which it runs, and which kind of step it is.
         tensors: As it will be given.
     """
     forms = [[str(tensor.dtype), list(tensor.shape), list(tensor.stride()), str(tensor.device)] for tensor in tensors]

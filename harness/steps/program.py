@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import operator
+import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,12 +21,12 @@ from ganbench.harness.models.stacking_check import misfit
 from ganbench.harness.plugins.plugin import Plugin
 from ganbench.harness.steps.agreement import Agreement, compared
 from ganbench.harness.steps.captured import Captured, GraphTape, Tape
-from ganbench.harness.steps.compiled import compiled
+from ganbench.harness.steps.compiled import compiled, loaded
 from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
 from ganbench.harness.steps.graph import StepGraph, graph_of
 from ganbench.harness.steps.kept import KeptPrograms, Shelf
 from ganbench.harness.steps.protocol import TrainingProtocol
-from ganbench.harness.steps.replayed import Run, Written, replayed
+from ganbench.harness.steps.replayed import Content, Run, replayed, scripted
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.steps.ways import COMPILED, REPLAYED
 
@@ -48,13 +51,15 @@ class Way:
 
     Attributes:
         name: What provenance calls a step that ran so.
-        make: From a graph and an example of its inputs to a program.
+        make: From a graph, an example of its inputs and a folder for what is made, to a program and what can be kept of it.
+        load: From what was kept to the program, likewise.
         lay: How tensors are to lie in memory: returns the same values.
         exact: Whether its numbers are the plain step's, bit for bit.
     """
 
     name: str
-    make: Callable[[StepGraph, list[Tensor]], Run]
+    make: Callable[[StepGraph, list[Tensor], Path], tuple[Run, Content | None]]
+    load: Callable[[Content, list[Tensor], Path], Run]
     lay: Callable[[list[Tensor]], list[Tensor]]
     exact: bool
 
@@ -63,8 +68,8 @@ WAYS: Mapping[str, Way] = MappingProxyType(
     {
         way.name: way
         for way in (
-            Way(REPLAYED, replayed, lambda tensors: tensors, exact=True),
-            Way(COMPILED, compiled, channels_last, exact=False),
+            Way(REPLAYED, replayed, scripted, lambda tensors: tensors, exact=True),
+            Way(COMPILED, compiled, loaded, channels_last, exact=False),
         )
     }
 )
@@ -84,7 +89,7 @@ class Programs:
             may be its neighbours' doing, and it is tried again alone.
         after: Seconds that a cell's plain steps take in this process before its replayed programs are made. Both make the
             same numbers, so that a training may change over at any step; one that is compiled never begins plainly.
-        kept: Where replayed programs are kept for other processes; None for nowhere. One that is there is used at once.
+        kept: Where programs are kept for other processes; None for nowhere. One that is there is used at once.
     """
 
     def __init__(
@@ -97,7 +102,8 @@ class Programs:
         kept: KeptPrograms | None = None,
     ) -> None:
         self.way, self.tape, self.beside, self.after = WAYS[way], tape, beside, after
-        self._shelf = kept if way == REPLAYED else None
+        self._kept = kept
+        self._own: tempfile.TemporaryDirectory[str] | None = None
         self._made: OrderedDict[str, Program] = OrderedDict()
 
     def of(
@@ -107,6 +113,7 @@ class Programs:
         discriminator: Network,
         protocol: TrainingProtocol,
         plugins: Collection[Plugin] = (),
+        always: bool = False,
     ) -> Program:
         """Return the program of a cell in a phase of its growth.
 
@@ -116,14 +123,23 @@ class Programs:
             discriminator: The discriminator.
             protocol: The rules.
             plugins: All that they are made of.
+            always: Whether its compiled steps all run as if they were observed.
         """
         if key not in self._made:
-            shelf = None if self._shelf is None or not plugins else Shelf(self._shelf, key, plugins)
-            self._made[key] = Program(self.way, generator, discriminator, protocol, shelf)
+            shelf = None if self._kept is None or not plugins else Shelf(self._kept, key, plugins)
+            self._made[key] = Program(self.way, generator, discriminator, protocol, self._folder(), shelf)
+            self._made[key].always = always and not self.way.exact
             while len(self._made) > MOST:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
         return self._made[key]
+
+    def _folder(self) -> Path:
+        """Return where libraries go: for as long as this lives, where they are kept nowhere."""
+        if self._kept is not None:
+            return self._kept.folder
+        self._own = self._own or tempfile.TemporaryDirectory(prefix="ganbench-")
+        return Path(self._own.name)
 
 
 Kind = tuple[object, ...]
@@ -136,6 +152,7 @@ class Program:
     Attributes:
         way: How they are made.
         reason: Why there are none, in a line; empty where there are.
+        always: Whether steps that are not observed run as the others do.
         note: What a reader of the results should know of them, in a line; empty for nothing.
         spent: Seconds that were spent on plain steps before programs were made.
         agreement: What came of comparing its steps with plain ones in this process.
@@ -147,11 +164,12 @@ class Program:
         generator: Network,
         discriminator: Network,
         protocol: TrainingProtocol,
+        folder: Path,
         shelf: Shelf | None = None,
     ) -> None:
-        self.way, self._shelf = way, shelf
+        self.way, self._folder, self._shelf = way, folder, shelf
         self.reason = cannot_run("compiled", generator, discriminator) or ""
-        self.note, self.spent = "", 0.0
+        self.note, self.spent, self.always = "", 0.0, False
         self.agreement = Agreement()
         self._networks, self._protocol = (generator, discriminator), protocol
         self._step: StepFunction | None = None
@@ -166,6 +184,7 @@ class Program:
         Raises:
             Exception: It cannot be made.
         """
+        observe = observe or self.always
         kind = _kind(batch, observe)
         if not self.has(state, batch, observe):
             form, kept = kind[1:], state_tensors(state)
@@ -177,19 +196,23 @@ class Program:
                 state, batch = state_like(state, laid[: len(kept)]), batch_like(batch, laid[len(kept) :])
                 self._graphs[form] = graph_of(self._step, state, batch)
             graph = self._graphs[form] if observe else self._graphs[form].unobserved()
-            self._add(kind, self.way.make(graph, laid), graph.observed)
-            if self._shelf is not None:
-                self._shelf.put(kind, given, Written.of(graph))
+            run, content = self.way.make(graph, laid, self._folder)
+            self._add(kind, run, graph.observed)
+            if self._shelf is not None and content is not None:
+                content |= {"observed": list(graph.observed)}
+                self._shelf.put((self.way.name, *kind), given, content)
         return *self._runs[kind], kind
 
     def has(self, state: State, batch: Batch, observe: bool) -> bool:
         """Say whether the program for a kind of step is at hand, looking for it once among those that are kept."""
-        kind = _kind(batch, observe)
+        kind = _kind(batch, observe or self.always)
         if kind not in self._runs and self._shelf is not None and kind not in self._sought:
             self._sought.add(kind)
-            found = self._shelf.get(kind, state_tensors(state) + batch_tensors(batch))
+            given = state_tensors(state) + batch_tensors(batch)
+            found = self._shelf.get((self.way.name, *kind), given)
             if found is not None:
-                self._add(kind, *found)
+                with suppress(RuntimeError):  # what cannot be loaded is made again
+                    self._add(kind, self.way.load(found, self.way.lay(given), self._folder), tuple(found["observed"]))
         return kind in self._runs
 
     def _add(self, kind: Kind, run: Run, observed: tuple[str, ...]) -> None:
@@ -326,7 +349,7 @@ class ProgramStep:
         kept, seen = made[: len(held)], dict(zip(observed, made[len(held) :], strict=True))
         after = state if all(map(operator.is_, kept, held)) else state_like(state, kept)
         self._last = (after, kept)
-        return after, seen
+        return after, seen if observe else {}
 
     def _here(self, run: Run, kind: Kind, given: list[Tensor], kept: int) -> Run:
         """Return a program as this trial runs it: on a GPU captured, with memory of its own."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,55 +21,36 @@ from ganbench.harness.steps.graph import StepGraph
 Run = Callable[[list[Tensor]], list[Tensor]]
 """A program: from tensors to tensors."""
 
+Content = dict[str, Any]
+"""What a program can be made of without its graph: texts, numbers, tensors, and lists of them."""
+
 CONSTANTS = "constants"
 
 
-@dataclass(frozen=True)
-class Written:
-    """A step as the text of a script: all that a program needs, without the graph.
-
-    Attributes:
-        source: The script.
-        constants: The tensors that the graph holds itself.
-        observed: See :class:`StepGraph`.
-    """
-
-    source: str
-    constants: list[Tensor]
-    observed: tuple[str, ...]
-
-    @classmethod
-    def of(cls, graph: StepGraph) -> Written:
-        """Write a graph out.
-
-        Raises:
-            TypeError: An operation is given something that the script cannot say.
-        """
-        return cls(source_of(graph.module), constants_of(graph.module), graph.observed)
-
-
-def replayed(graph: StepGraph, example: list[Tensor]) -> Run:
-    """Return a program that calls the kernels of a graph one after the other.
+def replayed(graph: StepGraph, example: list[Tensor], folder: Path) -> tuple[Run, Content]:
+    """Return a program that calls the kernels of a graph one after the other, and what it can be made of again.
 
     Args:
         graph: The step.
         example: Not looked at: kernels take tensors however they lie in memory.
+        folder: Not looked at: a script is all there is.
 
     Raises:
         TypeError: An operation is given something that the script cannot say.
         RuntimeError: The script does not know an operation.
     """
-    return scripted(Written.of(graph))
+    content = {"source": source_of(graph.module), "constants": constants_of(graph.module)}
+    return scripted(content, example, folder), content
 
 
-def scripted(program: Written) -> Run:
+def scripted(content: Content, example: list[Tensor], folder: Path) -> Run:
     """Return a program from its script.
 
     Raises:
         RuntimeError: The script does not know an operation.
     """
-    constants = program.constants
-    script = torch.jit.CompilationUnit(program.source)
+    constants = list(content["constants"])
+    script = torch.jit.CompilationUnit(content["source"])
 
     def run(tensors: list[Tensor]) -> list[Tensor]:
         # Or it would merge matrix products, which round otherwise.

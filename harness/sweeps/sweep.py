@@ -8,15 +8,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
+from ganbench.harness.cells.cell import PLUGIN_KINDS, Cell, Trial
 from ganbench.harness.data.store import Store
 from ganbench.harness.errors import LedgerError
 from ganbench.harness.ledger import Ledger
+from ganbench.harness.ledger.names import PLAN
 from ganbench.harness.ledger.running import left_behind
 from ganbench.harness.planning.readiness import check_data, check_machine
 from ganbench.harness.planning.seeding import Sequential, seeds_wanted, whether_failed
@@ -30,8 +31,10 @@ from ganbench.harness.scheduling.endings import Done, Ending, Event, Lost, Note,
 from ganbench.harness.scheduling.task import Task
 from ganbench.harness.stability import load_definition
 from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.ways import AUTO
 from ganbench.harness.sweeps.signals import stopping
 from ganbench.harness.sweeps.unfit import UnfitNodes
+from ganbench.harness.sweeps.ways import ways_of, with_ways
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
 from ganbench.harness.worker.interruption import ask_to_stop, go_on, is_asked_to_stop, now_and_then
 from ganbench.harness.worker.watch import HANG_SECONDS
@@ -124,7 +127,8 @@ def run(
         limit: Run at most this many trials now.
         jobs: Train in at most this many processes at once, 1 or more; in as many as there is room for when absent.
         gpus: Share of a GPU for every trial, instead of what the suite says; 0 for the CPU.
-        execution: How trials are run; replayed where nothing is said.
+        execution: How trials are run. Where nothing is said of their steps, the plan says of each cell, from when its sweep
+            began, whether they are compiled; see ``ways.py``.
         data_dir: Where data sets stand; GANBENCH_DATA or the user's cache when absent.
         checkpoint_every: Seconds between two checkpoints of a training.
         hang_after: Seconds without progress that end an attempt, at least; ten times the longest wait before, where that is
@@ -151,7 +155,11 @@ def run(
         unfinished = {trial.cell.id: trial.cell for trial in read.trials() if trial.id not in committed}
         check_machine(unfinished.values())
         check_data(unfinished.values(), Store.find(data_dir))
-    ledger.write_plan(read.plan())
+    execution = execution or ExecutionMode(AUTO)
+    here = Store.find(data_dir).programs if address in (LOCAL, INLINE) else None
+    ways = ways_of(read, ledger.plan() if ledger.storage.exists(PLAN) else None, execution.way, here)
+    plan = with_ways(read.plan(), ways)
+    ledger.write_plan(plan)
     go_on(ledger.storage)
     # Damaged records first: their trials run again, from the checkpoints that they may have left.
     set_aside = ledger.set_damaged_aside()
@@ -159,15 +167,14 @@ def run(
     wanted, missing = wanted_trials(read, ledger, ledger.committed() if set_aside else committed)
     report = SweepReport(planned=len(wanted), before=len(wanted) - len(missing), set_aside=set_aside)
     tell = on_event or (lambda report, event: None)
-    execution = execution or ExecutionMode()
     what = {
-        "execution": execution,
         "data_dir": None if data_dir is None else str(Path(data_dir).absolute()),
         "checkpoint_every": checkpoint_every,
         "hang_after": hang_after,
         "detectors": tuple(detector.spec() for detector in read.detectors),
     }
-    task_of = partial(_task, read, ledger.where, catalog.sources, what)
+    how = {way: replace(execution, way=way) for way in set(ways.values())}
+    task_of = partial(_task, read, ledger.where, catalog.sources, lambda cell: how[ways[cell.id]], what)
     durations = _durations(ledger)
     started = time.monotonic()
     unfit = UnfitNodes(ledger.storage)
@@ -202,7 +209,7 @@ def run(
                 stop=_any(
                     signalled, now_and_then(lambda: is_asked_to_stop(ledger.storage), ledger.storage.look_seconds)
                 ),
-                check=lambda: ledger.write_plan(read.plan()),
+                check=lambda: ledger.write_plan(plan),
                 lanes=lambda need: execution.lanes(need.gpus),
                 jobs=jobs,
                 left=partial(left_behind, ledger.storage),
@@ -296,8 +303,16 @@ def _seeds_wanted(suite: Suite, sequential: Sequential, ledger: Ledger) -> dict[
     return seeds_wanted(suite.places(), sequential, failed)
 
 
-def _task(suite: Suite, ledger: str, sources: tuple[PluginSource, ...], what: Mapping[str, Any], trial: Trial) -> Task:
-    return Task(trial.id, trial.spec(), trial.cell.setting, sources, suite.definition, ledger, **what)
+def _task(
+    suite: Suite,
+    ledger: str,
+    sources: tuple[PluginSource, ...],
+    execution: Callable[[Cell], ExecutionMode],
+    what: Mapping[str, Any],
+    trial: Trial,
+) -> Task:
+    about = (trial.id, trial.spec(), trial.cell.setting, sources, suite.definition, ledger)
+    return Task(*about, execution=execution(trial.cell), **what)
 
 
 def _durations(ledger: Ledger) -> Durations:

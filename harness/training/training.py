@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganbench.harness.cells.cell import Cell, Trial
+from ganbench.harness.cells.work import logs_often
 from ganbench.harness.data.dataset import Data
 from ganbench.harness.metrics.metric import Evaluate
 from ganbench.harness.models.build import build_networks
@@ -18,6 +19,7 @@ from ganbench.harness.models.operations import Tree
 from ganbench.harness.models.phase import Phase, phase_at
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.optimizers.optimizer import Optimizer
+from ganbench.harness.plugins.plugin import Plugin
 from ganbench.harness.steps.agreement import Agreement
 from ganbench.harness.steps.program import Programs, ProgramStep
 from ganbench.harness.steps.protocol import TrainingProtocol, learning_rate_share
@@ -208,9 +210,16 @@ class Training:
         self.step: StepFunction = make_step(self.generator, self.discriminator, protocol)
         if self._programs is not None:
             key = f"{cell.id}_{phase.last}"
-            plugins = (cell.architecture, cell.normalizer, material.generator_default, cell.loss, cell.optimizer)
-            program = self._programs.of(key, self.generator, self.discriminator, protocol, plugins)
+            program = self._programs.of(
+                key, self.generator, self.discriminator, protocol, self.plugins, always=logs_often(cell)
+            )
             self.step = ProgramStep(self._programs, program, self.step, self.note)
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All that the networks and the rules are made of."""
+        cell = self.trial.cell
+        return (cell.architecture, cell.normalizer, self.material.generator_default, cell.loss, cell.optimizer)
 
     def note(self, line: str) -> None:
         """Keep a line for readers of the results, once."""

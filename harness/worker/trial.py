@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from ganbench.harness.canonical import digest
 from ganbench.harness.cells.cell import PLUGIN_KINDS, Trial
 from ganbench.harness.cells.resources import Resources
+from ganbench.harness.cells.work import work_of
 from ganbench.harness.errors import MethodError
 from ganbench.harness.ledger import Record
 from ganbench.harness.process import TooLongError
 from ganbench.harness.stability import Definition, Detector, ask_added
+from ganbench.harness.steps.compiled_before import mark_compiled
 from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.ways import COMPILED
 from ganbench.harness.storage import Storage
 from ganbench.harness.training.checkpoint import EVERY_SECONDS
 from ganbench.harness.training.devices import device_name, method_error_message, out_of_memory
@@ -150,6 +153,8 @@ def train_trial(
         said = method_error_message(error, resources.gpus, lanes) or type(error).__name__
     except RuntimeError as error:
         said = out_of_memory(error, resources.gpus, lanes)
+    if training is not None and training.mode == COMPILED:
+        mark_compiled(workshop.store.programs, work_of(trial.cell), training.plugins)
     where: dict[str, Any] = {
         "definition": definition.version,
         "started": round(started, 3),

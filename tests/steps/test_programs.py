@@ -16,7 +16,7 @@ from ganbench.harness.steps.captured import CallTape
 from ganbench.harness.steps.compiled import cache_folder, identity
 from ganbench.harness.steps.form import batch_tensors, layout_of, state_like, state_tensors
 from ganbench.harness.steps.graph import graph_of
-from ganbench.harness.steps.program import WAYS, Program, Programs
+from ganbench.harness.steps.program import WAYS, Programs
 from ganbench.harness.steps.replayed import source_of
 from ganbench.harness.training.training import protocol_of
 
@@ -88,7 +88,7 @@ def test_every_rules_captured_steps_equal_its_plain_ones_bitwise(rules):
 
 def assert_compiled_equals_plain(cell, steps: int) -> None:
     training = a_training(cell)
-    program = Program(WAYS["compiled"], training.generator, training.discriminator, protocol_of(cell))
+    program = Programs("compiled").of("", training.generator, training.discriminator, protocol_of(cell))
     plain = compiled = double(training.state)
     for now in range(1, steps + 1):
         batch, observe = double(training.draw(now)), now % 3 == 1
