@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -90,9 +92,8 @@ class Catalog:
     def __init__(self, sources: Sequence[PluginSource] = (), *, tolerant: bool = False) -> None:
         self.broken: dict[str, str] = {}
         self._offers: dict[str, dict[str, list[Offer]]] = {kind: {} for kind in KINDS}
-        installed = entry_points()  # one look at every installed package, for all kinds
-        for kind, group in KINDS.items():
-            for entry in installed.select(group=group):
+        for kind, entries in _installed().items():
+            for entry in entries:
                 self._offer(kind, entry.name, Offer(partial(_whose, entry), owner(entry.module), entry.load))
         usable = []
         for source in dict.fromkeys(sources):
@@ -211,10 +212,26 @@ class Catalog:
 
 def offering() -> list[str]:
     """Return the installed packages that offer plugins here: a trial's machine must have the same ones."""
-    found = {
-        entry.dist.name for group in KINDS.values() for entry in entry_points(group=group) if entry.dist is not None
-    }
+    found = {entry.dist.name for entries in _installed().values() for entry in entries if entry.dist is not None}
     return sorted(found - {"ganbench"})
+
+
+def _installed() -> Mapping[str, Sequence[EntryPoint]]:
+    """Return the installed plugins of every kind; looked for again once anything was installed or removed."""
+    return _found(tuple((place, _changed(place)) for place in sys.path))
+
+
+@lru_cache(maxsize=1)
+def _found(places: tuple[tuple[str, int | None], ...]) -> Mapping[str, Sequence[EntryPoint]]:
+    installed = entry_points()  # one look at every installed package, for all kinds
+    return {kind: tuple(installed.select(group=group)) for kind, group in KINDS.items()}
+
+
+def _changed(place: str) -> int | None:
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _known(plugin: type[Plugin]) -> Callable[[], type[Plugin]]:

@@ -553,12 +553,12 @@ def test_oscillation_is_registered_like_a_strangers_and_warns_as_definition_2_do
 
 
 def test_list_shows_detectors_and_what_decides_instead(monkeypatch, tmp_path):
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib.metadata import EntryPoint
 
     import ganbench.harness.plugins.registry
 
-    found = [EntryPoint(*entry(), "ganbench.detectors")]
-    monkeypatch.setattr(ganbench.harness.plugins.registry, "entry_points", lambda: EntryPoints(found))
+    found = {"detector": [EntryPoint(*entry(), "ganbench.detectors")]}
+    monkeypatch.setattr(ganbench.harness.plugins.registry, "_installed", lambda: found)
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["list", "detectors", "--plugin", plugin(tmp_path)])
     assert done.exit_code == 0, done.output
     assert "oscillation" in done.output and "The Frechet distance swings" in done.output
