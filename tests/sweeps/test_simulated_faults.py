@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulation import a_folder
@@ -27,6 +28,50 @@ PLANS = st.builds(
     pack=st.sampled_from([1, 2, 4]),
     faults=st.lists(ANY_FAULT, max_size=12).map(tuple),
 )
+
+COVER = (
+    Plan(
+        cells=3,
+        seeds=3,
+        machines=("spot",),
+        faults=(
+            Fault("partition", 6, 2, 72),
+            Fault("process_dies", 88, 3, 31),
+            Fault("dies_writing", 165, 0, 84),
+            Fault("record_spoilt", 218, 0, 24),
+            Fault("disk_full", 250, 1, 2),
+        ),
+    ),
+    Plan(
+        cells=1,
+        seeds=1,
+        machines=("on-demand", "on-demand"),
+        faults=(
+            Fault("sick_device", 36, 1),
+            Fault("signalled", 40, 8, 51),
+            Fault("node_dies", 178, 6),
+            Fault("device_hangs", 263, 1),
+        ),
+    ),
+    Plan(
+        cells=1,
+        seeds=1,
+        machines=("on-demand", "spot"),
+        faults=(Fault("thirsty", 0, 8, 4), Fault("head_gone", 17, 5, 44), Fault("greedy", 142, 6, 82)),
+    ),
+    Plan(cells=1, seeds=1, faults=(Fault("device_hangs", 42, 1, 60), Fault("broken", 79, 9, 89))),
+    Plan(
+        cells=3,
+        seeds=8,
+        faults=(
+            Fault("sick_device", 84, 4, 92),
+            Fault("checkpoint_spoilt", 128, 7, 2),
+            Fault("other_version", 249, 2, 4),
+        ),
+    ),
+    Plan(cells=1, seeds=1, machines=("spot", "spot"), labels=False, faults=(Fault("notice", 123, 0, 16),)),
+)
+"""In which together everything is met that is to be met."""
 
 TO_BE_MET = {
     "a device hangs",
@@ -64,11 +109,12 @@ def play(plan: Plan) -> Seen:
         return simulate(plan, folder / "ledger")
 
 
-def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger():
+@pytest.mark.parametrize("schedules", [80, pytest.param(260, marks=pytest.mark.long)])
+def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger(schedules):
     met: Counter[str] = Counter()
 
     @settings(
-        max_examples=int(LONG or 260),
+        max_examples=int(LONG or schedules),
         deadline=None,
         derandomize=LONG is None,
         database=None,
@@ -78,6 +124,9 @@ def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger():
     def holds(plan: Plan) -> None:
         met.update(play(plan).happened)
 
+    if not LONG:
+        for plan in COVER:
+            met.update(play(plan).happened)
     holds()
     print("schedules in which each of these was met:", dict(sorted(met.items())))
     wanted = TO_BE_MET | RARE if LONG else TO_BE_MET
