@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from cells import CATALOG, SAMPLE
+from rotating import of_today, rotating
 
-from ganbench.harness.conformance import CHECKS, Check, check_normalizer, claims, stacking
+from ganbench.harness.conformance import CHECKS, Check, check_normalizer, claims, modes, stacking, training
 from ganbench.harness.conformance.outcome import conformance
+from ganbench.harness.conformance.table import CheckEntry
 from ganbench.harness.errors import PluginError
 from ganbench.harness.normalizer import Claim, largest_absolute_entry
 from ganbench.harness.plugins.registry import Catalog, Offer
 from ganbench.harness.plugins.source import PluginSource
 
-CATALOG = Catalog()
-
 COST = CHECKS[-1]
+
+OF_STEPS = [
+    entry
+    for entry in CHECKS
+    if entry.check in {modes.runs_compiled, stacking.equals_the_plain_path, training.reaches_verdicts, COST.check}
+]
+"""They follow a step or train, and take most of the time."""
+
+OF_FUNCTIONS = [entry for entry in CHECKS if entry not in OF_STEPS]
 
 CLAIMS = next(entry for entry in CHECKS if entry.check is claims.keeps_its_claims)
 
@@ -45,6 +56,12 @@ class Bad(Normalizer):
 HOOK = "    def reparameterize(self, weight, params, state, layer):\n"
 
 
+@pytest.fixture(autouse=True)
+def few_pairs(monkeypatch) -> None:
+    """What a step costs is told, and no test asks how exactly."""
+    monkeypatch.setattr("ganbench.harness.conformance.cost.PAIRS", 2)
+
+
 def from_file(tmp_path: Path, body: str, name: str = "bad.py") -> tuple[Catalog, Path]:
     """A plugin written to a file, found as `ganbench check FILE` finds it."""
     path = tmp_path / name
@@ -52,9 +69,9 @@ def from_file(tmp_path: Path, body: str, name: str = "bad.py") -> tuple[Catalog,
     return Catalog([PluginSource.read(str(path))]), path
 
 
-def outcomes(tmp_path: Path, body: str) -> tuple[list[Check], Path]:
+def outcomes(tmp_path: Path, body: str, checks: Sequence[CheckEntry] = CHECKS) -> tuple[list[Check], Path]:
     catalog, path = from_file(tmp_path, body)
-    return list(check_normalizer(catalog.create("normalizer", "bad"), catalog)), path
+    return list(check_normalizer(catalog.create("normalizer", "bad"), catalog, checks)), path
 
 
 def hook(*lines: str) -> str:
@@ -300,11 +317,30 @@ BOTH_MODES = {"reads a value", "branches on a value"}
 NO_HOOK = {"has no summary"}
 """What is wrong with the class, which has no line of its own."""
 
+BAD_FUNCTIONS = [
+    wrong
+    for wrong, (_, claim, _) in BAD.items()
+    if wrong not in BOTH_MODES and not any(entry.claim.startswith(claim) for entry in OF_STEPS)
+]
+
+
+RESTING = {*BAD_FUNCTIONS} - of_today(BAD_FUNCTIONS, 4)
+
 
 @pytest.mark.parametrize("wrong", BAD)
 def test_a_bad_plugin_is_caught_by_the_check_meant_for_it_and_by_no_other(wrong, tmp_path):
+    assert_caught(wrong, tmp_path, OF_FUNCTIONS if wrong in RESTING else CHECKS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("wrong", BAD_FUNCTIONS)
+def test_a_bad_function_is_caught_by_no_check_of_steps_and_trainings_either(wrong, tmp_path):
+    assert_caught(wrong, tmp_path, CHECKS)
+
+
+def assert_caught(wrong: str, tmp_path: Path, checks: Sequence[CheckEntry]) -> None:
     body, claim, words = BAD[wrong]
-    found, path = outcomes(tmp_path, body)
+    found, path = outcomes(tmp_path, body, checks)
     failed = {outcome.claim: outcome.detail for outcome in found if outcome.failed}
     meant = [outcome.detail for outcome in found if outcome.failed and outcome.claim.startswith(claim)]
     assert len(meant) == 1, failed
@@ -317,9 +353,8 @@ def test_a_bad_plugin_is_caught_by_the_check_meant_for_it_and_by_no_other(wrong,
         assert f"({path}:" in meant[0]
 
 
-def test_a_plugin_that_sleeps_passes_and_is_told_what_it_costs(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganbench.harness.conformance.cost.PAIRS", 2)
-    catalog, _ = from_file(tmp_path, hook("time.sleep(0.2)", HALF))
+def test_a_plugin_that_sleeps_passes_and_is_told_what_it_costs(tmp_path):
+    catalog, _ = from_file(tmp_path, hook("time.sleep(0.05)", HALF))
     (found,) = check_normalizer(catalog.create("normalizer", "bad"), catalog, [COST])
     assert found.passed
     assert "more than 20 times" in found.detail
@@ -415,9 +450,18 @@ def test_the_parts_of_a_composition_are_checked_together():
 
 
 @pytest.mark.parametrize("name", CATALOG.names("normalizer"))
-def test_every_baseline_passes_every_check(name):
-    found = list(check_normalizer(CATALOG.create("normalizer", name), CATALOG))
-    assert len(found) == len(CHECKS)
+def test_every_baseline_passes_every_check_of_its_functions(name):
+    assert_passes(name, OF_FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", rotating(CATALOG.names("normalizer"), SAMPLE, 4))
+def test_every_baseline_passes_every_check_of_its_steps_and_trainings(name):
+    assert_passes(name, OF_STEPS)
+
+
+def assert_passes(name, checks) -> None:
+    found = list(check_normalizer(CATALOG.create("normalizer", name), CATALOG, checks))
+    assert len(found) == len(checks)
     assert [outcome for outcome in found if outcome.failed] == []
     assert {outcome.detail for outcome in found if outcome.skipped} <= {CLAIMS_NOTHING, NOT_STACKED}
 

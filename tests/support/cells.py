@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
+from rotating import rotating
 from torch.utils import _pytree as pytree
 
 from ganbench.harness.cells.cell import Cell, Trial
@@ -31,10 +31,7 @@ NUMBERS = {"lr_g": 1e-3, "lr_d": 2e-3, "n_dis": 1, "batch_size": 16, "steps": 20
 SAMPLE = ("bssn", "batch_norm", "weight_norm_strict", "r1", "weight_clipping")
 """A state, activations, own parameters, a penalty, a projection."""
 
-NORMALIZERS = [
-    pytest.param(name, marks=[] if name in SAMPLE else pytest.mark.long) for name in CATALOG.names("normalizer")
-]
-"""`ganbench check` asks the same of every baseline, in test_conformance; tests with these look at more steps."""
+NORMALIZERS = rotating(CATALOG.names("normalizer"), SAMPLE, 4)
 
 
 def a_cell(base: dict[str, Any] = TOY, **changes: Any) -> Cell:
