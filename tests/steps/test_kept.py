@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +43,22 @@ class Shrink(Normalizer):
 """
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory) -> Path:
+    """The programs of the small cell, followed once."""
+    folder = tmp_path_factory.mktemp("programs")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loaded_sources, "_started", lambda: time.time() + 60)
+        trained(a_cell(), folder)
+    return folder
+
+
+@pytest.fixture
+def kept(programs, tmp_path) -> Path:
+    """A folder of its own with the programs of the small cell."""
+    return Path(shutil.copytree(programs, tmp_path / "kept"))
+
+
 @pytest.fixture
 def followed(monkeypatch) -> list[int]:
     """Grows with every step that is followed."""
@@ -62,6 +79,11 @@ def trained(cell: Cell, folder: Path | None, after: float = 0.0, steps: int = 8)
     return training
 
 
+def plainly(cell: Cell) -> Training:
+    """The same training without programs."""
+    return trained(cell, None, after=1e9)
+
+
 def equal(one: Training, other: Training) -> bool:
     pairs = zip(state_tensors(one.state), state_tensors(other.state), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
@@ -76,7 +98,7 @@ def test_another_process_replays_what_one_has_followed_from_its_first_step(rules
     assert times and len(followed) == times
     assert (again.mode, again.notes) == ("replayed", [])
     assert again.agreement is not None and again.agreement.exact and again.agreement.steps >= 4
-    assert equal(first, again) and equal(first, trained(cell, None))
+    assert equal(first, again) and equal(first, plainly(cell))
 
 
 def test_what_is_not_kept_is_made_of_plain_steps_first(tmp_path, followed):
@@ -86,11 +108,11 @@ def test_what_is_not_kept_is_made_of_plain_steps_first(tmp_path, followed):
 @pytest.mark.parametrize(
     "change", [{"lr_g": 0.5}, {"batch_size": 8}, {"ema": 0.9}, {"normalizer": "bssn"}, {"loss": "hinge"}], ids=str
 )
-def test_another_cell_has_another_program(change, tmp_path, followed):
-    trained(a_cell(), tmp_path)
-    times = len(followed)
-    trained(a_cell(**change), tmp_path)
-    assert len(followed) > times
+def test_another_cell_has_another_program(change, kept, followed):
+    trained(a_cell(), kept)
+    assert not followed
+    trained(a_cell(**change), kept, steps=2)
+    assert followed
 
 
 def shrinking(tmp_path: Path, factor: float) -> Cell:
@@ -109,7 +131,7 @@ def test_an_edited_plugin_never_meets_the_program_of_its_old_source(tmp_path, fo
     assert new.id == old.id, "nothing that a specification says has changed"
     training = trained(new, tmp_path / "kept")
     assert len(followed) > times and training.mode == "replayed"
-    assert equal(training, trained(new, None)) and not equal(training, trained(old, None))
+    assert equal(training, plainly(new)) and not equal(training, plainly(old))
 
 
 def test_a_module_that_a_plugin_imports_is_a_source_too(tmp_path, monkeypatch, followed):
@@ -175,29 +197,27 @@ def test_a_source_that_is_not_loaded_here_is_looked_up_only_if_it_is_ours():
     ],
     ids=["wrong numbers", "unknown kernel", "no script", "incomplete", "something else"],
 )
-def test_a_kept_program_that_is_wrong_is_followed_again(harm: Callable, tmp_path, followed):
-    plain = trained(a_cell(), None)
-    trained(a_cell(), tmp_path)
-    for file in tmp_path.iterdir():
+def test_a_kept_program_that_is_wrong_is_followed_again(harm: Callable, kept, followed):
+    plain = plainly(a_cell())
+    for file in kept.iterdir():
         torch.save(harm(torch.load(file)), file)
-    early = trained(a_cell(), tmp_path, after=1e9)
+    early = trained(a_cell(), kept, after=1e9)
     assert not early.notes and equal(early, plain)
-    times = len(followed)
-    training = trained(a_cell(), tmp_path)
+    training = trained(a_cell(), kept)
     assert (training.mode, training.notes) == ("replayed", [])
     assert equal(training, plain)
     times = len(followed)
-    assert trained(a_cell(), tmp_path, after=1e9).mode == "replayed", "it was written again"
+    assert trained(a_cell(), kept, after=1e9).mode == "replayed", "it was written again"
     assert len(followed) == times
 
 
-def test_a_file_that_is_cut_short_is_written_again(tmp_path, followed):
-    trained(a_cell(), tmp_path)
-    sizes = {file: file.stat().st_size for file in tmp_path.iterdir()}
-    for file in sizes:
+def test_a_file_that_is_cut_short_is_written_again(kept, followed):
+    for file in kept.iterdir():
         file.write_bytes(file.read_bytes()[:1000])
-    assert equal(trained(a_cell(), tmp_path), trained(a_cell(), None))
-    assert {file: file.stat().st_size for file in tmp_path.iterdir()} == sizes
+    assert equal(trained(a_cell(), kept), plainly(a_cell()))
+    times = len(followed)
+    assert times and trained(a_cell(), kept, after=1e9).mode == "replayed"
+    assert len(followed) == times
 
 
 def test_where_nothing_can_be_written_programs_are_made_as_ever(tmp_path, followed):
@@ -205,9 +225,10 @@ def test_where_nothing_can_be_written_programs_are_made_as_ever(tmp_path, follow
     assert trained(a_cell(), tmp_path / "file" / "kept").mode == "replayed"
 
 
-def test_the_store_drops_programs_too_where_its_disk_is_limited(tmp_path, monkeypatch, followed):
+def test_the_store_drops_programs_too_where_its_disk_is_limited(tmp_path, monkeypatch, programs):
     store = Store(tmp_path)
-    trained(a_cell(), store.programs)
+    shutil.copytree(programs, store.programs)
+    assert list(store.programs.glob("*.pt"))
     monkeypatch.setenv("GANBENCH_DISK", "0")
     store.tidy()
     assert not list(store.programs.glob("*.pt"))
