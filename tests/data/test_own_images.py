@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import published
 import pytest
-import torch
 from file_datasets import TILES, same, tiles, told
 from PIL import Image
 from published import encoded, pictures, write
@@ -16,7 +15,6 @@ from ganbench.harness.data.image_folder import ImageFolder
 from ganbench.harness.data.image_forms import centre_crop, resize, to_mode
 from ganbench.harness.data.parquet_images import ParquetImageDataset
 from ganbench.harness.data.store import Store
-from ganbench.harness.data.streamed import Streamed
 from ganbench.harness.errors import InputError
 from ganbench.harness.plugins.registry import Catalog
 
@@ -192,15 +190,3 @@ def test_cifar10_jpeg_takes_no_image_of_another_size(store):
     assert "lacks train.parquet; put train.parquet and test.parquet there" in CIFAR10JPEG().missing(store)
     published.parquet(folder / "train.parquet", [*right, encoded(pictures(1, 32, 31, 3)[0], "JPEG")])
     assert "train.parquet, row 3: has 31x32 pixels, expected 32x32" in told(CIFAR10JPEG(), store)
-
-
-def test_cifar10_as_jpeg_as_a_whole(photographs):
-    data = CIFAR10JPEG().load(photographs)
-    assert data.examples.shape == (50_000, 3, 32, 32)
-    assert data.held_out.shape == (10_000, 3, 32, 32)
-    means = data.examples.float().mean(dim=(0, 2, 3)) / 255
-    torch.testing.assert_close(means, torch.tensor([0.4914, 0.4822, 0.4465]), atol=2e-3, rtol=0)  # CIFAR-10's own
-    streamed = CIFAR10JPEG().load(photographs, limit=1).examples
-    assert isinstance(streamed, Streamed)
-    chosen = torch.tensor([49_999, 0, 12_345])
-    assert torch.equal(streamed[chosen], data.examples[chosen])

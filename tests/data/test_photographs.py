@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
+from ganbench.harness.data.cifar10_jpeg import CIFAR10JPEG
+from ganbench.harness.data.streamed import Streamed
 from ganbench.harness.ledger import read_ledger
 from ganbench.harness.planning.suite import load_suite
+from ganbench.harness.steps.execution_mode import ExecutionMode
+from ganbench.harness.steps.ways import PLAIN
 from ganbench.harness.sweeps.sweep import run
 from ganbench.reports import leaderboard
 
@@ -33,7 +38,8 @@ PROTOCOL = "[cifar10-small:150_500:test]"
 def ledger(tmp_path_factory, photographs):
     folder = tmp_path_factory.mktemp("photographs")
     (folder / "suite.yaml").write_text(SUITE)
-    report = run(load_suite(folder / "suite.yaml"), folder / "out", address="inline", data_dir=photographs.root)
+    suite, plain = load_suite(folder / "suite.yaml"), ExecutionMode(PLAIN)
+    report = run(suite, folder / "out", address="inline", data_dir=photographs.root, execution=plain)
     assert (report.committed, report.missing, report.lost) == (2, 0, {})
     return read_ledger(folder / "out")
 
@@ -52,12 +58,10 @@ def test_a_training_on_photographs_reports_fidelity_and_reconstruction(ledger):
         assert record.trace.samples.values.shape == (16, 3, 32, 32)
 
 
-def test_its_page_shows_each_measure_under_its_protocols_name(ledger, tmp_path):
-    leaderboard(ledger).write(tmp_path)
-    text = (tmp_path / "leaderboard.md").read_text()
-    assert "cifar10_jpeg" in text.replace("\\", "")
-    for name in (f"fid{PROTOCOL}", f"recall{PROTOCOL}", "reconstruction_error"):
-        assert name in text.replace("\\", "")
+def test_its_page_shows_each_measure_under_its_protocols_name(ledger):
+    text = leaderboard(ledger).markdown().replace("\\", "")
+    for name in ("cifar10_jpeg", f"fid{PROTOCOL}", f"recall{PROTOCOL}", "reconstruction_error"):
+        assert name in text
 
 
 def test_real_statistics_were_computed_once_and_are_kept(ledger, photographs):
@@ -69,3 +73,15 @@ def test_the_shipped_suite_on_photographs_is_whole():
     suite = load_suite("cifar10_jpeg")
     assert {cell.normalizer.name for cell in suite.cells} == {"none", "spectral_norm"}
     assert [part.name for part in suite.cells[0].metric.parts()] == ["fidelity", "reconstruction"]
+
+
+def test_cifar10_as_jpeg_as_a_whole(photographs):
+    data = CIFAR10JPEG().load(photographs)
+    assert data.examples.shape == (50_000, 3, 32, 32)
+    assert data.held_out.shape == (10_000, 3, 32, 32)
+    means = data.examples.float().mean(dim=(0, 2, 3)) / 255
+    torch.testing.assert_close(means, torch.tensor([0.4914, 0.4822, 0.4465]), atol=2e-3, rtol=0)  # CIFAR-10's own
+    streamed = CIFAR10JPEG().load(photographs, limit=1).examples
+    assert isinstance(streamed, Streamed)
+    chosen = torch.tensor([49_999, 0, 12_345])
+    assert torch.equal(streamed[chosen], data.examples[chosen])

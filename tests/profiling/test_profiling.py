@@ -118,7 +118,7 @@ def test_a_training_that_is_watched_is_bit_for_bit_the_one_that_is_not(rules):
 def test_the_replayed_step_is_measured_on_another_training(monkeypatch):
     made, advance = [], Training.advance
     monkeypatch.setattr(Training, "advance", lambda self, observe: made.append(self) or advance(self, observe))
-    training, alone = (watched(a_cell(TOY, steps=400, **RULES)) for _ in range(2))
+    training, alone = (watched(a_cell(TOY, steps=400, **{**RULES, "n_dis": 1})) for _ in range(2))
     for one in (training, alone):
         for _ in range(7):
             one.advance(observe=False)
