@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -143,17 +144,34 @@ def equal(a, b) -> bool:
     return all(torch.equal(x, y) for x, y in zip(leaves(a), leaves(b), strict=True))
 
 
-@pytest.mark.parametrize("stop", [5, 9, 10, 11, 15, 20, 21, 29])
-def test_training_put_aside_in_any_phase_and_at_every_seam_continues_bitwise(stop, tmp_path):
-    straight = begin()
-    while straight.now < 30:
-        straight.advance(observe=False)
-    first = begin()
-    while first.now < stop:
-        first.advance(observe=False)
-    torch.save(first.snapshot(), tmp_path / "snapshot.pt")
+STOPS = [5, 9, 10, 11, 15, 20, 21, 29]
+
+
+@pytest.fixture(scope="module")
+def straight() -> Training:
+    """A training that nothing interrupts."""
+    training = begin()
+    while training.now < 30:
+        training.advance(observe=False)
+    return training
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory) -> Path:
+    """Another one, put aside at every stop."""
+    folder, training = tmp_path_factory.mktemp("snapshots"), begin()
+    while training.now < max(STOPS):
+        training.advance(observe=False)
+        if training.now in STOPS:
+            torch.save(training.snapshot(), folder / f"{training.now}.pt")
+    return folder
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_training_put_aside_in_any_phase_and_at_every_seam_continues_bitwise(stop, straight, snapshots):
     resumed = begin()
-    resumed.restore(torch.load(tmp_path / "snapshot.pt", weights_only=True))
+    resumed.restore(torch.load(snapshots / f"{stop}.pt", weights_only=True))
+    assert resumed.now == stop
     while resumed.now < 30:
         resumed.advance(observe=False)
     assert equal(straight.state.shown, resumed.state.shown)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from cells import CATALOG, a_cell, a_training
 from layers import a_layer
+from rotating import rotating
 from torch.utils import _pytree as pytree
 
 from ganbench.baselines import power_iteration
@@ -30,6 +31,7 @@ from ganbench.harness.steps.step import make_step
 from ganbench.harness.training.training import Training, protocol_of
 
 OFFERING = ("bsn", "bssn", "spectral_norm", "ssn", "weight_norm", "weight_norm_affine", "weight_norm_strict")
+STACKED = (*OFFERING, "layer_norm + bssn + r1")
 
 POINTS = {"dataset": "ring8", "architecture": {"name": "mlp", "width": 16, "depth": 4}, "metric": "mode_coverage"}
 
@@ -98,7 +100,7 @@ def test_a_view_of_several_weights_is_that_of_each(view, kind):
 
 
 @pytest.mark.parametrize("base", [POINTS, PICTURES], ids=["mlp", "sngan_resnet"])
-@pytest.mark.parametrize("name", [*OFFERING, "layer_norm + bssn + r1"])
+@pytest.mark.parametrize("name", rotating(STACKED, ("bssn", "weight_norm_strict", "layer_norm + bssn + r1"), 2))
 def test_twenty_stacked_steps_equal_the_plain_ones(name, base):
     # By plain gradients: Adam divides a gradient that is 0 but for rounding by its own size, and makes a step of it.
     training = a_training(a_cell(base, normalizer=name, optimizer="sgd", lr_g=1e-3, lr_d=1e-3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -43,8 +44,9 @@ def test_inline_and_ray_give_bitwise_identical_results(undisturbed, ganbench, tm
 
 def test_the_same_trials_run_twice_are_bitwise_identical(undisturbed, tmp_path):
     suite, expected = undisturbed
-    run(suite, tmp_path / "again", address="inline")
-    assert hashes(tmp_path / "again") == expected
+    run(suite, tmp_path / "again", address="inline", limit=6)  # one of each cell
+    again = hashes(tmp_path / "again")
+    assert len(again) == 6 and again.items() <= expected.items()
 
 
 def test_running_a_finished_sweep_again_trains_nothing(tiny, tmp_path):
@@ -138,12 +140,12 @@ def test_a_killed_command_continues_where_it_was(undisturbed, ganbench, started,
 
 def test_a_damaged_record_is_named_set_aside_and_its_trial_runs_again(undisturbed, tmp_path):
     suite, expected = undisturbed
-    run(suite, tmp_path / "out", address="inline", limit=4)
+    shutil.copytree(suite.parent / "results", tmp_path / "out")
     truncated, flipped = sorted((tmp_path / "out").glob("trials/*/*.json"))[:2]
     truncated.write_bytes(truncated.read_bytes()[:1000])
     flipped.write_text(flipped.read_text().replace(r"\"stopped\":40", r"\"stopped\":41"))
     report = run(suite, tmp_path / "out", address="inline")
-    assert len(report.set_aside) == 2
+    assert (report.committed, len(report.set_aside)) == (2, 2)
     assert all(Path(path).exists() for path in report.set_aside)
     assert hashes(tmp_path / "out") == expected
 
@@ -153,11 +155,12 @@ def test_a_damaged_part_is_named_set_aside_and_its_trials_run_again(undisturbed,
     run(suite, tmp_path / "out", address="inline", limit=2)
     read_ledger(tmp_path / "out").compact()
     (part,) = (tmp_path / "out" / "parts").glob("part-*.parquet")
+    before = hashes(tmp_path / "out")
     part.write_bytes(part.read_bytes()[:-100])
-    report = run(suite, tmp_path / "out", address="inline")
+    report = run(suite, tmp_path / "out", address="inline", limit=2)
     assert [Path(path).exists() for path in report.set_aside] == [True]
-    assert report.committed == len(expected)
-    assert hashes(tmp_path / "out") == expected
+    assert (report.before, report.committed) == (0, 2)
+    assert hashes(tmp_path / "out") == before and before.items() <= expected.items()
 
 
 def test_a_results_folder_of_another_suite_is_refused_and_left_alone(tiny, tmp_path, ganbench):
