@@ -5,6 +5,7 @@ Called with :class:`Layers` an architecture's function computes; called with :cl
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -174,25 +175,25 @@ class Recorder(Layers):
 
     def linear(self, name: str, x: Tensor, features: int, *args: Any, **kwargs: Any) -> Tensor:
         """Record a fully connected layer."""
-        return self._record(name, "linear", super().linear, (features, x.shape[1]), x, (features, *args), kwargs)
+        return self._record(name, "linear", Layers.linear, (features, x.shape[1]), x, (features, *args), kwargs)
 
     def conv(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
         """Record a convolution."""
         shape = (channels, x.shape[1], kernel, kernel)
-        return self._record(name, "conv", super().conv, shape, x, (channels, kernel, *args), kwargs)
+        return self._record(name, "conv", Layers.conv, shape, x, (channels, kernel, *args), kwargs)
 
     def conv_transpose(self, name: str, x: Tensor, channels: int, kernel: int, *args: Any, **kwargs: Any) -> Tensor:
         """Record a transposed convolution."""
         shape = (x.shape[1], channels, kernel, kernel)
-        return self._record(name, "conv_transpose", super().conv_transpose, shape, x, (channels, kernel, *args), kwargs)
+        return self._record(name, "conv_transpose", Layers.conv_transpose, shape, x, (channels, kernel, *args), kwargs)
 
     def activation(self, name: str, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Record an activation that stands alone."""
-        return self._record(name, "activation", super().activation, (x.shape[1],), x, args, kwargs)
+        return self._record(name, "activation", Layers.activation, (x.shape[1],), x, args, kwargs)
 
     def add(self, name: str, residual: Tensor, shortcut: Tensor) -> Tensor:
         """Record a join."""
-        return self._record(name, "addition", super().add, (shortcut.shape[1],), residual, (shortcut,), {})
+        return self._record(name, "addition", Layers.add, (shortcut.shape[1],), residual, (shortcut,), {})
 
     def _record(
         self,
@@ -206,7 +207,7 @@ class Recorder(Layers):
     ) -> Tensor:
         if name in self.recorded:
             raise ValueError(f"two layers of the {self._network} are named {name!r}")
-        given = inspect.signature(operation).bind(name, x, *args, **kwargs)
+        given = _signature(operation).bind(self, name, x, *args, **kwargs)
         given.apply_defaults()
         said = given.arguments
         layer = Layer(
@@ -238,6 +239,9 @@ class Recorder(Layers):
         except BaseException as error:
             raise hook_raised(self._asked, "extra_features", layer.name, error) from error
         return replace(layer, shape=(layer.shape[0], layer.shape[1] + extra), extra=extra)
+
+
+_signature = functools.cache(inspect.signature)
 
 
 def _shape_made(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:

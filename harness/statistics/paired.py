@@ -6,6 +6,7 @@ those of one seed in different settings too, because random streams depend on th
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ class RiskDifference:
         return RiskDifference(self.value, low, high)
 
 
+@functools.lru_cache(maxsize=4096)
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the two-sided p-value of McNemar's exact test (McNemar 1947, doi:10.1007/BF02295996).
 
@@ -110,6 +112,7 @@ def risk_difference(both: int, only_first: int, only_second: int, neither: int, 
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def boschloo(first_failed: int, first_trials: int, second_failed: int, second_trials: int) -> float:
     """Return the two-sided p-value of Boschloo's exact test, for normalizers that share no seeds.
 

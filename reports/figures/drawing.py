@@ -40,13 +40,15 @@ class Picture:
         """The picture as an element for the page."""
         return render(self.name, plain(self.spoken), *self.page, self.paint)
 
-    def files(self) -> dict[str, bytes]:
-        """Return the picture as files for a paper, by name."""
+    def files(self, *, pdf: bool = True) -> dict[str, bytes]:
+        """Return the picture as files for a paper, by name.
+
+        Args:
+            pdf: Whether as PDF too, beside SVG.
+        """
         spoken = plain(self.spoken)
-        return {
-            f"{self.name}.svg": print_svg(self.name, spoken, *self.paper, self.paint),
-            f"{self.name}.pdf": print_pdf(spoken, *self.paper, self.paint),
-        }
+        made = {f"{self.name}.svg": print_svg(self.name, spoken, *self.paper, self.paint)}
+        return made | ({f"{self.name}.pdf": print_pdf(spoken, *self.paper, self.paint)} if pdf else {})
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,7 @@ def figures(found: Found) -> dict[str, bytes]:
         name: data
         for finding in found.findings.values()
         for picture in finding.pictures
-        for name, data in picture.files().items()
-        if name.endswith(".svg")
+        for name, data in picture.files(pdf=False).items()
     }
 
 

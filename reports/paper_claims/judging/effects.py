@@ -241,12 +241,14 @@ def chance_larger(strata: Sequence[Stratum], random: np.random.Generator, *, set
     """
     kept, names = _kept(strata, settings, lambda a, b: len(a) > 0 and len(b) > 0)
 
-    def drawn(a: Numbers, b: Numbers) -> Stratum:
-        return a[_drawn(len(a), random)], b[_drawn(len(b), random)]
+    def resampled(a: Numbers, b: Numbers) -> Numbers:
+        above = (a[:, None] > b) + 0.5 * (a[:, None] == b)
+        first, second = _drawn(len(a), random), _drawn(len(b), random)
+        return _product(first @ above, second) / above.size
 
-    def permuted(a: Numbers, b: Numbers) -> Stratum:
-        both = random.permuted(np.tile(np.concatenate([a, b]), (DRAWS, 1)), axis=1)
-        return both[:, : len(a)], both[:, len(a) :]
+    def permuted(a: Numbers, b: Numbers) -> Numbers:
+        ranks = random.permuted(np.tile(_ranks(np.concatenate([a, b])), (DRAWS, 1)), axis=1)
+        return 0.5 + ranks[:, : len(a)].sum(axis=1) / (len(a) * len(b))
 
     def normal(a: Numbers, b: Numbers, true: float, more: np.random.Generator) -> Stratum:
         from scipy.special import ndtri
@@ -255,7 +257,7 @@ def chance_larger(strata: Sequence[Stratum], random: np.random.Generator, *, set
         return more.normal(shift, 1, (IMAGINED, len(a))), more.normal(0, 1, (IMAGINED, len(b)))
 
     trials = sum(len(a) + len(b) for a, b in kept)
-    return _over_strata(kept, names, _larger, drawn, permuted, normal, 0.5, trials, "trials")
+    return _over_strata(kept, names, _larger, resampled, permuted, normal, 0.5, trials, "trials")
 
 
 def correlation(strata: Sequence[Stratum], random: np.random.Generator, *, settings: Sequence[str] = ()) -> Effect:
@@ -271,19 +273,21 @@ def correlation(strata: Sequence[Stratum], random: np.random.Generator, *, setti
     """
     kept, names = _kept(strata, settings, _has_ranks)
 
-    def drawn(a: Numbers, b: Numbers) -> Stratum:
-        which = _drawn(len(a), random)
-        return a[which], b[which]
+    def resampled(a: Numbers, b: Numbers) -> Numbers:
+        often = _drawn(len(a), random)
+        # A trial's rank in a resample, its mean taken off, is half of how many more are below it than above.
+        first, second = (often @ np.sign(ranks - ranks[:, None]) / 2 for ranks in (_ranks(a), _ranks(b)))
+        return _correlated(first, second, often)
 
-    def permuted(a: Numbers, b: Numbers) -> Stratum:
-        return np.tile(a, (DRAWS, 1)), random.permuted(np.tile(b, (DRAWS, 1)), axis=1)
+    def permuted(a: Numbers, b: Numbers) -> Numbers:
+        return _correlated(_ranks(a), random.permuted(np.tile(_ranks(b), (DRAWS, 1)), axis=1))
 
     def normal(a: Numbers, b: Numbers, true: float, more: np.random.Generator) -> Stratum:
         one, other = more.normal(size=(2, IMAGINED, len(a)))
         own = 2 * math.sin(math.pi * true / 6)  # Pearson's correlation of normal variables with this one of ranks
         return one, own * one + math.sqrt(1 - own**2) * other
 
-    return _over_strata(kept, names, _spearman, drawn, permuted, normal, 0.0, len(kept), "cells")
+    return _over_strata(kept, names, _spearman, resampled, permuted, normal, 0.0, len(kept), "cells")
 
 
 def mean_correlation(strata: Sequence[Stratum]) -> float:
@@ -332,17 +336,18 @@ def _drawn_counts(drawn: NDArray[np.integer[Any]], effect: Callable[..., Effect]
     return [(count / len(drawn), effect(*row)) for row, count in zip(rows.tolist(), often.tolist(), strict=True)]
 
 
-def _drawn(trials: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return which trials each resample has, [draws, trials]."""
-    return random.integers(trials, size=(DRAWS, trials))
+def _drawn(trials: int, random: np.random.Generator) -> Numbers:
+    """Return how often each resample has each trial, [draws, trials]."""
+    which = random.integers(trials, size=(DRAWS, trials)) + trials * np.arange(DRAWS)[:, None]
+    return np.bincount(which.ravel(), minlength=DRAWS * trials).reshape(DRAWS, trials).astype(float)
 
 
 def _over_strata(
     strata: Sequence[Stratum],
     settings: Sequence[str],
     measure: Callable[[Numbers, Numbers], Numbers],
-    drawn: Callable[[Numbers, Numbers], Stratum],
-    permuted: Callable[[Numbers, Numbers], Stratum],
+    resampled: Callable[[Numbers, Numbers], Numbers],
+    permuted: Callable[[Numbers, Numbers], Numbers],
     normal: Callable[[Numbers, Numbers, float, np.random.Generator], Stratum],
     nothing: float,
     size: int,
@@ -352,8 +357,8 @@ def _over_strata(
         return Effect(math.nan, -math.inf, math.inf, 0, unit, 1.0)
     each = [float(measure(a, b)) for a, b in strata]
     value = float(np.mean(each))
-    low, high = np.quantile(np.mean([measure(*drawn(a, b)) for a, b in strata], axis=0), [ALPHA / 2, 1 - ALPHA / 2])
-    by_chance = np.mean([measure(*permuted(a, b)) for a, b in strata], axis=0)
+    low, high = np.quantile(np.mean([resampled(a, b) for a, b in strata], axis=0), [ALPHA / 2, 1 - ALPHA / 2])
+    by_chance = np.mean([permuted(a, b) for a, b in strata], axis=0)
     as_far = np.abs(by_chance - nothing) >= abs(value - nothing) - 1e-12
     p = (1 + int(as_far.sum())) / (1 + DRAWS)  # the data as they are count as one more (Phipson & Smyth 2010)
 
@@ -387,9 +392,19 @@ def _larger(a: Numbers, b: Numbers) -> Numbers:
 
 def _spearman(a: Numbers, b: Numbers) -> Numbers:
     """Return the correlation of ranks along the last axis; 0 where all are equal."""
-    first, second = _ranks(a), _ranks(b)
-    spread = np.sqrt(np.sum(first**2, axis=-1) * np.sum(second**2, axis=-1))
-    return np.asarray(np.sum(first * second, axis=-1) / np.where(spread > 0, spread, 1))
+    return _correlated(_ranks(a), _ranks(b))
+
+
+def _correlated(first: Numbers, second: Numbers, often: Numbers | float = 1.0) -> Numbers:
+    """Return the correlation of ranks whose mean was taken off, each counted so often; 0 where all are equal."""
+    counted = often * first
+    spread = np.sqrt(_product(counted, first) * _product(often * second, second))
+    return np.asarray(_product(counted, second) / np.where(spread > 0, spread, 1))
+
+
+def _product(first: Numbers, second: Numbers) -> Numbers:
+    """Return the sum of products along the last axis; sooner than ``np.sum`` where it is short."""
+    return np.asarray(np.einsum("...i,...i->...", first, second))
 
 
 def _ranks(values: Numbers) -> Numbers:
