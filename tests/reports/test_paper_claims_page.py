@@ -15,7 +15,7 @@ from ganbench.reports.formatting import markdown
 from ganbench.reports.paper_claims import write_findings
 from ganbench.reports.paper_claims.judging.cases import read_cases
 from ganbench.reports.paper_claims.judging.reading import Reading
-from ganbench.reports.paper_claims.page import find, render
+from ganbench.reports.paper_claims.page import Found, find, render
 from ganbench.reports.paper_claims.rules import departures, read_notes, read_rules, read_verdicts
 from tests.support.found import cases
 
@@ -24,8 +24,11 @@ PAGE = ROOT / "docs" / "findings.md"
 LEDGERS = sorted((ROOT / "docs" / "leaderboards").glob("*-small/ledger"))
 
 
-def rendered(outcome, *suites: str, seeds: int | None = None) -> str:
-    found = find({name: cases(name, outcome, seeds) for name in suites}, {name: f"results/{name}" for name in suites})
+def found_in(outcome, *suites: str) -> Found:
+    return find({name: cases(name, outcome) for name in suites}, {name: f"results/{name}" for name in suites})
+
+
+def rendered(found: Found) -> str:
     return render(found, folder="findings", docs=".", out="findings.md")
 
 
@@ -34,8 +37,13 @@ def plain(group, label, seed):
 
 
 @pytest.fixture(scope="module")
-def page() -> str:
-    return rendered(plain, "bssn-small", "weight-norm-small")
+def found() -> Found:
+    return found_in(plain, "bssn-small", "weight-norm-small")
+
+
+@pytest.fixture(scope="module")
+def page(found) -> str:
+    return rendered(found)
 
 
 def test_every_claim_stands_with_its_sentence_its_source_and_its_rule(page):
@@ -58,14 +66,12 @@ def test_every_claim_stands_with_its_sentence_its_source_and_its_rule(page):
         ),
     ],
 )
-def test_it_says_by_which_definition_it_judges_and_by_which_the_leaderboards_do(definitions, told):
-    names = ("bssn-small", "weight-norm-small")
-    made = {name: cases(name, plain, 1) for name in names}
+def test_it_says_by_which_definition_it_judges_and_by_which_the_leaderboards_do(found, definitions, told):
     made = {
-        name: replace(made[name], plan={**made[name].plan, "definition": definition})
-        for name, definition in zip(names, definitions, strict=True)
+        name: replace(one, plan={**one.plan, "definition": definition})
+        for (name, one), definition in zip(found.cases.items(), definitions, strict=True)
     }
-    text = render(find(made, dict.fromkeys(names, "there")), folder="findings", docs=".", out="findings.md")
+    text = rendered(replace(found, cases=made))
     assert f"those of definition 3 ([stability.md](stability.md)), {told}" in text
 
 
@@ -122,7 +128,7 @@ def test_the_verdicts_by_version_1_stand_beside_those_by_version_2(tmp_path):
     assert "b. spectral normalization, instability: **reproduced**<br>" in earlier[8]
     assert read_verdicts(tmp_path / "absent.md") == {}
     made = find({"bssn-small": cases("bssn-small", plain, 2)}, {"bssn-small": "r"}, before=earlier)
-    page = render(made, folder="findings", docs=".", out="findings.md")
+    page = rendered(made)
     assert "| power | [by rules version 1](findings-rules-1.md) |" in page
     assert [cells[-1] for cells in summary(page) if cells[0].startswith("[4](")] == ["**reproduced**"]
 
@@ -169,10 +175,11 @@ def test_an_open_question_says_how_many_seeds_it_would_take():
     def outcome(group, label, seed, few: int = 6):
         return {"quality": 10.0 if (label == "spectral_norm") == (seed < few) else 20.0}
 
-    section = rendered(outcome, "bssn-small").split("\n## 3. ")[1].split("\n## ")[0]
+    section = rendered(found_in(outcome, "bssn-small")).split("\n## 3. ")[1].split("\n## ")[0]
     assert "**reproduced**" in section
 
-    section = rendered(lambda *trial: outcome(*trial, 5), "bssn-small").split("\n## 3. ")[1].split("\n## ")[0]
+    page = rendered(found_in(lambda *trial: outcome(*trial, 5), "bssn-small"))
+    section = page.split("\n## 3. ")[1].split("\n## ")[0]
     assert "**not enough seeds**" in section
     assert re.search(r"at least \d+ seeds if all went on as it came: `ganbench run bssn-small --seeds \d+`", section)
 
@@ -187,7 +194,7 @@ def test_costs_are_those_of_the_trials(page):
 
 
 def test_text_from_a_ledger_is_no_markup():
-    made = cases("bssn-small", plain)
+    made = cases("bssn-small", plain, 2)
     groups = tuple(replace(group, title=f"{group.title} | <script>") for group in made.groups)
     moved = {group.title.split(" | ")[0]: group for group in groups}
     plan = made.plan | {"text": "# departure: <img src=x> [a](http://b)\n" + made.plan["text"]}
@@ -203,7 +210,7 @@ def test_text_from_a_ledger_is_no_markup():
 def test_what_was_not_declared_is_told_apart(tmp_path):
     file = tmp_path / "notes.md"
     file.write_text("# Notes\n\n## 3. The strict norm\n\nIt was slower.\n")
-    found = find({"bssn-small": cases("bssn-small", plain)}, {"bssn-small": "r"}, read_notes(file))
+    found = find({"bssn-small": cases("bssn-small", plain, 2)}, {"bssn-small": "r"}, read_notes(file))
     text = render(found, folder="f", docs=".", out="f.md")
     section = text.split("\n## 3. ")[1].split("\n## ")[0]
     assert "**Not declared**, seen afterwards and judged by no rule: It was slower." in section

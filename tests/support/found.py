@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,8 +30,7 @@ def cases(suite: str, outcome: Callable[[Group, str, int], Outcome], seeds: int 
         outcome: What became of a trial, by its group, its normalizer and its seed.
         seeds: Trials of a cell, instead of the suite's own.
     """
-    plan = load_suite(suite, catalog=CATALOG).with_seeds(seeds).plan()
-    groups = tuple(group_cells(plan["cells"]))
+    plan, groups = _planned(suite, seeds)
     every = [
         made(group, label, seed, **outcome(group, label, seed))
         for group in groups
@@ -38,6 +38,12 @@ def cases(suite: str, outcome: Callable[[Group, str, int], Outcome], seeds: int 
         for seed in range(plan["seeds"])
     ]
     return Cases(plan, groups, tuple(every))
+
+
+@functools.cache
+def _planned(suite: str, seeds: int | None) -> tuple[dict[str, Any], tuple[Group, ...]]:
+    plan = load_suite(suite, catalog=CATALOG).with_seeds(seeds).plan()
+    return plan, tuple(group_cells(plan["cells"]))
 
 
 def made(
