@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from ganbench.reports import formatting
 from ganbench.reports.figures.canvas import palette_style
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import BytecodeCache, Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -58,6 +58,7 @@ def environment(style: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_compiled(),
     )
     made.filters |= {"breakable": breakable, "preformatted": preformatted, "sentence": sentence}
     chosen = template_text("scripts/chosen.js")
@@ -68,3 +69,23 @@ def environment(style: str) -> Environment:
         "style": "\n".join([template_text("theme.css"), palette_style(), *map(template_text, ("shared.css", style))]),
     }
     return made
+
+
+@cache
+def _compiled() -> BytecodeCache:
+    """Keep what templates are compiled to, which takes longer than to fill one, for all engines of the process."""
+    from jinja2 import BytecodeCache
+    from jinja2.bccache import Bucket
+
+    class Compiled(BytecodeCache):
+        def __init__(self) -> None:
+            self.kept: dict[str, bytes] = {}
+
+        def load_bytecode(self, bucket: Bucket) -> None:
+            if bucket.key in self.kept:
+                bucket.bytecode_from_string(self.kept[bucket.key])
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            self.kept[bucket.key] = bucket.bytecode_to_string()
+
+    return Compiled()

@@ -163,6 +163,16 @@ class Board:
         """How often each normalizer failed and did not learn, by its label."""
         return {row.normalizer: row.count for row in self.all_rows}
 
+    @cached_property
+    def beaten(self) -> dict[tuple[str, bool], list[str]]:
+        """Whom of the order a normalizer fails less often than: by its label, and whether on settings like these."""
+        found: dict[tuple[str, bool], list[str]] = {}
+        for pair in self.pairs:
+            if pair.significant and pair.worse in self.standing.names:
+                for elsewhere in (False, True)[: 1 + pair.elsewhere]:
+                    found.setdefault((pair.better, elsewhere), []).append(pair.worse)
+        return found
+
     def torn(self, pair: Pair) -> bool:
         """Return whether one is more stable on the trials that two share, and its rate is not the lower one."""
         if not pair.significant:

@@ -80,8 +80,7 @@ def _claims(row: Row, board: Board) -> tuple[int, int]:
 
 def _beaten(row: Row, board: Board, level: str) -> list[str]:
     """Return the others of the order that a normalizer fails less often than, on a level."""
-    found = [pair.worse for pair in board.pairs if getattr(pair, level) and pair.better == row.normalizer]
-    return [name for name in found if name in board.standing.names]
+    return board.beaten.get((row.normalizer, level == "elsewhere"), [])
 
 
 def _failed_least(board: Board, rows: Sequence[Row], best: Row, equal: int) -> list[str]:

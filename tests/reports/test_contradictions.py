@@ -260,21 +260,24 @@ def claimed(board: Board) -> dict[tuple[str, str], set[str]]:
     return found
 
 
+USUAL = st.sampled_from(["." * 12, "d" * 12, ".....d......", "n" * 12])
+
+
 @st.composite
 def with_gaps(draw: st.DrawFn) -> Outcomes:
     """Draw normalizers that fail always, or never, or seldom, and lack some of the last seeds in each setting."""
     places = draw(st.integers(1, 8))
-    usual = st.sampled_from(["." * 12, "d" * 12, ".....d......", "n" * 12])
     found: dict[str, Sequence[str | None]] = {}
     for name in NAMES[: draw(st.integers(2, 4))]:
-        gap, absent = draw(st.integers(0, 12)), draw(st.sets(st.integers(0, places - 1), max_size=1))
+        gap = draw(st.integers(0, 12))
+        absent = draw(st.integers(-1, places - 1))
         gaps = [draw(st.sampled_from([gap, gap, gap, 0, 12])) for _ in range(places)]
-        found[name] = [None if place in absent else draw(usual)[: 12 - gap] for place, gap in enumerate(gaps)]
+        found[name] = [None if place == absent else draw(USUAL)[: 12 - gap] for place, gap in enumerate(gaps)]
     return found
 
 
 @given(outcomes=with_gaps(), fill=st.fixed_dictionaries(dict.fromkeys(NAMES, st.sampled_from(".dn"))))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_claim_that_the_caution_does_not_name_holds_whatever_becomes_of_missing_trials(outcomes, fill):
     evidence = evidence_of(outcomes)
     board = build(evidence)
@@ -309,7 +312,7 @@ def test_who_stands_in_the_order_does_not_depend_on_what_became_of_the_trials(ou
 
 
 @given(drawn(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_order_does_not_depend_on_the_order_of_the_plan(outcomes, random):
     names = list(outcomes)
     random.shuffle(names)
