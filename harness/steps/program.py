@@ -211,7 +211,7 @@ class Program:
             given = state_tensors(state) + batch_tensors(batch)
             found = self._shelf.get((self.way.name, *kind), given)
             if found is not None:
-                with suppress(RuntimeError):  # what cannot be loaded is made again
+                with suppress(RuntimeError, KeyError, TypeError):  # what cannot be loaded is made again
                     self._add(kind, self.way.load(found, self.way.lay(given), self._folder), tuple(found["observed"]))
         return kind in self._runs
 

@@ -14,9 +14,9 @@ from ganbench.harness.errors import MethodError
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.normalizer.composition import compose
 from ganbench.harness.steps.captured import CallTape
-from ganbench.harness.steps.compiled import cache_folder, identity
-from ganbench.harness.steps.form import batch_tensors, layout_of, state_like, state_tensors
+from ganbench.harness.steps.form import batch_tensors, state_like, state_tensors
 from ganbench.harness.steps.graph import graph_of
+from ganbench.harness.steps.kept import KeptPrograms
 from ganbench.harness.steps.program import WAYS, Programs
 from ganbench.harness.steps.replayed import source_of
 from ganbench.harness.training.training import protocol_of
@@ -116,44 +116,6 @@ def test_every_losss_compiled_steps_equal_its_plain_ones_in_float64(name):
 @pytest.mark.parametrize("rules", RULES[:-1])
 def test_every_rules_compiled_steps_equal_its_plain_ones_in_float64(rules):
     assert_compiled_equals_plain(a_cell(**rules), 50)
-
-
-def test_compiled_steps_equal_plain_ones_to_rounding_and_are_found_on_disk_by_the_next_process():
-    cell = a_cell(normalizer="bssn")
-    plain, compiled = (a_training(cell, programs=mode) for mode in (None, Programs("compiled")))
-    for _ in range(10):
-        plain.advance(observe=False)
-        compiled.advance(observe=False)
-    assert (compiled.mode, compiled.notes) == ("compiled", [])
-    assert farthest(plain.state, compiled.state) < 1e-4
-    files = {path: path.stat().st_mtime_ns for path in cache_folder().glob("*.pt2")}
-    again = a_training(cell, programs=Programs("compiled"))  # a new process has nothing but the disk
-    for _ in range(10):
-        again.advance(observe=False)
-    assert farthest(again.state, compiled.state) == 0
-    assert {path: path.stat().st_mtime_ns for path in cache_folder().glob("*.pt2")} == files
-
-
-def test_what_is_computed_is_what_finds_a_compiled_step():
-    def found(**changes):
-        training = a_training(a_cell(**changes))
-        graph = graph_of(training.step, training.state, training.draw(1))
-        return identity(graph, state_tensors(training.state) + batch_tensors(training.draw(1)))
-
-    assert found() == found()
-    others = [found(lr_d=1e-4), found(normalizer="spectral_norm"), found(batch_size=8), found(loss="hinge")]
-    assert len({found(), *others}) == 5
-
-
-def test_a_tensor_that_lies_otherwise_in_memory_is_laid_out_before_machine_code_reads_it():
-    cell = a_cell(normalizer="bssn")
-    training = a_training(cell, programs=Programs("compiled"))
-    training.advance(observe=False)
-    turned = a_training(cell, programs=Programs("compiled"))
-    turned.state = changed(turned.state, lambda part: part.t().contiguous().t() if part.dim() == 2 else part)
-    assert layout_of(state_tensors(turned.state)) != layout_of(state_tensors(a_training(cell).state))
-    turned.advance(observe=False)
-    assert farthest(turned.state, training.state) == 0
 
 
 def test_the_trials_of_a_cell_share_programs(monkeypatch):
@@ -302,13 +264,13 @@ def test_what_could_not_be_a_program_is_not_tried_again_by_the_cells_other_trial
 
 
 def test_a_machine_without_a_compiler_runs_plainly_with_one_line(monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    training = a_training(a_cell(optimizer="sgd"), programs=Programs("compiled"))
+    training = a_training(a_cell(optimizer="sgd"), programs=Programs("compiled", kept=KeptPrograms(tmp_path)))
     training.advance(observe=False)
     assert training.mode == "plain"
     assert [note.startswith("not compiled: ") for note in training.notes] == [True]
-    assert not list(cache_folder().glob("*.pt2"))
+    assert not list(tmp_path.glob("*.pt2"))
 
 
 def test_a_program_that_finds_no_memory_is_made_up_for_plainly_alone_and_not_beside_others(monkeypatch):
