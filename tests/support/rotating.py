@@ -19,12 +19,6 @@ def of_today(names: Sequence[str], count: int) -> set[str]:
 
 
 def rotating(names: Sequence[str], fixed: Collection[str], count: int) -> list[ParameterSet]:
-    """Return parameters: the fixed ones and some others are tested always, the rest in the long run.
-
-    Args:
-        names: All of them.
-        fixed: Those that together cover every kind.
-        count: How many of the others are tested each day.
-    """
+    """Return parameters: those fixed, which cover every kind, and a count of the others by turns; the rest are long."""
     always = {*fixed, *of_today([name for name in names if name not in fixed], count)}
     return [pytest.param(name, marks=[] if name in always else pytest.mark.long) for name in names]

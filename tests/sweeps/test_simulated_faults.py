@@ -29,48 +29,21 @@ PLANS = st.builds(
     faults=st.lists(ANY_FAULT, max_size=12).map(tuple),
 )
 
-COVER = (
-    Plan(
-        cells=3,
-        seeds=3,
-        machines=("spot",),
-        faults=(
-            Fault("partition", 6, 2, 72),
-            Fault("process_dies", 88, 3, 31),
-            Fault("dies_writing", 165, 0, 84),
-            Fault("record_spoilt", 218, 0, 24),
-            Fault("disk_full", 250, 1, 2),
-        ),
-    ),
-    Plan(
-        cells=1,
-        seeds=1,
-        machines=("on-demand", "on-demand"),
-        faults=(
-            Fault("sick_device", 36, 1),
-            Fault("signalled", 40, 8, 51),
-            Fault("node_dies", 178, 6),
-            Fault("device_hangs", 263, 1),
-        ),
-    ),
-    Plan(
-        cells=1,
-        seeds=1,
-        machines=("on-demand", "spot"),
-        faults=(Fault("thirsty", 0, 8, 4), Fault("head_gone", 17, 5, 44), Fault("greedy", 142, 6, 82)),
-    ),
-    Plan(cells=1, seeds=1, faults=(Fault("device_hangs", 42, 1, 60), Fault("broken", 79, 9, 89))),
-    Plan(
-        cells=3,
-        seeds=8,
-        faults=(
-            Fault("sick_device", 84, 4, 92),
-            Fault("checkpoint_spoilt", 128, 7, 2),
-            Fault("other_version", 249, 2, 4),
-        ),
-    ),
-    Plan(cells=1, seeds=1, machines=("spot", "spot"), labels=False, faults=(Fault("notice", 123, 0, 16),)),
-)
+
+def a_plan(cells: int, seeds: int, machines: str, *faults: tuple[str, int, int, int]) -> Plan:
+    return Plan(cells, seeds, tuple(machines.split()), labels=False, faults=tuple(Fault(*fault) for fault in faults))
+
+
+SPOILT = ("dies_writing", 165, 0, 84), ("record_spoilt", 218, 0, 24), ("disk_full", 250, 1, 2)
+SICK = ("sick_device", 36, 1, 91), ("signalled", 40, 8, 51), ("node_dies", 178, 6, 0), ("device_hangs", 263, 1, 0)
+COVER = [
+    a_plan(3, 3, "spot", ("partition", 6, 2, 72), ("process_dies", 88, 3, 31), *SPOILT),
+    a_plan(1, 1, "on-demand on-demand", *SICK),
+    a_plan(1, 1, "on-demand spot", ("thirsty", 0, 8, 4), ("head_gone", 17, 5, 44), ("greedy", 142, 6, 82)),
+    a_plan(1, 1, "", ("device_hangs", 42, 1, 60), ("broken", 79, 9, 89)),
+    a_plan(3, 8, "", ("sick_device", 84, 4, 92), ("checkpoint_spoilt", 128, 7, 2), ("other_version", 249, 2, 4)),
+    a_plan(1, 1, "spot spot", ("notice", 123, 0, 16)),
+]
 """In which together everything is met that is to be met."""
 
 TO_BE_MET = {
