@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cells import CATALOG
 from layers import a_layer as layer
 from torch import nn
 from torch.nn import functional as F
 
 from ganbench.harness.models.build import build_networks, refusal
 from ganbench.harness.normalizer.layers import RELU, input_matrix, output_matrix
-from ganbench.harness.plugins.registry import Catalog
 
-CATALOG = Catalog()
 REPARAMETRIZATIONS = (
     *("spectral_norm", "spectral_norm_conv", "ssn", "bsn", "bssn"),
     *("weight_norm", "weight_norm_strict", "weight_norm_affine"),

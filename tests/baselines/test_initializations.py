@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cells import CATALOG
 from layers import a_layer
 
 from ganbench.harness.normalizer.layers import Layer, output_matrix
-from ganbench.harness.plugins.registry import Catalog
 
-CATALOG = Catalog()
 SHAPES = {"linear": (200, 300), "conv": (40, 30, 4, 4), "conv_transpose": (30, 40, 4, 4)}
 FANS = {"linear": (300, 200), "conv": (480, 640), "conv_transpose": (480, 640)}  # torch swaps those of the last
 

@@ -6,15 +6,14 @@ import math
 
 import pytest
 import torch
+from cells import CATALOG
 from layers import a_layer
 
 from ganbench.harness.errors import MethodError
 from ganbench.harness.models.build import build_networks
 from ganbench.harness.models.network import Network
 from ganbench.harness.normalizer import Normalizer
-from ganbench.harness.plugins.registry import Catalog
 
-CATALOG = Catalog()
 LAST = a_layer("linear", (1, 3 + 2), last=True, extra=2)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cells import CATALOG
 from layers import a_layer
 
-from ganbench.harness.plugins.registry import Catalog
-
-CATALOG = Catalog()
 PENALTIES = [
     "gradient_penalty",
     {"name": "gradient_penalty", "target": 0.0},

@@ -12,7 +12,6 @@ from ganbench.harness.data.streamed import Streamed
 from ganbench.harness.ledger import read_ledger
 from ganbench.harness.planning.suite import load_suite
 from ganbench.harness.steps.execution_mode import ExecutionMode
-from ganbench.harness.steps.ways import PLAIN
 from ganbench.harness.sweeps.sweep import run
 from ganbench.reports import leaderboard
 
@@ -38,7 +37,7 @@ PROTOCOL = "[cifar10-small:150_500:test]"
 def ledger(tmp_path_factory, photographs):
     folder = tmp_path_factory.mktemp("photographs")
     (folder / "suite.yaml").write_text(SUITE)
-    suite, plain = load_suite(folder / "suite.yaml"), ExecutionMode(PLAIN)
+    suite, plain = load_suite(folder / "suite.yaml"), ExecutionMode("plain")
     report = run(suite, folder / "out", address="inline", data_dir=photographs.root, execution=plain)
     assert (report.committed, report.missing, report.lost) == (2, 0, {})
     return read_ledger(folder / "out")

@@ -6,10 +6,8 @@ import math
 
 import pytest
 import torch
+from cells import CATALOG
 
-from ganbench.harness.plugins.registry import Catalog
-
-CATALOG = Catalog()
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.0, 1.0])
 
 

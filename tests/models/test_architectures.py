@@ -6,15 +6,13 @@ import math
 
 import pytest
 import torch
+from cells import CATALOG
 from torch.nn import functional as F
 
 from ganbench.harness.models.build import build_networks
 from ganbench.harness.models.network import Network
 from ganbench.harness.models.operations import Recorder
 from ganbench.harness.normalizer import Normalizer
-from ganbench.harness.plugins.registry import Catalog
-
-CATALOG = Catalog()
 
 
 def networks(spec, shape: tuple[int, ...]) -> tuple[Network, Network]:

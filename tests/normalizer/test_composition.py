@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cells import CATALOG
 
 from ganbench import read_ledger, run
 from ganbench.harness.cells.cell import Cell
@@ -12,9 +13,7 @@ from ganbench.harness.models.build import build_networks
 from ganbench.harness.models.network import leaves
 from ganbench.harness.normalizer.composition import Composite
 from ganbench.harness.planning.suite import load_suite
-from ganbench.harness.plugins.registry import Catalog
 
-CATALOG = Catalog()
 DCGAN = CATALOG.create("architecture", {"name": "dcgan", "width": 4})
 DEFAULT = CATALOG.create("normalizer", "batch_norm")
 

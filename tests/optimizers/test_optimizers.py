@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cells import CATALOG
 
-from ganbench.harness.plugins.registry import Catalog
-
-CATALOG = Catalog()
 PAIRS = [
     ({"name": "adam", "beta1": 0.5, "beta2": 0.9}, lambda p: torch.optim.Adam(p, 0.01, betas=(0.5, 0.9))),
     ({"name": "adam", "beta1": 0.0, "beta2": 0.99}, lambda p: torch.optim.Adam(p, 0.01, betas=(0.0, 0.99))),

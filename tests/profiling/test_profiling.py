@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from cells import CATALOG, IMAGES, STORE, TOY, a_cell, a_training
+from cells import CATALOG, GROWING, IMAGES, STORE, TOY, a_cell, a_training
 from torch.utils import _pytree as pytree
 from typer.testing import CliRunner
 
@@ -30,7 +30,6 @@ from ganbench.harness.training.sampling import generate
 from ganbench.harness.training.training import Training
 from ganbench.harness.training.workshop import Workshop
 
-GROWING = {**IMAGES, "architecture": {"name": "progressive", "base": 16, "widest": 4, "latent": 4}}
 DEFINITION = load_definition(2)
 RULES = {"n_dis": 3, "normalizer": "spectral_norm + r1", "penalty_every": 2, "clip_norm": 0.5, "ema": 0.9}
 

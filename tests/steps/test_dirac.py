@@ -15,15 +15,14 @@ import math
 
 import pytest
 import torch
+from cells import CATALOG
 
 from ganbench.baselines.r1 import R1
 from ganbench.harness.models.network import Network
 from ganbench.harness.normalizer import Normalizer
-from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.steps.protocol import TrainingProtocol
 from ganbench.harness.steps.step import Batch, NetworkState, State, make_step
 
-CATALOG = Catalog()
 NO_LATENT = torch.zeros(2, 1, 1)
 DATA = torch.zeros(1, 1, 1)
 
