@@ -10,7 +10,8 @@ from ganbench.harness.traces.trace import Column
 def median(values: Column) -> float:
     """Return what ``np.median`` returns of numbers [N], at least one; nan where one of them is nan."""
     ordered = sorted(values.tolist())
-    if any(value != value for value in ordered):
+    total = sum(ordered)
+    if total != total and any(value != value for value in ordered):  # the sum of two infinities is none either
         return float("nan")
     middle = len(ordered) // 2
     return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
