@@ -32,12 +32,12 @@ STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "o
 
 
 def base(folder: Path) -> Ledger:
-    """Eight trials in a part, and four single ones."""
+    """Five trials in a part, and three single ones."""
     ledger = Ledger(folder)
     ledger.write_plan(PLAN)
-    for number in range(12):
+    for number in range(8):
         ledger.commit(record(number))
-        if number == 7:
+        if number == 4:
             ledger.compact()
     return ledger
 
@@ -45,7 +45,7 @@ def base(folder: Path) -> Ledger:
 def damaged(folder: Path) -> Ledger:
     """The same, with a single record cut short, and a part that ends too early beside the good one."""
     ledger = base(folder)
-    path = ledger.path(trial(9))
+    path = ledger.path(trial(6))
     path.write_bytes(path.read_bytes()[:-30])
     part = folder / ledger.parts.names()[0]
     part.with_name("part-00002.parquet").write_bytes(part.read_bytes()[:-30])
@@ -78,7 +78,7 @@ def run_again(ledger: Ledger) -> None:
     ledger.write_plan(PLAN)
     ledger.drop_checkpoints()
     ledger.set_damaged_aside()
-    for number in range(12):
+    for number in range(8):
         if not ledger.holds(trial(number)):
             ledger.commit(record(number))
 
@@ -109,7 +109,7 @@ def merged(ledger: Ledger) -> None:
 WORK: dict[str, tuple[Callable[[Path], Ledger], Callable[[Ledger], object]]] = {
     "commit": (base, commit_as_a_worker),
     "first commit of all": (Ledger, commit_as_a_worker),
-    "second commit": (base, lambda ledger: ledger.commit(replace(record(11), provenance={"host": "late"}))),
+    "second commit": (base, lambda ledger: ledger.commit(replace(record(7), provenance={"host": "late"}))),
     "late commit of a compacted trial": (base, lambda ledger: ledger.commit(LATE)),
     "compaction": (base, lambda ledger: ledger.compact()),
     "compaction of leftovers": (interrupted_twins, lambda ledger: ledger.compact()),
