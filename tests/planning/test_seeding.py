@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tiny import write_tiny
 
 from ganbench import load_suite, read_ledger, run
 from ganbench.harness.canonical import digest
@@ -90,24 +91,30 @@ def sequential_suite(tiny, tmp_path, until: str = "{ci_halfwidth: 0.3}"):
     return path
 
 
-def test_a_sweep_adds_seeds_until_its_rule_is_met_and_the_same_command_changes_nothing(tiny, tmp_path):
-    suite = load_suite(sequential_suite(tiny, tmp_path))
-    report = run(suite, tmp_path / "out", address="inline")
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sequential suite, what its sweep reported, and the folder of its ledger."""
+    folder = tmp_path_factory.mktemp("swept")
+    suite = load_suite(sequential_suite(write_tiny(folder / "tiny.yaml"), folder))
+    return suite, run(suite, folder / "out", address="inline"), folder / "out"
+
+
+def test_a_sweep_adds_seeds_until_its_rule_is_met_and_the_same_command_changes_nothing(swept):
+    suite, report, out = swept
     assert report.missing == 0
-    wanted, missing = wanted_trials(suite, read_ledger(tmp_path / "out"))
+    wanted, missing = wanted_trials(suite, read_ledger(out))
     assert (missing, report.committed) == ([], len(wanted))
     assert 8 <= len(wanted) <= 24
-    again = run(suite, tmp_path / "out", address="inline")
+    again = run(suite, out, address="inline")
     assert (again.committed, again.before) == (0, len(wanted))
 
 
-def test_an_interrupted_sequential_sweep_ends_where_an_undisturbed_one_does(tiny, tmp_path):
-    suite = load_suite(sequential_suite(tiny, tmp_path))
-    run(suite, tmp_path / "whole", address="inline")
+def test_an_interrupted_sequential_sweep_ends_where_an_undisturbed_one_does(swept, tmp_path):
+    suite, _, out = swept
     for _ in range(20):
         if run(suite, tmp_path / "pieces", address="inline", limit=3).missing == 0:
             break
-    whole, pieces = (read_ledger(tmp_path / name) for name in ("whole", "pieces"))
+    whole, pieces = read_ledger(out), read_ledger(tmp_path / "pieces")
     assert whole.committed() == pieces.committed()
 
 
@@ -117,12 +124,10 @@ def test_seeds_on_the_command_line_make_the_number_fixed(tiny, tmp_path):
     assert suite.with_seeds(1).sequential is None
 
 
-def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_met(tiny, tmp_path):
+def test_the_page_says_which_rule_was_used_and_is_not_provisional_when_it_was_met(swept, tmp_path):
     from ganbench.reports import leaderboard
 
-    suite = load_suite(sequential_suite(tiny, tmp_path))
-    run(suite, tmp_path / "out", address="inline")
-    board = leaderboard(read_ledger(tmp_path / "out"))
+    board = leaderboard(read_ledger(swept[2]))
     board.write(tmp_path / "page")
     page = (tmp_path / "page" / "leaderboard.md").read_text()
     assert "2 to 6 seeds, 2 more at a time, until its interval is at most 60% wide" in page
