@@ -9,6 +9,7 @@ MEASURED = {
     "same": "stepping",
     "first_step": "stepping",
     "steps": "stepping",
+    "jax_steps": "peers.in_jax",
     "trials": "trials",
     "loops": "trials",
     "start": "trials",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tempfile
 import time
@@ -19,8 +20,11 @@ CELLS = {"ring8": 200, "digits": 40, "sngan_cnn": 1}
 """On the CPU: steps in a round."""
 
 WAYS = ("plain", "replayed", "compiled")
-FIRST = {"replayed": "replayed", "empty": "compiled", "filled": "compiled"}
-"""How a process's first step is run; the first compiled one finds an empty cache."""
+FIRST = {"replayed": "replayed", "kept": "replayed", "empty": "compiled", "filled": "compiled"}
+"""How a process's first step is run; the first of each way finds no program."""
+
+IN_JAX = {"ring8": 200, "digits": 100}
+"""Steps in a round."""
 
 EXACT_FLOAT = (*WAYS, "deterministic")
 WITH_TF32 = (*EXACT_FLOAT, "replayed_tf32", "compiled_tf32")
@@ -79,13 +83,17 @@ def on_cpu(repeats: int, seeds: int) -> dict[str, Any]:
         comparing = {name: started("same", name=name) for name in CELLS}  # nothing is timed, so all at once
         measured["same"] = {name: finished(process) for name, process in comparing.items()}
         for name, block in CELLS.items():
-            say(f"{name}: first steps; compiled with an empty cache and with a filled one")
+            say(f"{name}: first steps, with no programs at hand and with those of another process")
             measured["first"][name] = {
                 key: in_process("first_step", cache, name=name, way=way) for key, way in FIRST.items()
             }
             say(f"{name}: steps")
             rounds = min(repeats, LARGE_REPEATS) if block == 1 else repeats
             measured["cells"][name] = in_process("steps", cache, name=name, block=block, repeats=rounds, sides=WAYS)
+        measured["jax"] = {}
+        for name, block in IN_JAX.items() if importlib.util.find_spec("jax") else ():
+            say(f"{name}: steps in JAX")
+            measured["jax"][name] = in_process("jax_steps", cache, name=name, block=block, repeats=repeats)
         say("whole trials")
         measured["trials"] = {
             name: in_process("trials", cache, name=name, repeats=3, ways=WAYS) for name in ("ring8", "digits")
@@ -96,7 +104,7 @@ def on_cpu(repeats: int, seeds: int) -> dict[str, Any]:
         measured["start"] = [worker_start() for _ in range(repeats)]
         if seeds:
             say(f"suites/quick.yaml, {seeds} of its seeds")
-            took = quick_suite(seeds, Path(folder))
+            took = quick_suite(seeds, Path(folder), _cache(str(Path(folder) / "suite")))
             measured["suite"] = {"seeds": seeds, "seconds": took, **in_process("loops", share=LOOP_SHARE)}
     measured["minutes"] = (time.perf_counter() - begun) / 60
     return measured
@@ -215,7 +223,8 @@ def say(line: str) -> None:
 
 
 def _cache(folder: str) -> dict[str, str]:
-    return {"TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "compiled")}
+    """Return variables by which processes share their programs, and PyTorch's compiler its headers, and nothing else."""
+    return {"GANBENCH_DATA": str(Path(folder) / "data"), "TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "compiler")}
 
 
 def _rate(made: dict[str, Any] | None) -> float | None:

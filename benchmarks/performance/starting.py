@@ -31,28 +31,31 @@ def worker_start() -> float:
     return float(finished(started("start"))) - begun
 
 
-def quick_suite(seeds: int, folder: Path) -> float:
-    """Return the seconds of ``ganbench run quick`` on two cores, from the command to its end."""
-    command = [
-        sys.executable,
-        "-m",
-        "ganbench.harness.cli",
-        "run",
-        SUITE,
-        "--seeds",
-        str(seeds),
-        "--tracking-uri",
-        "off",
-    ]
-    command += ["--results", str(folder / SUITE)]
+def quick_suite(seeds: int, folder: Path, environment: dict[str, str]) -> dict[str, float]:
+    """Return the seconds of ``ganbench run quick`` on two cores, from the command to its end.
 
-    def two_cores() -> None:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+    Args:
+        seeds: Of the suite.
+        folder: For results.
+        environment: With a data directory in which no program is.
 
-    return seconds(
-        lambda: subprocess.run(command, check=True, env=environ(), stdout=subprocess.DEVNULL, preexec_fn=two_cores)
-    )
+    Returns:
+        ``cold``, with nothing at hand; ``compiling``, one seed of each cell with ``--compile``; ``warm``, with what that
+        has left, which the command then uses by itself.
+    """
+
+    def run(name: str, count: int, *options: str) -> float:
+        command = [sys.executable, "-m", "ganbench.harness.cli", "run", SUITE, "--seeds", str(count), *options]
+        command += ["--results", str(folder / name), "--tracking-uri", "off"]
+        asked = {"env": environ() | environment, "stdout": subprocess.DEVNULL, "preexec_fn": _two_cores}
+        return seconds(lambda: subprocess.run(command, check=True, **asked))
+
+    return {"cold": run("cold", seeds), "compiling": run("compiling", 1, "--compile"), "warm": run("warm", seeds)}
+
+
+def _two_cores() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
 
 
 def seconds(work: Callable[[], object]) -> float:

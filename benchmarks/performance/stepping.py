@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ganbench.harness.cells.cell import Trial
+from ganbench.harness.data.store import Store
 from ganbench.harness.models.network import leaves
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.steps.program import Programs
@@ -49,9 +50,8 @@ def begun(
         normalizer: The cell's.
         programs: Those of other trainings of the cell; its own where none are given.
     """
-    training = Training(
-        Trial(endless(name, normalizer), 0, seed), material, programs or execution.programs(at_once=True)
-    )
+    made = programs or execution.programs(at_once=True, folder=Store.find().programs)
+    training = Training(Trial(endless(name, normalizer), 0, seed), material, made)
     with numerics(execution):
         for _ in range(PREPARING if execution.way != PLAIN else 0):
             training.advance(observe=False)
@@ -59,9 +59,10 @@ def begun(
 
 
 def first_step(name: str, way: str, device: str = "cpu") -> dict[str, Any]:
-    """Return how long the first step of a process takes, with whatever the compiler finds in its cache."""
+    """Return how long the first step of a process takes, with whatever programs it finds."""
     cell, execution = endless(name), ExecutionMode(way)
-    training = Training(Trial(cell, 0, 0), material_of(cell, device), execution.programs(at_once=True))
+    programs = execution.programs(at_once=True, folder=Store.find().programs)
+    training = Training(Trial(cell, 0, 0), material_of(cell, device), programs)
     with numerics(execution):
         start = time.perf_counter()
         training.advance(observe=False)

@@ -6,6 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,11 @@ def trials(name: str, repeats: int, ways: Sequence[str]) -> dict[str, Any]:
     return {way: trial(name, repeats, way) for way in ways}
 
 
-def trial(name: str, repeats: int, way: str) -> dict[str, Any]:
+STEPS, EVERY = 5000, 5
+"""Of a trial, and from one logged step to the next, as in the quick suite."""
+
+
+def trial(name: str, repeats: int, way: str, steps: int = STEPS) -> dict[str, Any]:
     """Run whole trials as a worker does, into a ledger, and say where their time goes.
 
     The bare step is the trial's own: its mean step that is not observed. So both sides see the same machine.
@@ -40,11 +45,12 @@ def trial(name: str, repeats: int, way: str) -> dict[str, Any]:
         name: The cell.
         repeats: Counted trials.
         way: How steps are run.
+        steps: Of each trial.
 
     Returns:
         Lists by part, in seconds, a value for each counted trial; the steps, and milliseconds of one checkpoint.
     """
-    cell = cell_of(name)
+    cell = replace(cell_of(name), steps=steps, log_points=steps // EVERY)
     found: dict[str, list[float]] = {}
     saved: list[float] = []
     plain_advance = Training.advance

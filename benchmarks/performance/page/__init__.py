@@ -49,6 +49,7 @@ def page(measured: dict[str, Any]) -> str:
         READING,
         _misses(found),
         sections.steps(measured),
+        sections.jax(measured),
         sections.gpu(measured),
         sections.parts(measured),
         sections.first_steps(measured),

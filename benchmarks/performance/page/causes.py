@@ -40,6 +40,18 @@ def of_step(found: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+JAX = {"jax": "a step a call", "jax_scan": "20 steps a call", "jax_seeds": "20 steps a call, 8 seeds a step"}
+"""How a step is made in JAX, in words."""
+
+
+def of_jax(found: dict[str, Any]) -> str:
+    """Say how long a step takes in JAX and here."""
+    step = medians(found["times"])
+    theirs = [f"{words} {ms(step[key])}" for key, words in JAX.items()]
+    ours = [f"{way} {ms(step[way])}" for way in ("compiled", "replayed")]
+    return f"A step and seed in JAX: {', '.join(theirs)}; ours: {', '.join(ours)}."
+
+
 def tried(found: dict[str, Any]) -> str:
     """Say how fast every side is."""
     said = [f"{words} {faster(found, key).text('{:.2f}x')}" for key, words in SIDES.items() if key in found["times"]]
@@ -83,8 +95,9 @@ def of_suite(measured: dict[str, Any]) -> tuple[str, ...]:
     whole = statistics.median(measured["trials"]["ring8"]["replayed"]["parts"]["whole"])
     first = measured["first"]["ring8"]["replayed"]["seconds"]
     took, loop = suite["seconds"], loop_seconds(suite)
+    each = ", ".join(f"{kind} {took[kind] / trials:.2f} s" for kind in ("cold", "warm"))
     return (
-        f"{trials} trials took {took:.0f} s, the start of Ray and of its workers among them: {took / trials:.2f} s each,"
-        f" where the loop takes {loop / trials:.2f} s.",
+        f"A trial of {trials} takes {each}, the start of Ray and of its workers among them, where the loop takes"
+        f" {loop / trials:.2f} s. Compiling, with one seed of each cell, took {took['compiling']:.0f} s.",
         f"A whole trial on `ring8` alone takes {whole:.1f} s, and the first step of a cell in a process {first:.1f} s.",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from performance.page.causes import JAX as JAX_SIDES
 from performance.page.causes import SIDES, loop_seconds, split
 from performance.page.numbers import Spread, faster, form_of, medians, ms, table
 from performance.page.targets import CHECKPOINT_EVERY, LONG, long_shares
@@ -55,8 +56,15 @@ COMPILING = """
 ## The first step
 
 Seconds of the first step of a process, not in any ratio: a cell's step is followed once, then written out for the
-interpreter or compiled into a library, which is kept on disk for every process and every trial of the cell. A replayed
-step's first one is made plainly too, and compared.
+interpreter or compiled into a library. Either is kept on disk: again is another process, which finds it. A replayed step's
+first one is made plainly too, and compared.
+"""
+
+JAX = """
+## JAX
+
+The same cells in JAX {version}, in turns with ours in one process on one core; milliseconds per step and seed. The logits
+of one batch differ from ours by at most {difference:.0e}. Compilation is in no number.
 """
 
 TRIALS = """
@@ -111,7 +119,7 @@ def parts(measured: dict[str, Any]) -> str:
 
 def first_steps(measured: dict[str, Any]) -> str:
     """Return how long the first step takes."""
-    kinds = ("replayed", "empty", "filled")
+    kinds = ("replayed", "kept", "empty", "filled")
     lines = [
         (
             f"`{name}`",
@@ -120,7 +128,7 @@ def first_steps(measured: dict[str, Any]) -> str:
         )
         for name, found in measured["first"].items()
     ]
-    head = ("cell", "replayed", "compiled, empty cache", "compiled, filled cache", "how they ran")
+    head = ("cell", "replayed", "again", "compiled", "again", "how they ran")
     return f"{COMPILING.strip()}\n\n{table(head, lines)}"
 
 
@@ -161,6 +169,18 @@ def same(measured: dict[str, Any]) -> str:
     return f"{SAME.strip()}\n\n{table(head, lines)}"
 
 
+def jax(measured: dict[str, Any]) -> str:
+    """Return what JAX took; empty where it is not installed."""
+    found = measured.get("jax")
+    if not found:
+        return ""
+    difference = max(cell["difference"] for cell in found.values())
+    sides = JAX_SIDES | {"replayed": "ours, replayed", "compiled": "ours, compiled"}
+    lines = [(f"`{name}`", *(_side(cell["times"][side]) for side in sides)) for name, cell in found.items()]
+    text = JAX.format(version=next(iter(found.values()))["version"], difference=difference)
+    return f"{text.strip()}\n\n{table(('cell', *sides.values()), lines)}"
+
+
 def suite(measured: dict[str, Any]) -> str:
     """Return what the quick suite took; empty where it was left out."""
     found = measured.get("suite")
@@ -180,8 +200,10 @@ def suite(measured: dict[str, Any]) -> str:
     text = f"""
 ## The quick suite
 
-`ganbench run quick --seeds {found["seeds"]}`, its steps replayed, on two cores took {found["seconds"]:.0f} s from the
-command to its end, Ray's start, telemetry, verdicts and the ledger among them. The loop's side is reckoned, not run: for
+`ganbench run quick --seeds {found["seeds"]}` on two cores took {found["seconds"]["cold"]:.0f} s with no programs at hand,
+its steps replayed, and {found["seconds"]["warm"]:.0f} s with all compiled before, from the command to its end, Ray's start,
+telemetry, verdicts and the ledger among them. A first sweep of one seed with `--compile`, which leaves these programs, took
+{found["seconds"]["compiling"]:.0f} s. The loop's side is reckoned, not run: for
 each cell its milliseconds per step, measured over {made:.0%} of the budget, times the budget, plus as many evaluations of
 ours as a trial has, without telemetry or records: {loop_seconds(found):.0f} s for as many seeds.
 """
