@@ -18,7 +18,7 @@ def squared_gradient_norm(discriminator: Callable[[Tensor], Tensor], x: Tensor) 
         discriminator: From samples to logits [N].
         x: Samples, [N, ...]; the norm is over everything but the first axis.
     """
-    # torch.func works in plain autograd, which can differentiate it again, and inside vmap and a compiled step as well.
+    # torch.func works in plain autograd, which can differentiate it again, and inside a compiled step as well.
     gradient = torch.func.grad(lambda x: discriminator(x).sum())(x.detach())
     return gradient.flatten(1).square().sum(dim=1)
 

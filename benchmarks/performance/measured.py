@@ -16,7 +16,6 @@ MEASURED = {
     "alone": "sharing",
     "one_of_many": "sharing",
     "turns": "sharing",
-    "packed": "sharing",
     "ceiling": "ceiling",
     "work_rate": "ceiling",
 }

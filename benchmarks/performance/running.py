@@ -42,8 +42,6 @@ TOY_SHARES = (
     ("turns", "replayed", 8),
     ("turns", "replayed", 32),
     ("turns", "compiled", 32),
-    ("packed", "plain", 128),
-    ("packed", "compiled", 128),
 )
 FULL: dict[str, Shares] = {
     "ring8": TOY_SHARES,
@@ -52,8 +50,6 @@ FULL: dict[str, Shares] = {
         ("processes", "replayed", 4),
         ("turns", "replayed", 4),
         ("turns", "compiled", 8),
-        ("packed", "plain", 16),
-        ("packed", "compiled", 16),
     ),
 }
 """How seeds share a GPU, how their steps are run, and how many they are."""

@@ -1,4 +1,4 @@
-"""Many seeds on one device: a process each, in turns on streams of one process, or packed into one step."""
+"""Many seeds on one device: a process each, or in turns on streams of one process."""
 
 from __future__ import annotations
 
@@ -10,19 +10,9 @@ from typing import Any
 
 import torch
 
-from ganbench.harness.steps.batched import batched as one_step_of
-from ganbench.harness.steps.batched import stacked
-from ganbench.harness.steps.captured import Captured
-from ganbench.harness.steps.compiled import compiled
 from ganbench.harness.steps.execution_mode import ExecutionMode
-from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
-from ganbench.harness.steps.gradients import functional_gradients
-from ganbench.harness.steps.graph import graph_of
-from ganbench.harness.steps.replayed import Run
-from ganbench.harness.steps.step import State, make_step
-from ganbench.harness.steps.ways import COMPILED, PLAIN
 from ganbench.harness.training.numerics import numerics
-from ganbench.harness.training.training import Training, protocol_of
+from ganbench.harness.training.training import Training
 from performance.cells import endless, material_of
 from performance.clocks import PREPARING, rate_of, synchronize
 from performance.peers.loop import Loop, decoded
@@ -82,70 +72,12 @@ def _on(stream: torch.cuda.Stream | None) -> AbstractContextManager[object]:
     return nullcontext() if stream is None else torch.cuda.stream(stream)
 
 
-class Pack:
-    """Seeds of a cell whose steps are one: states stacked, the step batched by ``torch.func.vmap``.
-
-    On a GPU the step is captured, and repeated with one launch.
-
-    Args:
-        trainings: At the same step. Their batches are drawn as ever; their states are left as they are.
-        way: ``"compiled"``; any other leaves the kernels as they are.
-    """
-
-    def __init__(self, trainings: Sequence[Training], way: str) -> None:
-        self.trainings, self.now = trainings, trainings[0].now
-        one = trainings[0]
-        protocol = protocol_of(one.trial.cell)
-        self._step = one_step_of(make_step(one.generator, one.discriminator, protocol, functional_gradients))
-        self._form = stacked([training.state for training in trainings])
-        self._held = state_tensors(self._form)
-        self._compiles = way == COMPILED
-        self._run: Run | None = None
-
-    @property
-    def state(self) -> State:
-        """Of all seeds, stacked."""
-        return state_like(self._form, self._held)
-
-    def __call__(self) -> None:
-        """Make a step of all seeds."""
-        self.now += 1
-        batch = stacked([training.draw(self.now) for training in self.trainings])
-        given = [*self._held, *batch_tensors(batch)]
-        if self._run is None:
-            run = self._compiled(batch) if self._compiles else self._plain(batch)
-            self._run = Captured(run, given, len(self._held)) if given[0].device.type == "cuda" else run
-        self._held = self._run(given)[: len(self._held)]
-
-    def _plain(self, batch: Any) -> Run:
-        count = len(self._held)
-
-        def run(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-            after, _ = self._step(state_like(self._form, tensors[:count]), batch_like(batch, tensors[count:]), False)
-            return state_tensors(after)
-
-        return run
-
-    def _compiled(self, batch: Any) -> Run:
-        count = len(self._held)
-        laid = alike(channels_last([*self._held, *batch_tensors(batch)]))
-        graph = graph_of(self._step, state_like(self._form, laid[:count]), batch_like(batch, laid[count:]))
-        return compiled(graph.unobserved(), laid)
-
-
 def turns(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
     """Return how many steps seeds make that take turns in one process, each with its own memory for their programs."""
     execution, material = ExecutionMode(way), material_of(endless(name), device)
     programs = execution.programs(at_once=True)
     trainings = [begun(name, execution, material, seed, programs=programs) for seed in range(width)]
     return _together(Turns(trainings, device), width, seconds, device, execution)
-
-
-def packed(name: str, width: int, seconds: float, device: str, way: str) -> dict[str, Any]:
-    """Return how many steps seeds make that are packed into one."""
-    material = material_of(endless(name), device)
-    trainings = [begun(name, ExecutionMode(PLAIN), material, seed) for seed in range(width)]
-    return _together(Pack(trainings, way), width, seconds, device, ExecutionMode(way))
 
 
 def _together(

@@ -28,7 +28,7 @@ def equals_the_plain_path(subject: Subject) -> None:
 
     if not offers_stacked(subject.normalizer):
         raise Skipped("it offers no stacked path (see Normalizer.reparameterize_stacked)")
-    declared(subject, "compiled")
+    declared(subject)
     for network in subject.networks:
         for placed in (_here, _elsewhere, _last):
             twice = _twice(network, placed)
@@ -47,7 +47,7 @@ def _is_traced(network: Network) -> None:
             replace(network, stacked=True).effective(params, state)
         except Exception as error:
             words = "its stacked path cannot be followed on tensors without values"
-            raise hindered(words, "compiled", error, HOOK) from error
+            raise hindered(words, error, HOOK) from error
 
 
 def _each(tree: Tree, change: Callable[[Tensor], Tensor]) -> Tree:

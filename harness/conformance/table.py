@@ -72,7 +72,6 @@ CHECKS: tuple[CheckEntry, ...] = (
     ),
     CheckEntry("keeps its claims on structured kernels, by exact singular values", claims.keeps_its_claims, _SOUND),
     CheckEntry("goes on bit for bit from a saved state", state.is_restored, _SOUND),
-    CheckEntry("runs batched over seeds and keeps them apart", modes.runs_batched, _SOUND),
     CheckEntry("is compiled as a whole", modes.runs_compiled, (*_SOUND, purity.prints_nothing)),
     CheckEntry("has a stacked path that equals the plain one", stacking.equals_the_plain_path, _SOUND),
     CheckEntry("leaves the shared random streams alone", streams.leaves_shared_streams, _SOUND),

@@ -1,6 +1,6 @@
 """The functional network: an architecture's layer table, the normalizer that acts on it, and nothing that changes.
 
-Weights are passed in, so that the same function serves plain, compiled and batched execution.
+Weights are passed in, so that the same function serves plain, replayed and compiled execution.
 """
 
 from __future__ import annotations

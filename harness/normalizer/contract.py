@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from ganbench.harness.normalizer.layers import Layer
 
 NETWORKS = frozenset({"generator", "discriminator"})
-MODES = frozenset({"compiled", "batched"})
-"""Ways of running a step beside the plain one: as a whole (replayed or compiled), and batched over seeds by
-``torch.func.vmap``."""
+MODES = frozenset({"compiled"})
+"""Ways of running a step beside the plain one: as a whole, replayed or compiled."""
 
 
 class Normalizer(Plugin):
@@ -28,8 +27,7 @@ class Normalizer(Plugin):
         networks: The networks it is applied to. A generator to which it is not applied keeps the normalization that
             its architecture was published with (batch normalization in the DCGAN family).
         modes: The ways of running that its hooks allow; declare those out that it cannot, and its trials run plainly
-            there. What hinders: control flow on a tensor's values, ``.item()``, changes in place, ``torch.autograd.grad``
-            (``torch.func.grad`` works everywhere).
+            there. What hinders: control flow on a tensor's values, and ``.item()``.
     """
 
     kind: ClassVar[str] = "normalizer"
@@ -41,7 +39,7 @@ class Normalizer(Plugin):
         return self if network in self.networks else None
 
     def runs(self, mode: str) -> bool:
-        """Say whether its hooks allow a way of running: ``"compiled"`` or ``"batched"``."""
+        """Say whether its hooks allow a way of running, such as ``"compiled"``."""
         return mode in self.modes
 
     def refuse(self, layers: Mapping[str, Layer]) -> str | None:

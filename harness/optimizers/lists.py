@@ -1,8 +1,6 @@
-"""Operations on lists of tensors, for optimizers: one call for all of them wherever torch can."""
+"""Operations on lists of tensors, for optimizers: one call for all of them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +9,7 @@ from torch import Tensor
 def foreach(operation: str, tensors: list[Tensor], *others: list[Tensor] | Tensor | float) -> list[Tensor]:
     """Apply ``torch.<operation>`` to every tensor of a list; nothing is changed in place.
 
-    Launching one kernel for a whole list is what makes torch's optimizers fast. Inside ``torch.func.vmap`` the grouped
-    kernels do not exist, and the tensors are taken one by one.
+    Launching one kernel for a whole list is what makes torch's optimizers fast.
 
     Args:
         operation: ``"mul"``, ``"add"``, ``"sub"``, ``"div"``, ``"sqrt"``, ``"lerp"``, ``"norm"``, ``"addcmul"`` or
@@ -20,13 +17,4 @@ def foreach(operation: str, tensors: list[Tensor], *others: list[Tensor] | Tenso
         tensors: The first argument.
         others: Further arguments: a list with one tensor for each, or one number or scalar tensor for all.
     """
-    if not tensors:
-        return []
-    if torch.compiler.is_compiling() or not torch._C._functorch.is_batchedtensor(tensors[0]):
-        return list(getattr(torch, f"_foreach_{operation}")(tensors, *others))
-    single = getattr(torch, operation)
-    return [single(tensor, *(_at(other, index) for other in others)) for index, tensor in enumerate(tensors)]
-
-
-def _at(value: Any, index: int) -> Any:
-    return value[index] if isinstance(value, list) else value
+    return list(getattr(torch, f"_foreach_{operation}")(tensors, *others)) if tensors else []

@@ -19,10 +19,9 @@ from ganbench.harness.models.operations import Tree
 from ganbench.harness.models.phase import Phase
 from ganbench.harness.optimizers.optimizer import Optimizer, Slots
 from ganbench.harness.profiling.clock import Clock
-from ganbench.harness.steps.gradients import eager_gradients
 from ganbench.harness.steps.program import Programs
 from ganbench.harness.steps.protocol import TrainingProtocol
-from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
+from ganbench.harness.steps.step import Batch, Objective, Observations, State, StepFunction, gradients_of, make_step
 from ganbench.harness.training.recorder import Recorder
 from ganbench.harness.training.training import Material, Training, protocol_of
 
@@ -157,17 +156,17 @@ class WatchedStep:
             self._clock.leave()
             self._clock.enter(GENERATOR)
 
-    def _differentiate(self, loss: Callable[[Tree], tuple[Tensor, Any]], params: Tree) -> tuple[list[Tensor], Any]:
+    def _differentiate(self, objective: Objective, params: Tree) -> tuple[list[Tensor], Any]:
         def passes(tracked: Tree) -> tuple[Tensor, Any]:
             self._differentiating = True
             try:
-                found = loss(tracked)
+                found = objective(tracked)
             finally:
                 self._differentiating = False
             self._clock.enter(BACKWARD)
             return found
 
-        found = eager_gradients(passes, params)
+        found = gradients_of(passes, params)
         self._clock.leave()
         return found
 

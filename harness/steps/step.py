@@ -1,7 +1,7 @@
 """The step function: one round of discriminator updates and one generator update, pure.
 
 ``step(state, batch) -> (state, observations)``. Everything that changes is in the state, and everything random is in the
-batch, so that the same function runs plain, compiled, or over several seeds at once, and a saved state continues exactly.
+batch, so that the same function runs plain, replayed or compiled, and a saved state continues exactly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ganbench.harness.models.network import Network, leaves, with_leaves
 from ganbench.harness.models.operations import Tree
 from ganbench.harness.optimizers.lists import foreach
 from ganbench.harness.optimizers.optimizer import Optimizer, Slots
-from ganbench.harness.steps.gradients import Differentiate, eager_gradients
 from ganbench.harness.steps.protocol import TrainingProtocol
 
 Observations = dict[str, Tensor]
@@ -108,12 +107,24 @@ class Batch:
 
 StepFunction = Callable[[State, Batch, bool], tuple[State, Observations]]
 
+Objective = Callable[[Tree], tuple[Tensor, Any]]
+"""From parameters to a scalar and whatever else is to be kept."""
+
+
+def gradients_of(objective: Objective, params: Tree) -> tuple[list[Tensor], Any]:
+    """Return an objective's gradient, in the order of ``leaves(params)``, and what else it returned."""
+    tracked = {
+        name: {key: value.detach().requires_grad_() for key, value in layer.items()} for name, layer in params.items()
+    }
+    value, kept = objective(tracked)
+    return list(torch.autograd.grad(value, leaves(tracked))), kept
+
 
 def make_step(
     generator: Network,
     discriminator: Network,
     protocol: TrainingProtocol,
-    differentiate: Differentiate = eager_gradients,
+    differentiate: Callable[[Objective, Tree], tuple[list[Tensor], Any]] = gradients_of,
 ) -> StepFunction:
     """Return the step function of a cell.
 
@@ -121,7 +132,7 @@ def make_step(
         generator: The generator.
         discriminator: The discriminator.
         protocol: The rules.
-        differentiate: How gradients are taken; the default is the fastest for plain runs.
+        differentiate: How gradients are taken, such as with a clock around it.
 
     Returns:
         ``step(state, batch, observe)``. With ``observe`` it also returns losses, logits, accuracy, gradient norms (before

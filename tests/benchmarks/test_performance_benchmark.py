@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ganbench.harness.steps.batched import unstacked
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.steps.form import state_tensors
 from ganbench.harness.training.training import Training
@@ -155,7 +154,7 @@ def test_what_needs_a_gpu_is_not_measured_without_one(benchmark):
 def shares(*rates: float | None) -> dict:
     ways = [
         {"kind": kind, "way": "compiled", "seeds": 2**at, "rate": rate}
-        for at, (kind, rate) in enumerate(zip(("processes", "turns", "packed"), rates, strict=True))
+        for at, (kind, rate) in enumerate(zip(("processes", "turns", "turns"), rates, strict=True))
     ]
     return {"eager": 100.0, "ways": ways}
 
@@ -189,7 +188,7 @@ def test_what_a_gpu_reached_fills_its_rows_with_the_best_way(benchmark):
     text = benchmark.page.page(measured)
     assert "On H|200, 2 cores" in text
     assert "| `ring8` | 0.25x (0.25x to 0.25x) | 0.50x (0.50x to 0.50x) |" in text
-    assert "| `ring8` | 100.0 | 4 | packed into one step | compiled | failed |  |" in text
+    assert "| `ring8` | 100.0 | 4 | turns in one process | compiled | failed |  |" in text
 
 
 def test_what_failed_on_a_gpu_says_so_and_leaves_the_rest(benchmark):
@@ -291,22 +290,6 @@ def test_seeds_that_take_turns_do_not_feel_each_other(benchmark):
         assert all(torch.equal(*pair) for pair in pairs)
 
 
-def test_seeds_that_are_packed_train_as_they_do_alone(benchmark, monkeypatch):
-    # Compiling takes a minute; the graph is what is compiled.
-    monkeypatch.setattr(benchmark.sharing, "compiled", lambda graph, laid: lambda given: graph.module(*given))
-    alone = begun(benchmark, 3)
-    for training in alone:
-        for _ in range(4):
-            training.advance(observe=False)
-    for way in ("plain", "compiled"):
-        pack = benchmark.sharing.Pack(begun(benchmark, 3), way)
-        for _ in range(4):
-            pack()
-        for seed, training in enumerate(alone):
-            pairs = zip(state_tensors(unstacked(pack.state, seed)), state_tensors(training.state), strict=True)
-            assert all(torch.allclose(*pair, atol=1e-4) for pair in pairs)
-
-
 def test_what_shares_a_device_waits_for_the_common_start_and_counts_its_steps(benchmark):
     go = time.time() + 2
     made = benchmark.sharing.one_of_many("ring8", 0.05, "cpu", "replayed", go)
@@ -318,12 +301,12 @@ def test_what_shares_a_device_waits_for_the_common_start_and_counts_its_steps(be
 
 @pytest.mark.long
 def test_every_way_to_share_a_device_is_measured_in_processes_of_its_own(benchmark):
-    ways = (("processes", "replayed", 2), ("turns", "replayed", 2), ("packed", "plain", 2), ("packed", "no such", -1))
+    ways = (("processes", "replayed", 2), ("turns", "replayed", 2), ("turns", "no such", 2))
     found = benchmark.running.full("ring8", "cpu", ways, {}, seconds=0.05, wait=0.0)
     assert found["eager"] > 0
     assert [(one["kind"], one["seeds"]) for one in found["ways"]] == [(kind, width) for kind, _, width in ways]
-    assert all(one["rate"] > 0 for one in found["ways"][:3])
-    assert found["ways"][3]["rate"] is None
+    assert all(one["rate"] > 0 for one in found["ways"][:2])
+    assert found["ways"][2]["rate"] is None
 
 
 def test_all_that_a_process_can_be_asked_for_is_there(benchmark):

@@ -85,8 +85,6 @@ FUNCTION = """
         return Own.apply(weight), state
 
 class Own(torch.autograd.Function):
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(x):
         return x + x ** 3
@@ -250,7 +248,7 @@ BAD = {
     ),
     "reads a value": (
         hook("return weight / (1.0 if weight.abs().max().item() < 1e9 else 2.0), state"),
-        "runs batched",
+        "is compiled",
         ".item()",
     ),
     "branches on a value": (
@@ -310,17 +308,11 @@ BAD = {
 }
 """What a plugin does wrong, the check that is meant for it, and words that it says."""
 
-BOTH_MODES = {"reads a value", "branches on a value"}
-"""What neither way of running allows; both checks say it."""
-
-
 NO_HOOK = {"has no summary"}
 """What is wrong with the class, which has no line of its own."""
 
 BAD_FUNCTIONS = [
-    wrong
-    for wrong, (_, claim, _) in BAD.items()
-    if wrong not in BOTH_MODES and not any(entry.claim.startswith(claim) for entry in OF_STEPS)
+    wrong for wrong, (_, claim, _) in BAD.items() if not any(entry.claim.startswith(claim) for entry in OF_STEPS)
 ]
 
 
@@ -346,8 +338,6 @@ def assert_caught(wrong: str, tmp_path: Path, checks: Sequence[CheckEntry]) -> N
     assert len(meant) == 1, failed
     assert words in meant[0]
     others = {key for key in failed if not key.startswith(claim)}
-    if wrong in BOTH_MODES:
-        others -= {"runs batched over seeds and keeps them apart", "is compiled as a whole"}
     assert others == set(), failed
     if wrong not in NO_HOOK:
         assert f"({path}:" in meant[0]
@@ -389,7 +379,6 @@ def test_what_cannot_apply_is_skipped_in_words_and_does_not_count_as_passed(tmp_
         tmp_path, "    modes = frozenset()\n" + hook("return weight / float(weight.abs().max() + 1) * 1.0, state")
     )
     skipped = {outcome.claim: outcome.detail for outcome in found if outcome.skipped}
-    assert skipped["runs batched over seeds and keeps them apart"].startswith("bad declares that it cannot run batched")
     assert skipped["is compiled as a whole"].startswith("bad declares that it cannot run compiled")
     assert not any(outcome.passed for outcome in found if outcome.skipped)
 

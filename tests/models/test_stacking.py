@@ -8,10 +8,9 @@ from typing import ClassVar
 
 import pytest
 import torch
-from cells import CATALOG, a_cell, a_training
+from cells import CATALOG, a_cell, a_training, double
 from layers import a_layer
 from rotating import rotating
-from torch.utils import _pytree as pytree
 
 from ganbench.baselines import power_iteration
 from ganbench.baselines.spectral_norm import SpectralNorm
@@ -25,8 +24,8 @@ from ganbench.harness.models.stacking_check import misfit
 from ganbench.harness.normalizer import Normalizer
 from ganbench.harness.normalizer.composition import compose, offers_stacked
 from ganbench.harness.normalizer.layers import input_matrix, output_matrix, per_layer, row_norms
-from ganbench.harness.steps.batched import stacked as registered
-from ganbench.harness.steps.gradients import functional_gradients
+from ganbench.harness.steps.form import batch_tensors, state_tensors
+from ganbench.harness.steps.graph import graph_of
 from ganbench.harness.steps.step import make_step
 from ganbench.harness.training.training import Training, protocol_of
 
@@ -43,17 +42,9 @@ PICTURES = {
 }
 
 
-def double(value):
-    """The same in float64, where rounding is small enough to see a mistake."""
-    registered([value])  # registers the dataclasses
-    return pytree.tree_map(
-        lambda part: part.double() if isinstance(part, torch.Tensor) and part.is_floating_point() else part, value
-    )
-
-
-def stacked_step(training: Training, *execution):
+def stacked_step(training: Training):
     networks = (replace(network, stacked=True) for network in (training.generator, training.discriminator))
-    return make_step(*networks, protocol_of(training.trial.cell), *execution)
+    return make_step(*networks, protocol_of(training.trial.cell))
 
 
 def a_network(normalizer: Normalizer | str, depth: int = 4) -> tuple[Network, Tree, Tree]:
@@ -113,8 +104,8 @@ def test_twenty_stacked_steps_equal_the_plain_ones(name, base):
         batch = double(training.draw(now))
         plain, seen = training.step(plain, batch, now == 20)
         together, also = step(together, batch, now == 20)
-    assert differences(training.state, plain) > 1e-4, "it has moved"
-    assert differences(plain, together) < 1e-11
+    assert differences(state_tensors(training.state), state_tensors(plain)) > 1e-4, "it has moved"
+    assert differences(state_tensors(plain), state_tensors(together)) < 1e-11
     assert differences(seen, also) < 1e-10
     assert plain.to_plain()["discriminator"]["norm"].keys() == together.to_plain()["discriminator"]["norm"].keys()
 
@@ -122,14 +113,14 @@ def test_twenty_stacked_steps_equal_the_plain_ones(name, base):
 @pytest.mark.parametrize("name", ["bssn", "weight_norm_strict"])
 def test_a_stacked_step_is_traced_as_a_whole(name):
     training = a_training(a_cell(POINTS, normalizer=name))
-    step = stacked_step(training, functional_gradients)
-    traced = torch.compile(step, fullgraph=True, dynamic=False, backend="eager")
-    plain = together = double(training.state)
+    plain = double(training.state)
+    traced = graph_of(stacked_step(training), plain, double(training.draw(1))).unobserved().module
+    together = state_tensors(plain)
     for now in (1, 2):
         batch = double(training.draw(now))
         plain, _ = training.step(plain, batch, False)
-        together, _ = traced(together, batch, False)
-    assert differences(plain, together) < 1e-10
+        together = traced(*together, *batch_tensors(batch))
+    assert differences(state_tensors(plain), together) < 1e-10
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOG.names("normalizer") if name not in OFFERING])

@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ganbench.harness.models.network import leaves, with_leaves
-from ganbench.harness.steps.gradients import eager_gradients
-from ganbench.harness.steps.step import State
+from ganbench.harness.steps.step import State, gradients_of
 
 NORMALIZERS = CATALOG.names("normalizer")
 
@@ -177,7 +176,7 @@ def test_the_gradient_of_the_discriminators_whole_loss_equals_the_finite_differe
         penalty = network.penalty(weights, real, fake, noise)
         return value if penalty is None else value + penalty, ()
 
-    grads, _ = eager_gradients(total, params)
+    grads, _ = gradients_of(total, params)
     direction = [torch.randn(grad.shape, generator=draws, dtype=torch.float64) for grad in grads]
     slope = sum(float((grad * along).sum()) for grad, along in zip(grads, direction, strict=True))
     size = 1e-6

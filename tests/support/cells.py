@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from rotating import rotating
-from torch.utils import _pytree as pytree
 
 from ganbench.harness.cells.cell import Cell, Trial
 from ganbench.harness.data.store import Store
 from ganbench.harness.plugins.registry import Catalog
-from ganbench.harness.steps.batched import stacked
+from ganbench.harness.steps.form import batch_like, batch_tensors, state_like, state_tensors
 from ganbench.harness.steps.program import Programs
+from ganbench.harness.steps.step import State
 from ganbench.harness.training.training import Material, Training
 
 CATALOG = Catalog()
@@ -60,7 +59,5 @@ def a_training(cell: Cell, seed: int = 0, *, programs: Programs | None = None, o
 
 def double(value):
     """The same state or batch in float64, where rounding is small enough to see a mistake."""
-    stacked([value])  # registers the dataclasses
-    return pytree.tree_map(
-        lambda part: part.double() if isinstance(part, torch.Tensor) and part.is_floating_point() else part, value
-    )
+    tensors, like = (state_tensors, state_like) if isinstance(value, State) else (batch_tensors, batch_like)
+    return like(value, [part.double() if part.is_floating_point() else part for part in tensors(value)])

@@ -13,7 +13,6 @@ from performance.page.targets import CHECKPOINT_EVERY, LONG, long_shares
 KINDS = {
     "processes": "a process each",
     "turns": "turns in one process",
-    "packed": "packed into one step",
 }
 """How seeds share a GPU."""
 
@@ -39,9 +38,8 @@ What settings cost the replayed step, as a ratio of milliseconds:
 """
 
 FULL = """
-Then seeds x steps a second of seeds that share the GPU: a process each; in one process by turns, each on a stream of its
-own with programs captured for it; or packed into one step by `torch.func.vmap`. One usual loop with the GPU to itself is
-the measure.
+Then seeds x steps a second of seeds that share the GPU: a process each; or in one process by turns, each on a stream
+of its own with programs captured for it. One usual loop with the GPU to itself is the measure.
 """
 
 PARTS = """
