@@ -5,8 +5,7 @@
     python tools/boards.py --publish results/quick put a ledger into docs/leaderboards first, in one part
 
 Of each board the repository keeps the ledger, `leaderboard.md` and `forest.svg`; the pages with everything else are made
-here. The README's table and the list of boards are written with --write; its picture is taken with --picture, which needs
-Chromium (`chromium` on the path) and what `make test` installs.
+here. The README's table and the list of boards are written with --write.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from ganbench.reports.board import Row
 from ganbench.reports.wording.columns import Column, columns
 
 BOARDS, OUT = Path("docs/leaderboards"), Path("results/boards")
-README, LIST, PICTURE = Path("README.md"), BOARDS / "README.md", Path("docs/leaderboard.webp")
+README, LIST = Path("README.md"), BOARDS / "README.md"
 
 KEPT = {"leaderboard.md": "leaderboard.md", "forest.svg": "figures/forest.svg"}
 """What is committed of a board beside its ledger, and what it is called in the folder that is made."""
@@ -39,7 +38,7 @@ LEVEL = 19
 """Of zstd: slower than a sweep would like, and 2 % smaller."""
 
 FIRST = "quick"
-"""The board whose first table and picture the README shows."""
+"""The board whose first table the README shows."""
 
 WITH_GROUNDS = ("rate", "change")
 SHOWN = ("rank", "name", "rate", "unlearnt", "undecided", "modes", "change", "lasted", "cost")
@@ -49,7 +48,6 @@ def main() -> int:
     """Make all boards, and return how many committed files are not what the ledgers give."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--picture", action="store_true")
     parser.add_argument("--publish", type=Path, metavar="RESULTS")
     options = parser.parse_args()
     if options.publish is not None:
@@ -66,10 +64,6 @@ def main() -> int:
         different += [folder / kept for kept, name in KEPT.items() if not same(made / name, folder / kept)]
         if folder.name == FIRST and options.write:
             write_section(README, FIRST, first_table(board))
-        if folder.name == FIRST and options.picture:
-            from picture import main as take_picture
-
-            take_picture(made / "leaderboard.html", PICTURE)
         print(f"{made / 'leaderboard.html'}")
     if options.write:
         write_section(LIST, "boards", "\n".join(listing()))

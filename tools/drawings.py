@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-COLOURS, DPI = 16, 144
+COLOURS, DPI = 8, 144
 
 
 def save_webp(figure: Any, path: Path) -> None:

@@ -26,17 +26,16 @@ from performance.cells import catalog, cell_of, suite
 from performance.clocks import PREPARING, clocked
 from performance.peers.loop import Loop, decoded
 
-
-def trials(name: str, repeats: int, ways: Sequence[str]) -> dict[str, Any]:
-    """Run whole trials of a cell each way, and say where their time goes: :func:`trial`, by way."""
-    return {way: trial(name, repeats, way) for way in ways}
-
-
 STEPS, EVERY = 5000, 5
 """Of a trial, and from one logged step to the next, as in the quick suite."""
 
 
-def trial(name: str, repeats: int, way: str, steps: int = STEPS) -> dict[str, Any]:
+def trials(name: str, repeats: int, ways: Sequence[str], steps: int = STEPS) -> dict[str, Any]:
+    """Run whole trials of a cell each way, and say where their time goes: :func:`trial`, by way."""
+    return {way: trial(name, repeats, way, steps) for way in ways}
+
+
+def trial(name: str, repeats: int, way: str, steps: int) -> dict[str, Any]:
     """Run whole trials as a worker does, into a ledger, and say where their time goes.
 
     The bare step is the trial's own: its mean step that is not observed. So both sides see the same machine.
