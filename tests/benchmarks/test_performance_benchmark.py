@@ -332,11 +332,13 @@ def test_seeds_that_take_turns_do_not_feel_each_other(benchmark):
         assert all(torch.equal(*pair) for pair in pairs)
 
 
-def test_what_shares_a_device_waits_for_the_common_start_and_counts_its_steps(benchmark):
-    go = time.time() + 2
+@pytest.mark.parametrize(("go", "waited", "late"), [(102.0, 2.0, 0.0), (99.5, 0.0, 0.5)])
+def test_what_shares_a_device_waits_for_the_common_start_and_counts_its_steps(go, waited, late, benchmark, monkeypatch):
+    slept: list[float] = []
+    clock = SimpleNamespace(time=lambda: 100.0 + sum(slept), sleep=slept.append, perf_counter=time.perf_counter)
+    monkeypatch.setattr(benchmark.sharing, "time", clock)
     made = benchmark.sharing.one_of_many("ring8", 0.05, "cpu", "replayed", go)
-    assert time.time() > go
-    assert (made["late"], made["seeds"]) == (0, 1)
+    assert (slept, made["late"], made["seeds"]) == ([waited], late, 1)
     assert made["steps"] >= 5
     assert made["seconds"] >= 0.05
 

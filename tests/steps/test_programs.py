@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -18,7 +20,7 @@ from ganbench.harness.steps.form import batch_tensors, state_like, state_tensors
 from ganbench.harness.steps.graph import graph_of
 from ganbench.harness.steps.kept import KeptPrograms
 from ganbench.harness.steps.program import WAYS, Programs
-from ganbench.harness.steps.replayed import source_of
+from ganbench.harness.steps.replayed import scripted, source_of
 from ganbench.harness.training.training import protocol_of
 
 RULES = [
@@ -357,3 +359,13 @@ def test_exact_and_compiled_at_once_are_refused(tiny, ganbench):
     done = ganbench("run", tiny, "--exact", "--compile")
     assert done.returncode != 0
     assert "give one of them" in done.stdout + done.stderr
+
+
+def test_torchscript_interprets_a_program_without_a_warning():
+    """It is deprecated: the version of PyTorch that warns of what we call, or lacks it, is the one not to allow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = scripted({"source": "def step(tensors: List[Tensor], constants: List[Tensor]) -> List[Tensor]:\n"
+                        "    return [torch.ops.aten.add.Tensor(tensors[0], constants[0])]\n",
+                        "constants": [torch.ones(())]}, [], Path())  # fmt: skip
+        assert run([torch.ones(())])[0] == 2
