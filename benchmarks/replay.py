@@ -25,7 +25,7 @@ from performance.clocks import in_turns
 from torch import Tensor
 
 from ganbench.harness.cells.cell import Trial
-from ganbench.harness.steps.compiled import compiled
+from ganbench.harness.steps.compiled import compiled, loaded
 from ganbench.harness.steps.form import batch_like, batch_tensors, channels_last, state_like, state_tensors
 from ganbench.harness.steps.graph import StepGraph, graph_of
 from ganbench.harness.steps.replayed import Run, replayed
@@ -37,7 +37,7 @@ STEPS = 10
 
 
 def torchscript(graph: StepGraph, example: list[Tensor], folder: Path) -> Run:
-    return replayed(graph, example, folder)[0]
+    return replayed(graph, example)
 
 
 def python(graph: StepGraph, example: list[Tensor], folder: Path) -> Run:
@@ -97,7 +97,7 @@ def measured(name: str, repeats: int, folder: Path) -> None:
     count = len(held)
     followed = graph_of(training.step, state_like(training.state, laid[:count]), batch_like(batch, laid[count:]))
     makers = {side: partial(make, graph, held + drawn, folder) for side, make in SIDES.items()}
-    makers["compiled"] = lambda: compiled(followed.unobserved(), laid, folder)[0]
+    makers["compiled"] = lambda: loaded(compiled(followed.unobserved(), laid, folder) or {}, laid, folder)
     for side, make in makers.items():
         begun = time.perf_counter()
         try:

@@ -26,11 +26,22 @@ FASTER = {"cpp.threads": 1, "cpp.enable_tiling_heuristics": False}
 """Of the compiler's options. Without its heuristics it takes a quarter less time, and so does what it makes."""
 
 
-def compiled(graph: StepGraph, example: list[Tensor], folder: Path) -> tuple[Run, Content | None]:
-    """Return a program whose kernels are fused and compiled; equal to the step's own up to rounding.
+def just_in_time(graph: StepGraph, example: list[Tensor]) -> Run:
+    """Return a program that PyTorch compiles when it is first called, with caches of its own: for a GPU.
 
-    On a CPU it is compiled ahead of time into a library: found again by what it computes, it is there within milliseconds,
-    and it is called without Python in between. On a GPU PyTorch compiles when it is first called, with caches of its own.
+    Args:
+        graph: The step.
+        example: Not looked at.
+    """
+    program = torch.compile(graph.module, fullgraph=True, dynamic=False)
+    return lambda tensors: list(program(*tensors))
+
+
+def compiled(graph: StepGraph, example: list[Tensor], folder: Path) -> Content | None:
+    """Compile a graph for a CPU, its kernels fused, and return what :func:`loaded` makes its program of.
+
+    It is compiled ahead of time into a library: found again by what it computes, it is there within milliseconds, and it is
+    called without Python in between. Its numbers are the step's own up to rounding.
 
     Args:
         graph: The step.
@@ -38,19 +49,17 @@ def compiled(graph: StepGraph, example: list[Tensor], folder: Path) -> tuple[Run
         folder: Where libraries are kept.
 
     Returns:
-        The program, and what :func:`loaded` makes it of again; None where that is PyTorch's own cache.
+        None for a GPU.
 
     Raises:
         Exception: Whatever the compiler says, for instance that there is none.
     """
     if example[0].device.type != "cpu":
-        just_in_time = torch.compile(graph.module, fullgraph=True, dynamic=False)
-        return lambda tensors: list(just_in_time(*tensors)), None
+        return None
     graph, numbers = with_numbers(_norms_apart(as_products(graph, example)))
     with _quiet():
         path = library(graph, [*example, as_tensor(numbers)], folder)
-    content = {"library": path.name, "numbers": numbers}
-    return loaded(content, example, folder), content
+    return {"library": path.name, "numbers": numbers}
 
 
 def loaded(content: Content, example: list[Tensor], folder: Path) -> Run:

@@ -21,12 +21,12 @@ from ganbench.harness.models.stacking_check import misfit
 from ganbench.harness.plugins.plugin import Plugin
 from ganbench.harness.steps.agreement import Agreement, compared
 from ganbench.harness.steps.captured import Captured, GraphTape, Tape
-from ganbench.harness.steps.compiled import compiled, loaded
+from ganbench.harness.steps.compiled import compiled, just_in_time, loaded
 from ganbench.harness.steps.form import alike, batch_like, batch_tensors, channels_last, state_like, state_tensors
 from ganbench.harness.steps.graph import StepGraph, graph_of
 from ganbench.harness.steps.kept import KeptPrograms, Shelf
 from ganbench.harness.steps.protocol import TrainingProtocol
-from ganbench.harness.steps.replayed import Content, Run, replayed, scripted
+from ganbench.harness.steps.replayed import Content, Run, replayed, scripted, written
 from ganbench.harness.steps.step import Batch, Observations, State, StepFunction, make_step
 from ganbench.harness.steps.ways import COMPILED, REPLAYED
 
@@ -51,14 +51,16 @@ class Way:
 
     Attributes:
         name: What provenance calls a step that ran so.
-        make: From a graph, an example of its inputs and a folder for what is made, to a program and what can be kept of it.
+        make: From a graph and an example of its inputs to a program.
+        write: From these, and a folder for what is large, to what can be kept of a program; None where that is nothing.
         load: From what was kept to the program, likewise.
         lay: How tensors are to lie in memory: returns the same values.
         exact: Whether its numbers are the plain step's, bit for bit.
     """
 
     name: str
-    make: Callable[[StepGraph, list[Tensor], Path], tuple[Run, Content | None]]
+    make: Callable[[StepGraph, list[Tensor]], Run]
+    write: Callable[[StepGraph, list[Tensor], Path], Content | None]
     load: Callable[[Content, list[Tensor], Path], Run]
     lay: Callable[[list[Tensor]], list[Tensor]]
     exact: bool
@@ -68,8 +70,8 @@ WAYS: Mapping[str, Way] = MappingProxyType(
     {
         way.name: way
         for way in (
-            Way(REPLAYED, replayed, scripted, lambda tensors: tensors, exact=True),
-            Way(COMPILED, compiled, loaded, channels_last, exact=False),
+            Way(REPLAYED, replayed, written, scripted, lambda tensors: tensors, exact=True),
+            Way(COMPILED, just_in_time, compiled, loaded, channels_last, exact=False),
         )
     }
 )
@@ -196,11 +198,10 @@ class Program:
                 state, batch = state_like(state, laid[: len(kept)]), batch_like(batch, laid[len(kept) :])
                 self._graphs[form] = graph_of(self._step, state, batch)
             graph = self._graphs[form] if observe else self._graphs[form].unobserved()
-            run, content = self.way.make(graph, laid, self._folder)
+            run, content = self._made(graph, laid)
             self._add(kind, run, graph.observed)
             if self._shelf is not None and content is not None:
-                content |= {"observed": list(graph.observed)}
-                self._shelf.put((self.way.name, *kind), given, content)
+                self._shelf.put((self.way.name, *kind), given, content | {"observed": list(graph.observed)})
         return *self._runs[kind], kind
 
     def has(self, state: State, batch: Batch, observe: bool) -> bool:
@@ -214,6 +215,15 @@ class Program:
                 with suppress(RuntimeError, KeyError, TypeError):  # what cannot be loaded is made again
                     self._add(kind, self.way.load(found, self.way.lay(given), self._folder), tuple(found["observed"]))
         return kind in self._runs
+
+    def _made(self, graph: StepGraph, laid: list[Tensor]) -> tuple[Run, Content | None]:
+        """Make a graph's program, and what can be kept of it, which a compiled one is loaded from at once."""
+        if self.way.exact:
+            return self.way.make(graph, laid), self.way.write(graph, laid, self._folder)
+        content = self.way.write(graph, laid, self._folder)
+        if content is None:
+            return self.way.make(graph, laid), None
+        return self.way.load(content, laid, self._folder), content
 
     def _add(self, kind: Kind, run: Run, observed: tuple[str, ...]) -> None:
         self._runs[kind] = (run, observed)

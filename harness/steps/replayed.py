@@ -27,20 +27,32 @@ Content = dict[str, Any]
 CONSTANTS = "constants"
 
 
-def replayed(graph: StepGraph, example: list[Tensor], folder: Path) -> tuple[Run, Content]:
-    """Return a program that calls the kernels of a graph one after the other, and what it can be made of again.
+def replayed(graph: StepGraph, example: list[Tensor]) -> Run:
+    """Return a program that calls the kernels of a graph one after the other.
 
     Args:
         graph: The step.
         example: Not looked at: kernels take tensors however they lie in memory.
-        folder: Not looked at: a script is all there is.
 
     Raises:
         TypeError: An operation is given something that the script cannot say.
         RuntimeError: The script does not know an operation.
     """
-    content = {"source": source_of(graph.module), "constants": constants_of(graph.module)}
-    return scripted(content, example, folder), content
+    return scripted(written(graph, example, Path()), example, Path())
+
+
+def written(graph: StepGraph, example: list[Tensor], folder: Path) -> Content:
+    """Return what :func:`scripted` makes a graph's program of.
+
+    Args:
+        graph: The step.
+        example: Not looked at.
+        folder: Not looked at: a script is all there is.
+
+    Raises:
+        TypeError: An operation is given something that the script cannot say.
+    """
+    return {"source": source_of(graph.module), "constants": constants_of(graph.module)}
 
 
 def scripted(content: Content, example: list[Tensor], folder: Path) -> Run:

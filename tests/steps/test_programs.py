@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import torch
 from cells import CATALOG, GROWING, IMAGES, NORMALIZERS, RESIDUAL, a_cell, a_training, double
 from rotating import rotating
+from warm import run_python
 
 from ganbench.harness.errors import MethodError
 from ganbench.harness.normalizer import Normalizer
@@ -18,7 +21,6 @@ from ganbench.harness.normalizer.composition import compose
 from ganbench.harness.steps.captured import CallTape
 from ganbench.harness.steps.form import batch_tensors, state_like, state_tensors
 from ganbench.harness.steps.graph import graph_of
-from ganbench.harness.steps.kept import KeptPrograms
 from ganbench.harness.steps.program import WAYS, Programs
 from ganbench.harness.steps.replayed import scripted, source_of
 from ganbench.harness.training.training import protocol_of
@@ -265,14 +267,27 @@ def test_what_could_not_be_a_program_is_not_tried_again_by_the_cells_other_trial
     assert trainings[1].mode == "plain"
 
 
-def test_a_machine_without_a_compiler_runs_plainly_with_one_line(monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    training = a_training(a_cell(optimizer="sgd"), programs=Programs("compiled", kept=KeptPrograms(tmp_path)))
-    training.advance(observe=False)
-    assert training.mode == "plain"
-    assert [note.startswith("not compiled: ") for note in training.notes] == [True]
-    assert not list(tmp_path.glob("*.pt2"))
+WITHOUT = """
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from cells import a_cell, a_training
+import torch._inductor.config
+from ganbench.harness.steps.kept import KeptPrograms
+from ganbench.harness.steps.program import Programs
+torch._inductor.config.cpp.cxx = ("no-such-compiler",)
+folder = Path({folder!r})
+training = a_training(a_cell(optimizer="sgd"), programs=Programs("compiled", kept=KeptPrograms(folder)))
+training.advance(observe=False)
+print(training.mode, [note.split(":")[0] for note in training.notes], list(folder.glob("*.pt2")))
+"""
+
+
+def test_a_machine_without_a_compiler_runs_plainly_with_one_line(tmp_path):
+    """In a process of its own: PyTorch looks once for a compiler."""
+    variables = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    done = run_python("-c", WITHOUT.format(path=sys.path, folder=str(tmp_path)), env=variables)
+    assert done.stdout == "plain ['not compiled'] []\n", done.stderr
 
 
 def test_a_program_that_finds_no_memory_is_made_up_for_plainly_alone_and_not_beside_others(monkeypatch):
@@ -366,6 +381,6 @@ def test_torchscript_interprets_a_program_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run = scripted({"source": "def step(tensors: List[Tensor], constants: List[Tensor]) -> List[Tensor]:\n"
-                        "    return [torch.ops.aten.add.Tensor(tensors[0], constants[0])]\n",
+                        "    return [torch.ops.aten.add(tensors[0], constants[0])]\n",
                         "constants": [torch.ones(())]}, [], Path())  # fmt: skip
         assert run([torch.ones(())])[0] == 2
