@@ -69,7 +69,6 @@ boards: $(VENV)/installed
 	$(BIN)/python tools/boards.py
 
 benchmark: $(VENV)/installed
-	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/performance.py
 
 clean:
