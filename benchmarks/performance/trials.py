@@ -142,8 +142,8 @@ def start() -> float:
     plain_advance = Training.advance
     first: list[float] = []
 
-    class BegunError(Exception):
-        """The first step is made."""
+    class BegunError(BaseException):
+        """The first step is made; no error, which a worker would answer for."""
 
     def advance(self: Training, observe: bool) -> Any:
         plain_advance(self, observe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ import torch
 from cells import a_cell, a_training
 from warm import run_python
 
+from ganbench import run
+from ganbench.harness.ledger import Ledger
+from ganbench.harness.plugins import loaded_sources
 from ganbench.harness.steps import program as programs_module
+from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.steps.form import layout_of, state_like, state_tensors
 from ganbench.harness.steps.kept import KeptPrograms
 from ganbench.harness.steps.program import Programs
@@ -37,7 +42,8 @@ def libraries(folder: Path) -> dict[Path, int]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("programs")
+    """In a data directory."""
+    return tmp_path_factory.mktemp("data") / "programs"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,7 @@ def test_another_process_follows_nothing_and_makes_the_same_numbers(folder, firs
 
 PROCESS = """
 import sys
+import time
 sys.path[:0] = {path!r}
 from pathlib import Path
 from test_compiled import trained
@@ -118,3 +125,37 @@ def test_a_tensor_that_lies_otherwise_in_memory_is_laid_out_before_machine_code_
     for training in (straight, turned):
         training.advance(observe=True)
     assert equal(straight, turned)
+
+
+SUITE = """
+suite: small
+version: 1
+seed: 7
+seeds: 2
+baseline: bssn
+normalizers: [bssn]
+grid:
+  - dataset: ring8
+    architecture: {{name: mlp, width: 16}}
+    metric: mode_coverage
+    common: {{batch_size: 16, steps: 20, evaluations: 1, log_points: 20}}
+    settings:
+      one: {{lr_g: {rate}, lr_d: 2e-3}}
+"""
+
+
+def test_a_sweep_that_was_compiled_has_the_next_one_compiled_without_being_asked(folder, first, tmp_path, monkeypatch):
+    monkeypatch.setattr(loaded_sources, "_started", lambda: time.time() + 60)  # whatever was edited meanwhile
+    there, path = libraries(folder), tmp_path / "small.yaml"
+
+    def swept(name: str, rate: float, **how) -> list[str]:
+        path.write_text(SUITE.format(rate=rate))
+        run(path, tmp_path / name, address="inline", data_dir=folder.parent, limit=1, **how)
+        (record,) = Ledger(tmp_path / name).records()
+        return [record.provenance["step"], record.provenance["how"]["way"]]
+
+    assert swept("before", 1e-3) == ["plain", "replayed"]
+    assert swept("asked", 2e-3, execution=ExecutionMode("compiled")) == ["compiled", "compiled"]
+    assert swept("next", 3e-3) == ["compiled", "compiled"]
+    assert [cell["way"] for cell in Ledger(tmp_path / "next").plan()["cells"]] == ["compiled"]
+    assert libraries(folder) == there, "all of them found the library of a cell with other numbers"

@@ -14,7 +14,7 @@ from ganbench.harness.steps.compiled import identity
 from ganbench.harness.steps.form import batch_tensors, channels_last, state_tensors
 from ganbench.harness.steps.graph import StepGraph, graph_of
 from ganbench.harness.steps.numbers import as_tensor, with_numbers
-from ganbench.harness.steps.products import MOST_WINDOWS, as_products
+from ganbench.harness.steps.products import MOST_TERMS, as_products
 
 aten = torch.ops.aten
 CONVOLUTIONS = {aten.convolution.default, aten.convolution_backward.default}
@@ -82,7 +82,7 @@ def test_the_convolutions_of_the_networks_are_written_as_products_where_they_are
         return as_products(followed(convolved(transposed, stride, padding), *example), example)
 
     assert not called(graph(2)) & CONVOLUTIONS
-    many = MOST_WINDOWS // (4 * size**2 * (side if transposed else side // stride) ** 2) + 1
+    many = MOST_TERMS // (16 * size**2 * (side if transposed else side // stride) ** 2) + 1
     assert called(graph(many)) >= CONVOLUTIONS
 
 

@@ -18,7 +18,7 @@ from ganbench.harness.plugins import loaded_sources
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.plugins.source import PluginSource
 from ganbench.harness.steps import compiled_before
-from ganbench.harness.steps.compiled_before import is_compiled, mark_compiled
+from ganbench.harness.steps.compiled_before import mark_compiled
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.sweeps.ways import WORTH, ways_of, with_ways
 
@@ -143,18 +143,3 @@ def test_replayed_and_plain_steps_may_take_over_from_each_other(suite, tmp_path)
     for way, done in (("plain", 1), ("auto", 2), ("replayed", 3)):
         run(suite, out, address="inline", limit=1, execution=ExecutionMode(way))
         assert len(Ledger(out).committed()) == done
-
-
-def test_a_sweep_that_was_compiled_has_the_next_one_compiled_without_being_asked(tmp_path):
-    path = tmp_path / "small.yaml"
-    text = write_tiny(path).read_text().partition("  - dataset: digits")[0].replace("[none, spectral_norm]", "[none]")
-    text = text.replace("baseline: spectral_norm", "baseline: none")
-    path.write_text(text.replace("      five: {lr_g: 1e-3, lr_d: 1e-3, n_dis: 5}\n", ""))
-    run(path, tmp_path / "first", address="inline", execution=ExecutionMode("compiled"), data_dir=tmp_path, limit=1)
-    (work,) = {work_of(cell) for cell in load_suite(path, catalog=Catalog()).cells}
-    assert is_compiled(tmp_path / "programs", work)
-    path.write_text(path.read_text().replace("lr_g: 1e-3", "lr_g: 2e-3"))
-    run(path, tmp_path / "next", address="inline", data_dir=tmp_path, limit=1)
-    (record,) = Ledger(tmp_path / "next").records()
-    assert (record.provenance["step"], record.provenance["how"]["way"]) == ("compiled", "compiled")
-    assert [cell["way"] for cell in Ledger(tmp_path / "next").plan()["cells"]] == ["compiled"]
