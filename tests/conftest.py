@@ -20,7 +20,7 @@ from ganbench.harness.data.store import Store
 # Tests train tiny networks, on which a second thread costs more than it does; set before torch is imported anywhere.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Ray's workers yield to every other process, and beside busy ones a test of theirs takes ten times as long.
+# Ray's workers yield to every other process; alongside busy ones their tests take ten times as long.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
 # What tests download and compute is theirs alone.

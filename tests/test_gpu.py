@@ -13,7 +13,7 @@ from ganbench.harness.ledger import Ledger
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.harness.steps.execution_mode import ExecutionMode
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU available")
 
 
 @pytest.mark.parametrize("name", CHECKS)

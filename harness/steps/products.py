@@ -87,39 +87,21 @@ def _can(
     return x[0] * small[0] * small[1] * k * k * w[0] * w[1] <= MOST_TERMS
 
 
-def _convolution(
-    x: Tensor,
-    w: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-) -> Tensor:
-    if not _can(x.shape, w.shape, stride, padding, dilation, transposed, output_padding, groups):
+def _convolution(x: Tensor, w: Tensor, bias: Tensor | None, *how: Any) -> Tensor:
+    if not _can(x.shape, w.shape, *how):
         return NotImplemented
-    made = _spread(x, w, stride[0], padding[0]) if transposed else _gathered(x, w, stride[0], padding[0])
+    (stride, *_), (padding, *_), _, transposed, *_ = how
+    made = _spread(x, w, stride, padding) if transposed else _gathered(x, w, stride, padding)
     return made if bias is None else made + bias.view(1, -1, 1, 1)
 
 
 def _gradients(
-    grad: Tensor,
-    x: Tensor,
-    w: Tensor,
-    bias_sizes: Sequence[int] | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-    wanted: Sequence[bool],
+    grad: Tensor, x: Tensor, w: Tensor, bias_sizes: Sequence[int] | None, *given: Any
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    if not _can(x.shape, w.shape, stride, padding, dilation, transposed, output_padding, groups):
+    *how, wanted = given
+    if not _can(x.shape, w.shape, *how):
         return NotImplemented
-    s, p = stride[0], padding[0]
+    (s, *_), (p, *_), _, transposed, *_ = how
     of_x = of_w = None
     if wanted[0]:
         of_x = _gathered(grad, w, s, p) if transposed else _spread(grad, w, s, p)

@@ -219,7 +219,8 @@ class Program:
     def _made(self, graph: StepGraph, laid: list[Tensor]) -> tuple[Run, Content | None]:
         """Make a graph's program, and what can be kept of it, which a compiled one is loaded from at once."""
         if self.way.exact:
-            return self.way.make(graph, laid), self.way.write(graph, laid, self._folder)
+            kept = None if self._shelf is None else self.way.write(graph, laid, self._folder)
+            return self.way.make(graph, laid), kept
         content = self.way.write(graph, laid, self._folder)
         if content is None:
             return self.way.make(graph, laid), None

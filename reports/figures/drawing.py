@@ -44,7 +44,7 @@ class Picture:
         """Return the picture as files for a paper, by name.
 
         Args:
-            pdf: Whether as PDF too, beside SVG.
+            pdf: Whether as PDF too, not SVG alone.
         """
         spoken = plain(self.spoken)
         made = {f"{self.name}.svg": print_svg(self.name, spoken, *self.paper, self.paint)}

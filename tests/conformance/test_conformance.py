@@ -58,7 +58,7 @@ HOOK = "    def reparameterize(self, weight, params, state, layer):\n"
 
 @pytest.fixture(autouse=True)
 def few_pairs(monkeypatch) -> None:
-    """What a step costs is told, and no test asks how exactly."""
+    """What a step costs is reported, and no test asks how exactly."""
     monkeypatch.setattr("ganbench.harness.conformance.cost.PAIRS", 2)
 
 
