@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny import write_rings
 from typer.testing import CliRunner
 
 from ganbench.harness.cli import app
@@ -50,14 +51,15 @@ def test_list_names_everything_with_a_line_on_it(what, expected):
     assert all(name in done.output for name in expected)
 
 
-def test_plan_counts_what_is_done_and_what_is_missing(ganbench, tiny):
-    fresh = ganbench("plan", tiny)
+def test_plan_counts_what_is_done_and_what_is_missing(ganbench, tmp_path):
+    rings = write_rings(tmp_path / "rings.yaml", seeds=2, steps=40)
+    fresh = ganbench("plan", rings)
     assert fresh.returncode == 0
-    assert "6 cells x 2 seeds = 12 trials, 0 done, 12 missing" in fresh.stdout
+    assert "2 cells x 2 seeds = 4 trials, 0 done, 4 missing" in fresh.stdout
     assert "of computing" in fresh.stdout
-    ganbench("run", tiny, "--results", "out", "--address", "inline", "--limit", "5", "--tracking-uri", "off")
-    later = ganbench("plan", tiny, "--results", "out", "--seeds", "3")
-    assert "6 cells x 3 seeds = 18 trials, 5 done, 13 missing" in later.stdout
+    ganbench("run", rings, "--results", "out", "--address", "inline", "--limit", "3", "--tracking-uri", "off")
+    later = ganbench("plan", rings, "--results", "out", "--seeds", "3")
+    assert "2 cells x 3 seeds = 6 trials, 3 done, 3 missing" in later.stdout
 
 
 def test_run_report_and_sync_from_a_suite_to_a_leaderboard_and_mlflow(ganbench, tiny, tmp_path):

@@ -6,15 +6,14 @@ import itertools
 import json
 import platform
 import socket
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 from cells import a_cell
 from prometheus_client.parser import text_string_to_metric_families
 from ray_nodes import _free_port
-from tiny import write_tiny
+from tiny import write_rings
+from warm import run_python
 
 from ganbench import run
 from ganbench.harness.cells.cell import Trial
@@ -62,13 +61,11 @@ def values(families):
 
 
 def test_a_scrape_of_a_sweep_on_ray_names_the_host_whose_worker_was_killed(tmp_path):
-    suite, plugin, port = write_tiny(tmp_path / "tiny.yaml", seeds=1), tmp_path / "fatal.py", _free_port()
-    text = suite.read_text().partition("  - dataset: digits")[0]
-    suite.write_text(text.replace("spectral_norm]", "spectral_norm, fatal]"))
+    suite, plugin, port = write_rings(tmp_path / "rings.yaml", seeds=2, steps=40), tmp_path / "fatal.py", _free_port()
+    suite.write_text(suite.read_text().replace("spectral_norm]", "spectral_norm, fatal]"))
     plugin.write_text(FATAL.replace("__file__", repr(str(plugin))))
     # In a process of its own: Ray keeps what it was told of tokens for as long as a process lives.
-    command = [sys.executable, "-c", SCRAPED, str(suite), str(tmp_path / "out"), str(plugin), str(port)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_python("-c", SCRAPED, suite, tmp_path / "out", plugin, str(port))
     assert done.returncode == 0, done.stderr
     text, outcomes, retried = json.loads(done.stdout.splitlines()[-1])
     found = values(text_string_to_metric_families(text))

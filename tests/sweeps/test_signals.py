@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny import end_session, ganbench_process, write_tiny
+from tiny import end_session, ganbench_process, write_rings
 
 from ganbench import read_ledger
 from ganbench.harness.errors import ClusterError
@@ -53,14 +53,14 @@ def test_handlers_are_put_back(number, tmp_path):
     "name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.long), pytest.param("SIGHUP", marks=pytest.mark.long)]
 )
 def test_a_driver_that_gets_a_signal_leaves_checkpoints_and_ends_with_3_without_a_dump(name, tmp_path):
-    suite, out = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=200_000), tmp_path / "out"
+    suite, out = write_rings(tmp_path / "tiny.yaml", seeds=1, steps=50_000), tmp_path / "out"
     process = ganbench_process(
         "run", suite, "--results", out, "--address", "local", "--tracking-uri", "off", cwd=tmp_path
     )
     deadline = time.monotonic() + 90
     while not list((out / "running").glob("*.json")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(2)  # into its steps
+    time.sleep(0.5)  # into its steps
     os.kill(process.pid, getattr(signal, name))
     told, errors = process.communicate(timeout=90)
     end_session(process.pid)

@@ -82,7 +82,7 @@ def play(plan: Plan) -> Seen:
         return simulate(plan, folder / "ledger")
 
 
-@pytest.mark.parametrize("schedules", [80, pytest.param(260, marks=pytest.mark.long)])
+@pytest.mark.parametrize("schedules", [40, pytest.param(260, marks=pytest.mark.long)])
 def test_after_any_faults_a_quiet_run_completes_the_undisturbed_ledger(schedules):
     met: Counter[str] = Counter()
 

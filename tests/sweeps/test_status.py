@@ -14,7 +14,7 @@ import pytest
 from in_process import ganbench_here, printed
 from records import CELL, PLAN
 from records import record as a_record
-from tiny import end_session, ganbench_process, write_tiny
+from tiny import end_session, ganbench_process, write_rings
 
 from ganbench import read_ledger
 from ganbench.harness.canonical import digest
@@ -138,7 +138,7 @@ def hangs(weight):
 @pytest.mark.long
 def test_of_a_hook_that_never_returns_status_and_stop_say_since_when_no_step_was_made(tmp_path, ganbench):
     (tmp_path / "hangs.py").write_text(HANGS)
-    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=600)
+    suite = write_rings(tmp_path / "tiny.yaml", seeds=1, steps=2000)
     suite.write_text(
         suite.read_text().replace("[none, spectral_norm]", "[hangs]").replace("baseline: spectral_norm", "")
     )
@@ -174,7 +174,7 @@ def test_a_file_that_is_being_written_is_passed_over(tmp_path):
 
 
 def test_a_running_sweep_is_seen_from_another_process(tmp_path, ganbench):
-    suite = write_tiny(tmp_path / "tiny.yaml", seeds=1, steps=600)
+    suite = write_rings(tmp_path / "tiny.yaml", seeds=1, steps=2000)
     process = ganbench_process(
         "run", suite, "--results", "out", "--address", "inline", "--tracking-uri", "off", cwd=tmp_path
     )
@@ -183,12 +183,12 @@ def test_a_running_sweep_is_seen_from_another_process(tmp_path, ganbench):
         time.sleep(0.05)
     seen = ganbench("status", tmp_path / "out")
     assert seen.returncode == 0, seen.stderr
-    assert re.search(r"suite tiny version 1: \d of 6 trials committed", seen.stdout)
+    assert re.search(r"suite tiny version 1: \d of 2 trials committed", seen.stdout)
     assert f"1 running, on {platform.node()}" in seen.stdout
     assert process.wait(120) == 0
     end_session(process.pid)
     after = ganbench("status", tmp_path / "out", "--watch")
-    assert "6 of 6 trials committed" in after.stdout
+    assert "2 of 2 trials committed" in after.stdout
     assert "running" not in after.stdout
     assert running(read_ledger(tmp_path / "out").storage) == []
 

@@ -37,9 +37,10 @@ def undisturbed(tmp_path_factory) -> tuple[Path, dict[str, str]]:
 
 def test_inline_and_ray_give_bitwise_identical_results(undisturbed, ganbench, tmp_path):
     suite, expected = undisturbed
-    done = ganbench("run", suite, "--results", tmp_path / "ray", "--tracking-uri", "off")
+    done = ganbench("run", suite, "--results", tmp_path / "ray", "--tracking-uri", "off", "--seeds", "1")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert hashes(tmp_path / "ray") == expected
+    found = hashes(tmp_path / "ray")
+    assert len(found) == 6 and found.items() <= expected.items()
 
 
 def test_the_same_trials_run_twice_are_bitwise_identical(undisturbed, tmp_path):
