@@ -46,7 +46,8 @@ class RayNodes:
         if not self._processes:
             where = ["--head", f"--port={self.address.rpartition(':')[2]}", "--include-dashboard=false"]
             # A head that does not get this port ends, and the usual one may be another head's.
-            where.append(f"--ray-client-server-port={_free_port()}")
+            where += [f"--ray-client-server-port={_free_port()}", "--no-monitor"]
+        where.append("--include-log-monitor=false")  # no driver here shows what workers print
         # A folder each: two nodes that start in one at the same time take the same names in it, and one dies.
         where.append(f"--temp-dir={self._folder / str(len(self._processes))}")
         process = subprocess.Popen(
