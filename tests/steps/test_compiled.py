@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from warm import run_python
 from ganbench import run
 from ganbench.harness.ledger import Ledger
 from ganbench.harness.plugins import loaded_sources
+from ganbench.harness.steps import compiled as compiled_module
 from ganbench.harness.steps import program as programs_module
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.steps.form import layout_of, state_like, state_tensors
@@ -21,7 +23,7 @@ from ganbench.harness.steps.kept import KeptPrograms
 from ganbench.harness.steps.program import Programs
 from ganbench.harness.training.training import Training
 
-RULES = {"normalizer": "bssn"}
+RULES = {"normalizer": "bssn", "optimizer": "sgd", "architecture": {"name": "mlp", "width": 16, "depth": 1}}
 
 
 def trained(folder: Path, steps: int = 10, **changes) -> Training:
@@ -46,8 +48,16 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("data") / "programs"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_glue() -> Iterator[None]:
+    """What calls the kernels is not optimized, which takes a fifth of the time; the kernels are as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(compiled_module.FASTER, "aot_inductor.compile_wrapper_opt_level", "O0")
+        yield
+
+
 @pytest.fixture(scope="module")
-def first(folder) -> Training:
+def first(folder, quick_glue) -> Training:
     return trained(folder)
 
 
@@ -136,9 +146,9 @@ baseline: bssn
 normalizers: [bssn]
 grid:
   - dataset: ring8
-    architecture: {{name: mlp, width: 16}}
+    architecture: {{name: mlp, width: 16, depth: 1}}
     metric: mode_coverage
-    common: {{batch_size: 16, steps: 20, evaluations: 1, log_points: 20}}
+    common: {{optimizer: sgd, batch_size: 16, steps: 20, evaluations: 1, log_points: 20}}
     settings:
       one: {{lr_g: {rate}, lr_d: 2e-3}}
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -336,12 +337,20 @@ def test_the_command_says_once_that_a_method_runs_plainly_and_the_ledger_remembe
         assert len(record.provenance["notes"]) == 1
 
 
-def test_a_sweep_replayed_and_an_exact_one_make_the_same_results(tiny, tmp_path, monkeypatch):
-    from ganbench import ExecutionMode, read_ledger, run
+@pytest.fixture
+def at_once(monkeypatch) -> Iterator[None]:
+    """Replay from the first step: what a process keeps for its trials says when, and is made anew before and after."""
     from ganbench.harness.worker import attempt as worker
 
     monkeypatch.setattr("ganbench.harness.steps.program.WORTH_SECONDS", 0.0)
-    worker._workshop.cache_clear()  # what other tests of this process made waits before it replays
+    worker._workshop.cache_clear()
+    yield
+    worker._workshop.cache_clear()
+
+
+def test_a_sweep_replayed_and_an_exact_one_make_the_same_results(tiny, tmp_path, at_once):
+    from ganbench import ExecutionMode, read_ledger, run
+
     tiny.write_text("".join(line for line in tiny.read_text().splitlines(True) if "n_dis: 5" not in line))
     for name, execution in (("replayed", ExecutionMode()), ("plain", ExecutionMode("plain"))):
         run(tiny, tmp_path / name, address="inline", execution=execution)

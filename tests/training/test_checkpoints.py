@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,14 +159,19 @@ def test_a_full_disk_leaves_the_older_one_whole(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["000000001.ckpt"]
 
 
+def killed() -> Trial:
+    """Whose steps are quick and many, so that three moments of the training are far apart."""
+    return Trial(a_cell(steps=300, log_points=24, evaluations=1, **CELLS["averaged"]), 3, 0)
+
+
 KILLED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {support!r})
-from test_checkpoints import run, trial_of
+from test_checkpoints import killed, run
 from ganbench.harness.training.checkpoint import Checkpoints
 Checkpoints.due = lambda self: True
-record = run(trial_of("images"), Path({folder!r}))
+record = run(killed(), Path({folder!r}))
 Path({folder!r}, "result").write_text(record.sha256)
 """
 
@@ -176,7 +180,7 @@ def test_a_process_killed_at_random_while_it_writes_checkpoints_goes_on_to_the_s
     """SIGKILL at three random moments, with a checkpoint after every step."""
     import random
 
-    undisturbed = run(replace(trial_of("images")))
+    undisturbed = run(killed())
     tests = Path(__file__).parent
     code = KILLED.format(support=str(tests / "support"), folder=str(tmp_path))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])}

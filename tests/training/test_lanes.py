@@ -163,7 +163,9 @@ def test_side_by_side_trials_come_to_what_they_come_to_alone_bitwise(one_by_one,
 def test_side_by_side_on_ray_trials_come_to_what_they_come_to_alone_bitwise(one_by_one, ganbench, tmp_path):
     suite, plugin, expected = one_by_one
     out = tmp_path / "out"
-    done = ganbench("run", suite, "--plugin", plugin, "--results", out, "--tracking-uri", "off", "--pack", "3")
+    done = ganbench(
+        "run", suite, "--plugin", plugin, "--results", out, "--tracking-uri", "off", "--pack", "3", "--jobs", "1"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert hashes(out) == expected
     packs = Counter(record.provenance["how"]["pack"] for record in records(out).values())
