@@ -167,14 +167,20 @@ def _refused(
 ) -> list[str]:
     """Return the normalizers that make no sense on an architecture, with the reason."""
     from ganbench.harness.models.build import refusal
+    from ganbench.harness.normalizer import Normalizer
 
     if architecture is None:
         return []
-    reasons = {
-        index: refusal(architecture, normalizer, sample_shape)
-        for index, normalizer in enumerate(normalizers)
-        if normalizer is not None
-    }
+    reasons: dict[int, str | None] = {}
+    for index, normalizer in enumerate(normalizers):
+        if normalizer is None:
+            continue
+        # One that refuses nothing and widens no layer need not see networks that another has shown to be possible.
+        own = any(
+            getattr(type(normalizer), hook) is not getattr(Normalizer, hook) for hook in ("refuse", "extra_features")
+        )
+        if own or not reasons:
+            reasons[index] = refusal(architecture, normalizer, sample_shape)
     return [
         f"{source.place(('normalizers', index))}: normalizer {normalizers[index].label()!r} {reason}"
         f" (architecture {architecture.label()})"
