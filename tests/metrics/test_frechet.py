@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from ganbench.harness.metrics.frechet import BLOCK, ROWS, Gaussian, Moments, factor, frechet_distance
 
@@ -26,6 +25,8 @@ def gaussian(real: torch.Tensor) -> Gaussian:
 
 
 def theirs(fake: torch.Tensor, real: torch.Tensor) -> float:
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
     statistics = [fid_features_to_statistics(side) for side in (fake, real)]
     return fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
 

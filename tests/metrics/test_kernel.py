@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from torch_fidelity.metric_kid import kid_features_to_metric
 
 from ganbench.harness.metrics.kernel import ROWS, kernel_distance, mean_kernel_between, mean_kernel_within
 
@@ -24,6 +23,8 @@ def clouds(count: int, other: int, width: int = 8) -> tuple[torch.Tensor, torch.
 
 
 def theirs(fake: torch.Tensor, real: torch.Tensor, **options: int) -> float:
+    from torch_fidelity.metric_kid import kid_features_to_metric
+
     return kid_features_to_metric(fake, real, verbose=False, **options)["kernel_inception_distance_mean"]
 
 

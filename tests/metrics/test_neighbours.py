@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ganbench.harness.metrics.neighbours import ROWS, Neighbourhood, neighbourhood, real_radii, squared_radii
 
@@ -23,6 +22,8 @@ def clouds(count: int, other: int, width: int) -> tuple[torch.Tensor, torch.Tens
 
 @pytest.mark.parametrize(("count", "other", "width"), [(500, 500, 4), (3 * ROWS + 7, 400, 12), (200, 900, 3)])
 def test_precision_and_recall_are_torch_fidelitys(count, other, width):
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
     fake, real = clouds(count, other, width)
     theirs = prc_features_to_metric(fake, real, verbose=False)
     ours = compare(fake, real)

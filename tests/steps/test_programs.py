@@ -353,7 +353,7 @@ def test_a_sweep_replayed_and_an_exact_one_make_the_same_results(tiny, tmp_path,
 
     tiny.write_text("".join(line for line in tiny.read_text().splitlines(True) if "n_dis: 5" not in line))
     for name, execution in (("replayed", ExecutionMode()), ("plain", ExecutionMode("plain"))):
-        run(tiny, tmp_path / name, address="inline", execution=execution)
+        run(tiny, tmp_path / name, address="inline", execution=execution, seeds=1)
     replayed, plain = (
         {record.trial_id: record for record in read_ledger(tmp_path / name).records()} for name in ("replayed", "plain")
     )

@@ -1,17 +1,25 @@
-"""The shipped classifiers as torch-fidelity's own extractors, so that its numbers can be compared with ours."""
+"""The shipped classifiers as torch-fidelity's own extractors, so that its numbers can be compared with ours.
+
+It is imported where it is used: with torchvision that takes more than a second of every process that collects tests.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-import torch_fidelity
 from torch import Tensor
-from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
 from ganbench.harness.metrics.extractors.classifier import ClassifierExtractor
 from ganbench.harness.metrics.extractors.registry import SHIPPED
 
+if TYPE_CHECKING:
+    import torch_fidelity
+
 
 def _as_theirs(ours: type[ClassifierExtractor]) -> type[torch_fidelity.FeatureExtractorBase]:
+    import torch_fidelity
+
     class Theirs(torch_fidelity.FeatureExtractorBase):
         def __init__(self, name: str, features_list: list[str], **_: object) -> None:
             super().__init__(name, features_list)
@@ -42,6 +50,9 @@ def _as_theirs(ours: type[ClassifierExtractor]) -> type[torch_fidelity.FeatureEx
 
 def register_with_torch_fidelity() -> None:
     """Make our classifiers known to ``torch_fidelity.calculate_metrics``, which refuses a second registration."""
+    import torch_fidelity
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
     for name, ours in SHIPPED.items():
         if name not in FEATURE_EXTRACTORS_REGISTRY:
             torch_fidelity.register_feature_extractor(name, _as_theirs(ours))
