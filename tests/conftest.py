@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,3 +117,14 @@ def root(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(elsewhere)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return folder
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replay from the first step: what a process keeps for its trials says when, and is made anew before and after."""
+    from ganbench.harness.worker import attempt as worker
+
+    monkeypatch.setattr("ganbench.harness.steps.program.WORTH_SECONDS", 0.0)
+    worker._workshop.cache_clear()
+    yield
+    worker._workshop.cache_clear()

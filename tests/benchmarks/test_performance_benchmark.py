@@ -17,7 +17,6 @@ from ganbench.harness.models.network import leaves
 from ganbench.harness.steps.execution_mode import ExecutionMode
 from ganbench.harness.steps.form import state_tensors
 from ganbench.harness.training.training import Training
-from ganbench.harness.worker import attempt as worker
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SIDES = ("usual", "careful", "plain", "replayed", "compiled", "draw", "adam", "without_normalizer", "observed")
@@ -287,9 +286,7 @@ def test_a_trials_parts_are_the_whole_without_what_its_first_steps_prepare(bench
     assert sum(shares[key] for key in PARTS[1:]) == pytest.approx(shares["whole"])
 
 
-def test_whole_trials_are_run_as_they_are_asked_for(benchmark, monkeypatch):
-    monkeypatch.setattr("ganbench.harness.steps.program.WORTH_SECONDS", 0.0)  # so short a trial is not worth replaying
-    worker._workshop.cache_clear()
+def test_whole_trials_are_run_as_they_are_asked_for(benchmark, at_once):
     found = benchmark.trials.trials("ring8", 1, ["plain", "replayed"], steps=60)
     for way, trial in found.items():
         assert trial["mode"] == way

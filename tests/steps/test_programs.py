@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -335,17 +334,6 @@ def test_the_command_says_once_that_a_method_runs_plainly_and_the_ledger_remembe
     for record in read_ledger(tmp_path / "out").records():
         assert record.provenance["step"] == "plain"
         assert len(record.provenance["notes"]) == 1
-
-
-@pytest.fixture
-def at_once(monkeypatch) -> Iterator[None]:
-    """Replay from the first step: what a process keeps for its trials says when, and is made anew before and after."""
-    from ganbench.harness.worker import attempt as worker
-
-    monkeypatch.setattr("ganbench.harness.steps.program.WORTH_SECONDS", 0.0)
-    worker._workshop.cache_clear()
-    yield
-    worker._workshop.cache_clear()
 
 
 def test_a_sweep_replayed_and_an_exact_one_make_the_same_results(tiny, tmp_path, at_once):
