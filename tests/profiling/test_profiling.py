@@ -143,7 +143,13 @@ class Slow(Normalizer):
         return weight, state
 
 
-def test_a_normalizer_that_takes_its_time_is_seen_to():
+@pytest.fixture
+def unreplayed(monkeypatch) -> None:
+    """Not measured: what a replayed step takes, for which it is followed each time."""
+    monkeypatch.setattr(measuring, "replayed_seconds", lambda *given: (None, []))
+
+
+def test_a_normalizer_that_takes_its_time_is_seen_to(unreplayed):
     cell = replace(a_cell(TOY, steps=1000), normalizer=Slow())
     found = a_profile(cell)
     name = "discriminator's weights (normalizer)"
@@ -177,7 +183,7 @@ def test_every_phase_of_a_growing_network_counts_with_its_own_steps():
     assert any(f"{len(phases)} phases" in note for note in found.notes)
 
 
-def test_an_evaluation_that_takes_long_is_made_once_and_counts_as_often_as_it_happens(monkeypatch):
+def test_an_evaluation_that_takes_long_is_made_once_and_counts_as_often_as_it_happens(unreplayed, monkeypatch):
     made = []
     monkeypatch.setattr(measuring, "CHEAP_SECONDS", 0.0)
     monkeypatch.setattr(recorder, "generate", lambda *given: made.append(given) or generate(*given))
@@ -187,7 +193,7 @@ def test_an_evaluation_that_takes_long_is_made_once_and_counts_as_often_as_it_ha
     assert find(found.parts, "evaluation", "making samples").seconds > 0
 
 
-def test_a_training_that_diverges_is_profiled_and_told_of():
+def test_a_training_that_diverges_is_profiled_and_told_of(unreplayed):
     found = a_profile(a_cell(TOY, steps=40, lr_g=1e30, lr_d=1e30, optimizer="sgd"))
     assert any("not finite" in note for note in found.notes)
     assert find(found.parts, "steps").seconds > 0

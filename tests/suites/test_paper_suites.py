@@ -11,7 +11,7 @@ import published
 import pytest
 import torch
 from published import encoded, pictures, write
-from rotating import of_today
+from rotating import of_today, rotating
 from typer.testing import CliRunner
 
 from ganbench.harness.cells.cell import Cell, Trial
@@ -56,7 +56,7 @@ def nothing_here(tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-@pytest.mark.parametrize("name", sorted(shipped_suites()))
+@pytest.mark.parametrize("name", rotating(sorted(shipped_suites()), FULL, 3))
 def test_every_shipped_suite_plans_without_its_data_and_names_what_to_fetch(name, suites, nothing_here, monkeypatch):
     # how long steps take is not asked here
     monkeypatch.setattr("ganbench.harness.planning.timing._timed", lambda cell, catalog: 1.0)
