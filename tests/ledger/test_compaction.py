@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from killed import kill_before
 from records import flip_record, in_order, record, trial
 
 from ganbench.harness.errors import LedgerError
@@ -64,23 +62,11 @@ def test_a_late_commit_of_a_compacted_trial_finds_its_name_taken(ledger):
     assert ledger.read(trial(5)).sha256 == record(5).sha256
 
 
-KILLED = """
-import sys
-from ganbench.harness.ledger import Ledger
-Ledger(sys.argv[1]).compact()
-"""
-
-
 def test_a_process_killed_while_it_compacts_loses_nothing(ledger):
-    """SIGKILL at moments that spread over the work; the lock of a dead process is nobody's."""
+    """The lock of a dead process is nobody's."""
     before = texts(ledger)
-    for delay in (0.3, 0.6, 0.7, 0.8, 0.9):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(ledger.root)], env={**os.environ})
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    for point in (3, 4, 8, 16):
+        kill_before(point, ledger.root, lambda: Ledger(ledger.root).compact())
         assert texts(Ledger(ledger.root)) == before
     ledger.compact()
     assert texts(Ledger(ledger.root)) == before

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from killed import copies_before_each_step
 from records import CELL, PLAN, record, trial
 
 from ganbench import read_ledger, run
@@ -336,45 +334,17 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "fsync"}
-
-
 def test_a_process_killed_before_any_step_loses_nothing_else_and_a_second_call_completes(ledger):
-    """As in test_kill_points: SIGKILL before the first step, in the next run before the second, and so on."""
     chosen, expected = Chosen(host="node1"), {x.trial_id for x in TRIALS if x.provenance["host"] == "node1"}
-    whole, point = kept(ledger), 0
+    whole = kept(ledger)
     left = {name: text for name, text in whole.items() if name not in expected}
-    while True:
-        place = ledger.root.with_name("killed")
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(ledger.root, place)
-        child = os.fork()
-        if child == 0:
-            count = [point]
-
-            def step(event: str, arguments: tuple, count: list[int] = count, root: str = str(place)) -> None:
-                if event not in STEPS or not any(str(item).startswith(root) for item in arguments[:2]):
-                    return
-                if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
-                    return
-                if count[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                count[0] -= 1
-
-            try:
-                sys.addaudithook(step)
-                forget(Ledger(place), chosen, WHY)
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    copies = copies_before_each_step(ledger.root, lambda: forget(ledger, chosen, WHY))
+    assert kept(Ledger(ledger.root)) == left
+    for point, place in enumerate(copies):
         killed = Ledger(place)
         found = kept(killed)
         assert found.items() >= left.items(), f"point {point}: a record was lost that was not to be forgotten"
         assert found.items() <= whole.items()
-        if status == 0:
-            break
-        assert status == -signal.SIGKILL, f"point {point}"
         still = found.keys() & expected
         lines = {line.trial for line in read_forgotten(killed.storage)}
         assert len(killed.verify().problems) == len(still & lines)
@@ -384,5 +354,4 @@ def test_a_process_killed_before_any_step_loses_nothing_else_and_a_second_call_c
         assert kept(killed) == left
         again = Ledger(place).verify()
         assert (again.problems, again.forgotten) == ((), len(expected)), f"point {point}"
-        point += 1
-    assert point >= 8
+    assert len(copies) >= 8
