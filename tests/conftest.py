@@ -63,6 +63,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.write_line(f"the day's turn of rotating parameters: GANBENCH_ROTATION={ROTATION}")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Draw no PDFs, of which each takes longer than a page, in modules that do not look at them (``LOOKS_AT_PDFS``)."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not getattr(request.module, "LOOKS_AT_PDFS", False):
+            patch.setattr("ganbench.reports.figures.drawing.print_pdf", lambda *_: b"%PDF")
+        yield
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     """A suite of 12 trials, each of a fraction of a second."""
