@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from warm import WarmProcess, python
 
 WRITES = ("experiments/create", "runs/create", "runs/log-batch", "runs/update", "runs/delete", "set-experiment-tag")
 
@@ -32,27 +32,38 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
+SERVE = """
+import os, sys
+log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+os.dup2(log, 1), os.dup2(log, 2)
+store, artifacts, port = sys.argv[1:]
+os.environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+from mlflow.server import constants
+os.environ |= {
+    constants.BACKEND_STORE_URI_ENV_VAR: store,
+    constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
+    constants.ARTIFACTS_DESTINATION_ENV_VAR: artifacts,
+    constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+}
+import uvicorn
+uvicorn.run("mlflow.server.fastapi_app:app", host="127.0.0.1", port=int(port))
+"""
+"""What `mlflow server` starts, without the process that starts it and in one that has most imports already."""
+
+
 class MlflowServer:
     """`mlflow server` on the loopback, which can be killed and started again at the same address."""
 
     def __init__(self, store: str, folder: Path) -> None:
         self.store, self.folder, self.port = store, folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen | None = None
+        self.process: WarmProcess | subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", self.store]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
-        variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        log = self.folder / "server.log"
-        with log.open("a") as file:
-            self.process = subprocess.Popen(
-                command, env=os.environ | variables, cwd=self.folder, stdout=file, stderr=file, start_new_session=True
-            )
+        self.process = python("-c", SERVE, self.store, self.folder / "artifacts", str(self.port), cwd=self.folder)
         deadline = time.monotonic() + 90
         while not answers(f"{self.url}/health"):
-            assert self.process.poll() is None and time.monotonic() < deadline, log.read_text()
+            assert self.process.poll() is None and time.monotonic() < deadline, self.process.communicate()
             time.sleep(0.1)
 
     @property
@@ -62,7 +73,7 @@ class MlflowServer:
     def kill(self) -> None:
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.process.communicate()
             self.process = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from tracked import contents, four_trials, make_error, make_ledger, make_record, make_trace
 from tracking_servers import MlflowServer, mlflow_server, postgresql
+from warm import run_python
 
 from ganbench.harness.tracking import AddressError, TrackingError, default_uri, sync
 
@@ -21,7 +21,8 @@ PASSWORD = "correct-horse"
 def database() -> Iterator[str]:
     with postgresql(PASSWORD) as uri:
         # As the document says: once, before anything is started.
-        subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", uri], check=True, capture_output=True)
+        upgraded = run_python("-m", "mlflow", "db", "upgrade", uri)
+        assert upgraded.returncode == 0, upgraded.stderr
         yield uri
 
 
