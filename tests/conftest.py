@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rotating import ROTATION
 from tiny import ganbench_process, write_tiny
-from warm import warm_folder
+from warm import FOLDER, warm_folder
 
 from ganbench.harness.data.store import Store
 
@@ -105,11 +105,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database that MLflow has set up, which takes it two seconds: once for all tests."""
+def empty_store() -> Path:
+    """A database that MLflow has set up, which takes it two seconds: once for all workers, to be copied."""
     from ganbench.harness.tracking.connection import connected
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    path = Path(os.environ[FOLDER]) / "mlflow.db"
     with connected(f"sqlite:///{path}"):
         pass
     return path

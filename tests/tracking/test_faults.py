@@ -116,21 +116,21 @@ def test_importing_the_module_does_not_import_mlflow() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
 
 
-def test_four_syncs_into_one_store_that_is_not_there_yet_all_succeed(tmp_path: Path) -> None:
-    """MLflow's own first start crashes three of four: each adds the same column to the same table."""
+def test_two_syncs_into_one_store_that_is_not_there_yet_both_succeed(tmp_path: Path) -> None:
+    """MLflow's own first start crashes all but one: each adds the same column to the same table."""
     store = tmp_path / "team.db"
-    ledgers = [make_ledger(tmp_path / f"results{number}", record) for number, record in enumerate(four_trials())]
+    ledgers = [make_ledger(tmp_path / f"results{number}", record) for number, record in enumerate(four_trials()[::2])]
     processes = [
         ganbench_process("sync", ledger.root, "--tracking-uri", f"sqlite:///{store}", cwd=tmp_path)
         for ledger in ledgers
     ]
     said = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, said
+    assert [process.returncode for process in processes] == [0, 0], said
     assert {path.name for path in tmp_path.iterdir()} == {"team.db", *(ledger.root.name for ledger in ledgers)}
     for ledger in ledgers * 2:
         report = sync(ledger, f"sqlite:///{store}")
-    assert (report.trials_unchanged, report.cells_unchanged, report.trials_elsewhere) == (1, 1, 3)
-    assert len(contents(f"sqlite:///{store}")) == 6
+    assert (report.trials_unchanged, report.cells_unchanged, report.trials_elsewhere) == (1, 1, 1)
+    assert len(contents(f"sqlite:///{store}")) == 4
 
 
 def test_a_process_that_is_killed_while_it_sets_a_store_up_leaves_no_half_of_one(tmp_path: Path) -> None:
