@@ -8,8 +8,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ import torch
 from in_process import ganbench_here, printed
 from PIL import Image
 from published import encoded, pictures, write
+from warm import run_python
 
 from ganbench import read_ledger, run
 from ganbench.harness.data.dataset import Data
@@ -249,9 +248,7 @@ def test_a_database_that_is_cut_short_is_refused(store):
     assert LSUNBedroom().missing(store) is None
     path = store.files("lsun_bedroom") / "bedroom_train_lmdb" / "data.mdb"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 // 4096 * 4096])
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(store.root)], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = run_python("-c", LOAD, store.root)
     assert (done.returncode, done.stderr.partition(":")[0]) == (1, "refused")
 
 

@@ -15,6 +15,7 @@ from ganbench.harness.errors import InputError
 from ganbench.harness.ledger.relabelling import relabel
 from ganbench.harness.stability import load_definition
 from ganbench.harness.stability.external_logs import label_file, rows
+from ganbench.reports import leaderboard
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "data" / "public-training-traces.parquet"
 DETERIORATED = {
@@ -629,8 +630,7 @@ def test_the_command_relabels_and_the_report_says_so(tiny, tmp_path, ganbench):
     done = ganbench("relabel", "out", "--definition", "2")
     assert done.returncode == 0, done.stderr
     assert "6 trials judged by definition 2" in done.stdout
-    assert ganbench("report", "out").returncode == 0
-    page = (tmp_path / "out" / "leaderboard" / "leaderboard.md").read_text()
+    page = leaderboard(tmp_path / "out").markdown()
     assert "definition 2" in page
     assert "6 trials from the stored trace, by this definition" in page
 

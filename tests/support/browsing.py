@@ -43,10 +43,10 @@ def browsing(browser, path: Path, viewport: dict[str, int], **options: object) -
     context.close()
 
 
-def violations(page) -> list[str]:
-    """Return what axe finds serious or critical on a page."""
+def violations(page, *rules: str) -> list[str]:
+    """Return what axe finds serious or critical on a page, by some of its rules or by all."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"runOnly": list(rules)} if rules else None).response["violations"]
     return [f"{item['id']}: {item['help']}: {[node['target'] for node in item['nodes']][:3]}"
             for item in found if item["impact"] in ("serious", "critical")]  # fmt: skip

@@ -110,7 +110,7 @@ def read_back(found: Columns) -> Columns:
     return Columns(str(found.layout), *arrays)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(traces())
 def test_every_trace_comes_back_bit_for_bit(trace):
     again = read_back(Columns.of(trace)).trace
@@ -118,7 +118,7 @@ def test_every_trace_comes_back_bit_for_bit(trace):
     assert list(again.evaluations) == list(trace.evaluations)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(traces())
 def test_what_is_stored_depends_on_the_trace_alone(trace):
     """Not on the order of names, on memory, or on having been stored before."""
@@ -147,7 +147,7 @@ def places_of(trace: Trace) -> list[tuple[str, np.ndarray]]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(traces(), st.data())
 def test_another_value_has_another_checksum(trace, data):
     before = Columns.of(trace).sha256
@@ -249,7 +249,7 @@ def test_a_layout_that_is_none_or_does_not_fit_is_a_value_error(layout):
         empty.trace  # noqa: B018
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(traces(), st.data())
 def test_a_layout_in_which_a_number_was_changed_is_refused_or_has_another_checksum(trace, data):
     found = Columns.of(trace)
@@ -289,7 +289,7 @@ def agree(values: np.ndarray) -> None:
     assert (found[finite].astype(np.float32) == values[finite]).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(npst.arrays(np.float32, st.integers(0, 30), elements=st.floats(width=32)))
 def test_shortest_decimals_are_those_that_numpy_writes(values):
     agree(values)
