@@ -81,7 +81,7 @@ def test_a_rate_near_its_end_has_a_narrow_interval_sooner():
     assert len({wanted[place.cell] for place in PLACES if place.normalizer == "a"}) == 1
 
 
-TEXT = "seeds: {{min: 4, max: 12, step: 4, until: {until}}}\n"
+TEXT = "seeds: {{min: 2, max: 6, step: 2, until: {until}}}\n"
 
 
 def sequential_suite(tiny, tmp_path, until: str = "{ci_halfwidth: 0.3}"):
