@@ -33,7 +33,7 @@ leaderboard: $(VENV)/installed
 	@echo "open $(CURDIR)/$(RESULTS)/leaderboard/leaderboard.html"
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m long
