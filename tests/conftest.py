@@ -27,6 +27,9 @@ gc.set_threshold(100_000, 50, 100)
 # Ray's workers yield to every other process; alongside busy ones their tests take ten times as long.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
+# No test cuts the power, and to flush what is written takes long; forks and commands flush as they do everywhere.
+os.fsync = lambda _: None
+
 # What tests download and compute is theirs alone.
 os.environ["GANBENCH_DATA"] = tempfile.mkdtemp(prefix="ganbench-tests-")
 atexit.register(shutil.rmtree, os.environ["GANBENCH_DATA"], ignore_errors=True)
@@ -65,10 +68,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 
 @pytest.fixture(scope="module", autouse=True)
 def pictures(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Draw no PDFs, of which each takes longer than a page, in modules that do not look at them (``LOOKS_AT_PDFS``)."""
+    """Draw no files for papers, which take longer than a page, in modules that do not look at them (``LOOKS_AT_PAPER``)."""
     with pytest.MonkeyPatch.context() as patch:
-        if not getattr(request.module, "LOOKS_AT_PDFS", False):
+        if not getattr(request.module, "LOOKS_AT_PAPER", False):
             patch.setattr("ganbench.reports.figures.drawing.print_pdf", lambda *_: b"%PDF")
+            patch.setattr("ganbench.reports.figures.drawing.print_svg", lambda *_: b"<svg/>")
         yield
 
 

@@ -65,6 +65,7 @@ def test_a_compacted_ledger_gives_the_same_page_and_a_sweep_finds_nothing_to_do(
 def test_two_laboratories_ledgers_become_one(original, tmp_path, ganbench):
     """One has seed 0, the other seeds 0 and 1, half of them compacted: together they are the whole suite's."""
     whole = tmp_path / "whole"
+    shutil.copytree(original / "out", whole)
     run(original / "tiny.yaml", whole, address="inline")
     read_ledger(whole).compact()
     done = ganbench("ledger", "merge", original / "out", whole, "--into", tmp_path / "both")

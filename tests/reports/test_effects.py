@@ -103,7 +103,7 @@ def test_equal_values_are_in_one_bin_and_bins_are_as_equal_as_they_can_be(values
         assert max(sizes) - min(sizes) <= 1
 
 
-LOOKS_AT_PDFS = True
+LOOKS_AT_PAPER = True
 
 # --- the picture and the table ----------------------------------------------------------------------------------------
 

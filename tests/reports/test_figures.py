@@ -21,7 +21,7 @@ from ganbench.reports.figures import draw, fewer_letters, files, heatmap
 from ganbench.reports.figures.drawing import file_name
 from ganbench.reports.figures.lines import choose
 
-LOOKS_AT_PDFS = True
+LOOKS_AT_PAPER = True
 
 HOSTILE = (
     *("$x$ <i>", "a|b`c`", "\u05e9\u05dc\u05d5\u05dd", "\u6b63\u898f\u5316", "x" * 120, "\u202etxt"),

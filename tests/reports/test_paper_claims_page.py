@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from tests.support.found import cases
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "findings.md"
+LOOKS_AT_PAPER = True
 LEDGERS = sorted((ROOT / "docs" / "leaderboards").glob("*-small/ledger"))
 
 
@@ -34,6 +37,15 @@ def rendered(found: Found) -> str:
 
 def plain(group, label, seed):
     return {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shipped() -> Iterator[None]:
+    """Read each shipped suite once."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(load_suite)
+        patch.setattr("ganbench.reports.paper_claims.page.load_suite", lambda name, catalog: read(name))
+        yield
 
 
 @pytest.fixture(scope="module")
