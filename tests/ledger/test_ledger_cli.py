@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from in_process import ganbench_inside
 from tiny import write_tiny
 
 from ganbench import read_ledger, run
 from ganbench.harness.ledger import Ledger, Record
 from ganbench.harness.ledger.row import to_text
 from ganbench.reports import leaderboard
+
+ganbench = ganbench_inside
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import ganbench_inside
 
 from ganbench.harness.errors import SuiteError
 from ganbench.harness.planning.draws import Between, OneOf, Same, declared, draw
 from ganbench.harness.planning.suite import load_suite
+
+ganbench = ganbench_inside
+
 
 DRAWN = """\
 suite: drawn

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from in_process import ganbench_inside
 
 from ganbench.harness.errors import SuiteError
 from ganbench.harness.planning.suite import load_suite
+
+ganbench = ganbench_inside
+
 
 GOOD = """\
 suite: good

@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from in_process import ganbench_inside
 from tiny import write_tiny
 from typer.testing import CliRunner
 
@@ -16,6 +17,9 @@ from ganbench.harness.statistics.intervals import clopper_pearson
 from ganbench.reports import leaderboard
 from ganbench.reports.formats.badge import COLOURS, HEIGHT, LABEL, LONGEST, badge, text_width
 from ganbench.reports.formatting import percent
+
+ganbench = ganbench_inside
+
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from graded import graded
+from in_process import ganbench_inside
 from scipy.stats import binomtest, boschloo_exact
 from tiny import TINY
 from typer.testing import CliRunner
@@ -27,6 +28,9 @@ from ganbench.reports.differences.plan_changes import cell_changes
 from ganbench.reports.differences.sides import read_sides
 from ganbench.reports.differences.words import COLUMNS, answer, details, rows
 from ganbench.reports.formatting import rate
+
+ganbench = ganbench_inside
+
 
 STABLE, FAILED = "." * 12, "c" * 12
 

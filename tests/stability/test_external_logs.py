@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from in_process import ganbench_here
+from in_process import ganbench_here, ganbench_inside
 
 from ganbench import read_ledger, run
 from ganbench.harness.errors import InputError
@@ -16,6 +16,9 @@ from ganbench.harness.ledger.relabelling import relabel
 from ganbench.harness.stability import load_definition
 from ganbench.harness.stability.external_logs import label_file, rows
 from ganbench.reports import leaderboard
+
+ganbench = ganbench_inside
+
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "data" / "public-training-traces.parquet"
 DETERIORATED = {
