@@ -26,7 +26,7 @@ ganbench = ganbench_inside
 def original(tmp_path_factory) -> Path:
     """Six real trials, of one seed, and their suite."""
     folder = tmp_path_factory.mktemp("original")
-    run(write_tiny(folder / "tiny.yaml"), folder / "out", address="inline", seeds=1)
+    run(write_tiny(folder / "tiny.yaml", steps=10), folder / "out", address="inline", seeds=1)
     return folder
 
 

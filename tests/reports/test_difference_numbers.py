@@ -8,6 +8,7 @@ import re
 
 import pytest
 from graded import graded
+from rotating import rotating
 
 from ganbench.harness.statistics import ALPHA
 from ganbench.reports import leaderboard
@@ -45,9 +46,9 @@ def drawn(seed):
     return {"a": texts(), "b": texts()}, {"a": texts(), "b": texts()}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", rotating([str(seed) for seed in range(12)], fixed=["2", "5", "8", "10"], count=2))
 def test_a_change_goes_where_its_numbers_go_and_rates_are_those_of_the_pages(ledgers, seed):
-    first, second = (graded(ledgers, item) for item in drawn(seed))
+    first, second = (graded(ledgers, item) for item in drawn(int(seed)))
     found = difference(first, second)
     for item in found.comparisons:
         if item.more:

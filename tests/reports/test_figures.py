@@ -201,7 +201,7 @@ def test_a_figure_without_data_is_left_out(ledgers, outcomes, names):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0])
 def test_no_number_of_quality_stops_a_figure(ledgers, value):
-    page = leaderboard(ledgers({"a": ("..c.", "...."), "b": ("....", "....")}, quality=lambda *_: value))
+    page = leaderboard(ledgers({"a": ("..c.",), "b": ("....",)}, quality=lambda *_: value))
     names = [drawing.name for drawing in draw(page.evidence, page.board)]
     assert ("profile" in names) == np.isfinite(value)
     for data in files(page.evidence, page.board).values():
