@@ -21,10 +21,11 @@ class WeightNormStrict(Normalizer):
 
     Every hidden layer computes w.x / ||w|| for each output unit, with neither scale nor bias; what it loses in capacity
     returns through the translated activation TPReLU(x) = PReLU_s(x - b) + b, whose slope s (held in [0, 1]) and
-    threshold b are learned per channel. The last layer of each network is affine: gamma w.x / ||w|| + beta. In a
-    transposed convolution of stride s each output pixel sees only 1/s^2 of the kernel's taps, so the squared norm is
-    multiplied by 1/s^2. The branches of a residual block join as (p r + q x) / sqrt(p^2 + q^2) with p and q learned per
-    channel from 0 and 1. The weights' norm being fixed, the outputs of a layer keep the variance of their inputs.
+    threshold b are learned per channel. The last layer of each network is affine, gamma w.x / ||w|| + beta, and so is any
+    other that an architecture declares. In a transposed convolution of stride s each output pixel sees only 1/s^2 of the
+    kernel's taps, so the squared norm is multiplied by 1/s^2. The branches of a residual block join as
+    (p r + q x) / sqrt(p^2 + q^2) with p and q learned per channel from 0 and 1. The weights' norm being fixed, the outputs
+    of a layer keep the variance of their inputs.
     """
 
     name: ClassVar[str] = "weight_norm_strict"
@@ -35,18 +36,20 @@ class WeightNormStrict(Normalizer):
     def claims(self, layer: Layer) -> tuple[Claim, ...]:
         """In hidden layers every unit's length is 1; in a transposed convolution, 1 for the taps that a pixel sees."""
         length = layer.stride if layer.kind == "conv_transpose" else 1
-        return () if layer.last else (Claim(length_of_every_output_unit, exactly=length),)
+        return () if _affine(layer) else (Claim(length_of_every_output_unit, exactly=length),)
 
     def has_bias(self, layer: Layer) -> bool:
-        """Keep a bias (beta) in the affine last layer only."""
-        return layer.last
+        """Keep a bias (beta) in affine layers only."""
+        return _affine(layer)
 
     def init_params(self, weight: Tensor, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
-        """Start from gamma = 1 in the last layer."""
-        return {"gamma": torch.ones(layer.out_features)} if layer.last else {}
+        """Start from gamma = 1 in affine layers."""
+        return {"gamma": torch.ones(layer.out_features)} if _affine(layer) else {}
 
     def init_activation(self, layer: Layer, generator: torch.Generator) -> dict[str, Tensor]:
         """Start hidden activations from slope 0.25 and threshold 0; an output without a weight from the identity."""
+        if layer.affine:
+            return layer.init_activation()
         if layer.activates:
             return {"slope": torch.full((layer.out_features,), 0.25), "threshold": torch.zeros(layer.out_features)}
         if layer.last and not layer.has_weight:
@@ -60,20 +63,20 @@ class WeightNormStrict(Normalizer):
     def reparameterize(
         self, weight: Tensor, params: Mapping[str, Tensor], state: Mapping[str, Tensor], layer: Layer
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Divide each output unit's weight by its norm; in the last layer, multiply by gamma."""
+        """Divide each output unit's weight by its norm; in affine layers, multiply by gamma."""
         effective = unit_rows(weight, layer)
-        return (effective * per_output(params["gamma"], layer) if layer.last else effective), state
+        return (effective * per_output(params["gamma"], layer) if _affine(layer) else effective), state
 
     def reparameterize_stacked(
         self, weights: Tensor, params: Mapping[str, Tensor], states: Mapping[str, Tensor], layers: Sequence[Layer]
     ) -> tuple[Tensor, Mapping[str, Tensor]] | None:
         """Return the same, where one stride holds for all; the formula holds with a leading K."""
-        alike = of_one_stride(layers) and len({layer.last for layer in layers}) == 1
+        alike = of_one_stride(layers) and len({_affine(layer) for layer in layers}) == 1
         return self.reparameterize(weights, params, states, layers[0]) if alike else None
 
     def activate(self, x: Tensor, params: Mapping[str, Tensor], layer: Layer) -> Tensor:
         """Apply the translated PReLU in place of a hidden activation, and the output's own function at the end."""
-        if layer.activates:
+        if layer.activates and not layer.affine:
             threshold = per_channel(params["threshold"], x)
             return F.prelu(x - threshold, params["slope"].clamp(0, 1)) + threshold
         if layer.last and not layer.has_weight:
@@ -84,6 +87,10 @@ class WeightNormStrict(Normalizer):
         """Join with the weights (p, q) at length one, for each channel."""
         p, q = per_channel(params["p"], residual), per_channel(params["q"], residual)
         return (p * residual + q * shortcut) / (p.square() + q.square() + EPS).sqrt()
+
+
+def _affine(layer: Layer) -> bool:
+    return layer.last or layer.affine
 
 
 def per_channel(values: Tensor, x: Tensor) -> Tensor:

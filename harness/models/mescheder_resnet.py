@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganbench.harness.models.architecture import ImageArchitecture, power_of_two_from
+from ganbench.harness.models.initialization import uniform
 from ganbench.harness.models.operations import Layers
 from ganbench.harness.normalizer.layers import LEAKY_RELU_02, TANH, Layer
 
@@ -67,8 +68,8 @@ class MeschederResNet(ImageArchitecture):
         return net.linear("output", x.flatten(1), 1, last=True).squeeze(1)
 
     def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor:
-        """Draw uniformly within 1 / sqrt(fan_in), torch's default, as the authors' code does."""
-        return (2 * torch.rand(layer.shape, generator=generator) - 1) / layer.fan_in**0.5
+        """Draw uniformly within 1 / sqrt(fan_in), as the authors' code does."""
+        return uniform(layer, generator)
 
     def _channels(self, side: int) -> list[int]:
         """Return the channels at each side, from the images' own down to the smallest."""

@@ -63,6 +63,7 @@ class Layers:
         normalized: bool = False,
         last: bool = False,
         bias: bool = True,
+        affine: bool = False,
     ) -> Tensor:
         """Apply a fully connected layer: [N, C] to [N, features]."""
         weights = self._weights[name]
@@ -109,7 +110,14 @@ class Layers:
         return self._activate(name, y, weights)
 
     def activation(
-        self, name: str, x: Tensor, activation: Activation = identity, *, normalized: bool = False, last: bool = False
+        self,
+        name: str,
+        x: Tensor,
+        activation: Activation = identity,
+        *,
+        normalized: bool = False,
+        last: bool = False,
+        affine: bool = False,
     ) -> Tensor:
         """Normalize and activate what no single layer made: a sum of branches, or a reshaped feature map."""
         return self._activate(name, x, self._weights[name])
@@ -223,6 +231,7 @@ class Recorder(Layers):
             normalized=said.get("normalized", False),
             last=said.get("last", False),
             bias=said.get("bias", False),
+            affine=said.get("affine", False),
         )
         made = _shape_made(layer, x.shape)
         if min(made) < 1 or (kind == "addition" and args[0].shape != x.shape):

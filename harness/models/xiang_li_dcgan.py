@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from ganbench.harness.models.architecture import ImageArchitecture
+from ganbench.harness.models.initialization import INITIALIZATIONS
 from ganbench.harness.models.operations import Layers
 from ganbench.harness.normalizer.layers import PRELU, Layer, stretched_sigmoid
 
@@ -23,9 +24,9 @@ class XiangLiDCGAN(ImageArchitecture):
     is read by one unit. The generator mirrors it: a dense layer, normalized and activated per channel, then transposed
     convolutions. Images are in [0, 1] in the paper; here the discriminator maps our [-1, 1] to it at its input and the
     generator's sigmoid is mapped back. Batch normalization, in the networks that have it, stands after every layer but
-    the discriminator's first and both last. Weights start from N(0, 0.02), as in Radford et al. 2016: the paper does not
-    say, and under strict weight normalization their scale is void. It sets how fast a layer turns, though, and the
-    authors' code scales the dense layer's by 0.01 there: ``dense_scale``.
+    the discriminator's first and both last. Weights start from N(0, 0.02), as in Radford et al. 2016; the paper
+    does not say, and the authors' code leaves it to PyTorch: ``initialization: uniform``. Under weight normalization their
+    scale is void but for how fast a layer turns; the authors' code scales the dense layer's by 0.01: ``dense_scale``.
     """
 
     name: ClassVar[str] = "xiang_li_dcgan"
@@ -34,6 +35,10 @@ class XiangLiDCGAN(ImageArchitecture):
 
     width: int = Field(64, ge=1, le=1024, description="channels of the level nearest to the image; doubles per level")
     dense_scale: float = Field(1.0, gt=0, le=10, description="factor of the generator's first weights at the start")
+    initialization: Literal["normal", "uniform"] = Field(
+        "normal", description="N(0, 0.02), or uniform within 1/sqrt(fan_in) as in the authors' code"
+    )
+    later: ClassVar[frozenset[str]] = frozenset({"initialization"})
 
     def fits(self, side: int) -> bool:
         """Accept sides that stay even from level to level."""
@@ -69,9 +74,9 @@ class XiangLiDCGAN(ImageArchitecture):
         return net.linear("output", x.flatten(1), 1, last=True).squeeze(1)
 
     def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor:
-        """Draw from N(0, 0.02)."""
+        """Draw as ``initialization`` says."""
         scale = self.dense_scale if layer.name == "dense" else 1.0
-        return 0.02 * scale * torch.randn(layer.shape, generator=generator)
+        return scale * INITIALIZATIONS[self.initialization](layer, generator)
 
 
 def _sides(side: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganbench.harness.models.architecture import ImageArchitecture
+from ganbench.harness.models.initialization import INITIALIZATIONS
 from ganbench.harness.models.operations import Layers
 from ganbench.harness.normalizer.layers import PRELU, Layer, identity, stretched_sigmoid
 
@@ -29,8 +30,8 @@ class XiangLiResNet(ImageArchitecture):
     first block halves the side. The generator mirrors it with transposed convolutions, the last block of a level doubling
     the side (nearest in the shortcut). Five levels of one block have 11 weight layers beside the shortcuts, of two blocks
     21. Under other normalizers the join is a plain sum and the activation a PReLU; batch normalization stands after both
-    convolutions of a block but the discriminator's first and the generator's last. Weights start from N(0, 0.02), which
-    the paper does not say and strict weight normalization makes void.
+    convolutions of a block but the discriminator's first and the generator's last. Weights start from N(0, 0.02); the
+    paper does not say, and the authors' code leaves it to PyTorch: ``initialization: uniform``.
     """
 
     name: ClassVar[str] = "xiang_li_resnet"
@@ -39,6 +40,13 @@ class XiangLiResNet(ImageArchitecture):
 
     blocks: int = Field(1, ge=1, le=16, description="residual blocks per level; 2 for the 21-layer form")
     width: float = Field(1.0, gt=0, le=4, description="channels as a share of the published")
+    affine_start: bool = Field(
+        False, description="scale, bias and PReLU stay at the generator's first layer, as in the authors' code"
+    )
+    initialization: Literal["normal", "uniform"] = Field(
+        "normal", description="N(0, 0.02), or uniform within 1/sqrt(fan_in) as in the authors' code"
+    )
+    later: ClassVar[frozenset[str]] = frozenset({"affine_start", "initialization"})
 
     def fits(self, side: int) -> bool:
         """Accept sides that halve evenly, one to five times, to below 8."""
@@ -53,8 +61,9 @@ class XiangLiResNet(ImageArchitecture):
         """Turn latents [N, latent] into images [N, C, S, S] in [-1, 1]."""
         widths = self._widths(sample_shape[1])
         side = sample_shape[1] // 2 ** len(widths)
-        x = net.linear("dense", z, widths[-1] * side * side).view(-1, widths[-1], side, side)
-        x = net.activation("start", x, PRELU, normalized=True)
+        x = net.linear("dense", z, widths[-1] * side * side, affine=self.affine_start)
+        x = x.view(-1, widths[-1], side, side)
+        x = net.activation("start", x, PRELU, normalized=True, affine=self.affine_start)
         outward = [sample_shape[0], *widths]
         for level in range(len(widths), 0, -1):
             for index in range(1, self.blocks + 1):
@@ -73,8 +82,8 @@ class XiangLiResNet(ImageArchitecture):
         return net.linear("output", x.flatten(1), 1, last=True).squeeze(1)
 
     def initialize(self, layer: Layer, generator: torch.Generator) -> Tensor:
-        """Draw from N(0, 0.02)."""
-        return 0.02 * torch.randn(layer.shape, generator=generator)
+        """Draw as ``initialization`` says."""
+        return INITIALIZATIONS[self.initialization](layer, generator)
 
     def _widths(self, side: int) -> list[int]:
         return [max(1, round(channels * self.width)) for channels in CHANNELS[: _levels(side)]]

@@ -75,6 +75,8 @@ class Layer:
         last: Whether this is the network's output layer.
         bias: Whether the architecture gives the layer a bias.
         extra: Features that the normalizer adds to the input of a linear layer, counted in ``shape``.
+        affine: Whether the layer keeps a scale, a bias and its own activation where a normalizer takes them from hidden
+            layers, as it does from none but the last (Xiang & Li's residual generator begins with such a layer).
     """
 
     name: str
@@ -90,6 +92,7 @@ class Layer:
     last: bool
     bias: bool = True
     extra: int = 0
+    affine: bool = False
 
     @property
     def has_weight(self) -> bool:

@@ -28,6 +28,8 @@ class Plugin(BaseModel):
             never share a row.
         summary: One line for ``ganbench list``.
         paper: Where the method comes from, or ``""``.
+        later: Parameters that were added after results had been recorded. At their defaults nothing changes, and the
+            canonical description leaves them out, so that it stays the one that the results have.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -36,10 +38,13 @@ class Plugin(BaseModel):
     version: ClassVar[str] = "1"
     summary: ClassVar[str] = ""
     paper: ClassVar[str] = ""
+    later: ClassVar[frozenset[str]] = frozenset()
 
     def spec(self) -> dict[str, Any]:
         """Return the canonical description: name, version and every parameter, defaults filled in."""
-        return {"name": self.name, "version": self.version, **self.model_dump(mode="json", by_alias=True)}
+        untouched = {key for key in self.later if getattr(self, key) == type(self).model_fields[key].default}
+        dumped = self.model_dump(mode="json", by_alias=True, exclude=untouched)
+        return {"name": self.name, "version": self.version, **dumped}
 
     @classmethod
     def parameters(cls) -> dict[str, FieldInfo]:
