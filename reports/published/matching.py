@@ -1,8 +1,7 @@
 """The papers' numbers beside ours: where the protocol is the same, and apart, with the reasons, where it is not.
 
-They are never ranked together. A protocol is the same if data set, resolution, network, normalizer, measure, feature
-extractor, real and generated samples and the choice of the evaluation are. What our trainings differ in beyond that, such
-as the number of steps, stands beside each number.
+They are never ranked together. A protocol is the same if the data are, the network, its training to the last rate, the
+measure and the choice of the evaluation. What a source does not say is not the same as anything.
 """
 
 from __future__ import annotations
@@ -37,6 +36,15 @@ split that stl10 trains on is the unlabelled one, that of celeba(split=all) is a
 WHOLE = {("cifar10", "train"): 50_000, ("cifar10", "test"): 10_000}
 """How many examples "all of a split" are, where a paper gives the number: with these, 50,000 and all are one protocol."""
 
+POOLING = {"sngan_resnet": "sum"}
+"""How a discriminator's last maps become a vector; in the other networks they do not."""
+
+VALUE_RANGE = "-1..1"
+"""Of the images that our discriminators read."""
+
+OF_POINTS = "mlp"
+"""The network whose samples are points, which have no range."""
+
 SELECTIONS = {
     "best": "the best evaluation of the training",
     "best_running": "the best evaluation of the training",
@@ -60,7 +68,6 @@ class Match:
         trials: How many there are.
         planned: How many there should be.
         unmeasured: How many did not fail and have no number all the same; they are not in the median.
-        training: What our trainings differ in, in words.
     """
 
     row: PublishedRow
@@ -73,7 +80,6 @@ class Match:
     trials: int
     planned: int
     unmeasured: int
-    training: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ def differences(row: PublishedRow, cell: Mapping[str, Any]) -> tuple[str, ...]:
         _side(row, spec.get("dataset", {})),
         _label("network", row.architecture, row.their_architecture, cell["architecture"]),
         _label("normalizer", row.normalizer, row.their_normalizer, cell["normalizer"]),
-        _loss(row, spec.get("loss")),
+        *_trained(row, spec),
         *_measured(row, cell),
         f"is of {SELECTIONS[row.selection]}, here of the last evaluation" if row.selection in SELECTIONS else "",
     ]
@@ -174,9 +180,50 @@ def _side(row: PublishedRow, dataset: Mapping[str, Any]) -> str:
     return "" if here in (None, row.resolution) else f"side {row.resolution}, here {here}"
 
 
-def _loss(row: PublishedRow, loss: Any) -> str:
-    here = str(loss.get("name")) if isinstance(loss, Mapping) else str(loss)
-    return "" if row.loss in ("", here) else f"loss {row.loss}, here {here}"
+def _trained(row: PublishedRow, spec: Mapping[str, Any]) -> list[str]:
+    """Return in what the training differs, or is not known not to."""
+    network = _name(spec.get("architecture"))
+    pairs = [
+        ("loss", row.loss, _name(spec.get("loss"))),
+        ("optimizer", row.optimizer, _optimizer(spec.get("optimizer", {}))),
+        ("learning rate of the generator", row.lr_g, spec.get("lr_g")),
+        ("learning rate of the discriminator", row.lr_d, spec.get("lr_d")),
+        ("number of discriminator updates", row.n_dis, spec.get("n_dis")),
+        ("decay of the learning rates", row.lr_decay_from, spec.get("lr_decay_from")),
+        ("discriminator's batch", row.batch_d, spec.get("batch_size")),
+        ("generator's batch", row.batch_g, spec.get("batch_size")),
+        ("number of steps", row.steps, spec.get("steps")),
+        ("pooling", row.pooling, POOLING.get(network, "none")),
+        ("conditioning on classes", row.conditional, "no"),
+    ]
+    if network != OF_POINTS:
+        pairs.append(("range of the images", row.value_range, VALUE_RANGE))
+    return [_pair(what, theirs, here) for what, theirs, here in pairs]
+
+
+def _pair(what: str, theirs: Any, here: Any) -> str:
+    if theirs in (None, ""):
+        return f"its {what} is not said"
+    if here is None:
+        return f"the {what} here is not said"
+    same = theirs == here if isinstance(here, str) else float(theirs) == float(here)
+    return "" if same else f"{what} {_told(theirs)}, here {_told(here)}"
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else thousands(value) if isinstance(value, int) else f"{float(value):g}"
+
+
+def _name(plugin: Any) -> str:
+    return str(plugin.get("name")) if isinstance(plugin, Mapping) else str(plugin)
+
+
+def _optimizer(plugin: Mapping[str, Any]) -> str:
+    """Return an optimizer's label with its moments; an epsilon changes the first digits of few numbers."""
+    moments = {key: value for key, value in plugin.items() if key not in ("name", "version", "eps")}
+    given = ", ".join(f"{key}={value:g}" for key, value in moments.items())
+    name = str(plugin.get("name"))
+    return f"{name}({given})" if given else name
 
 
 def _measured(row: PublishedRow, cell: Mapping[str, Any]) -> Sequence[str]:
@@ -245,15 +292,7 @@ def _match(evidence: Evidence, row: PublishedRow, cell: Mapping[str, Any], group
         trials=len(results),
         planned=evidence.wanted[cell["id"]],
         unmeasured=len(stable) - len(values),
-        training=_training(row, cell["spec"]),
     )
-
-
-def _training(row: PublishedRow, spec: Mapping[str, Any]) -> tuple[str, ...]:
-    steps = spec.get("steps")
-    if row.steps is None or steps is None or row.steps == steps:
-        return ()
-    return (f"trained for {thousands(row.steps)} steps, here for {thousands(steps)}",)
 
 
 def _apart(row: PublishedRow, places: Sequence[tuple[Mapping[str, Any], Group]]) -> Apart | None:

@@ -18,7 +18,7 @@ def _absent(value: object) -> object:
 
 
 Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_absent)]
-Spread = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_absent)]
+Amount = Annotated[Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_absent)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -39,7 +39,17 @@ class PublishedRow(BaseModel):
         resolution: Side of the images in pixels, or dimension of points; None if it is not confirmed.
         architecture: Our label of the network; empty if none of ours is known to be the same.
         normalizer: Our label of the discriminator's normalizer; a gradient penalty is one.
-        loss: Our name of the loss where the method fixes it.
+        loss: Our name of the loss.
+        optimizer: Our label of the optimizer, with its moments: ``adam(beta1=0, beta2=0.9)``.
+        lr_g: The generator's learning rate.
+        lr_d: The discriminator's.
+        n_dis: Discriminator updates per generator update.
+        lr_decay_from: The share of the training after which the rates fall linearly to zero; 1 for never.
+        batch_d: Real samples in a discriminator update.
+        batch_g: Samples in a generator update.
+        conditional: Whether the networks are told classes.
+        pooling: How the discriminator's last maps become a vector.
+        value_range: Of the images that it reads.
         metric: Our name of the measure, without its protocol.
         value: The number.
         std: Its spread, of what ``std_of`` says.
@@ -51,7 +61,9 @@ class PublishedRow(BaseModel):
         extractor: Our name of the feature extractor.
         selection: Which evaluation the number is of.
         steps: Generator updates of the training.
-        source: Where it stands.
+        source: Where it is.
+        commit: Of the source, where it is a repository.
+        field: Its table, line or function, and the number's place in it.
         provenance: Whether it was found in text or read from an image.
         note: What else differs from ours, or is in doubt.
     """
@@ -68,11 +80,21 @@ class PublishedRow(BaseModel):
     architecture: str
     normalizer: Text
     loss: str
+    optimizer: str = ""
+    lr_g: Amount = None
+    lr_d: Amount = None
+    n_dis: Count = None
+    lr_decay_from: Amount = None
+    batch_d: Count = None
+    batch_g: Count = None
+    conditional: Literal["", "no", "yes"] = ""
+    pooling: Literal["", "none", "sum", "mean"] = ""
+    value_range: Literal["", "-1..1", "0..1"] = ""
     metric: Literal[
         "fid", "inception_score", "modes", "high_quality_share", "reconstruction_error", "final_reconstruction_error"
     ]
     value: Decimal = Field(allow_inf_nan=False)
-    std: Spread
+    std: Amount
     std_of: str
     runs: Count
     real_split: Literal["", "train", "test", "unlabeled", "all"]
@@ -82,6 +104,8 @@ class PublishedRow(BaseModel):
     selection: Literal["last", "best", "best_running", "best_of_study"]
     steps: Count
     source: Text
+    commit: str = ""
+    field: str = ""
     provenance: Literal["found_text", "found_image"]
     note: str
 
@@ -132,10 +156,14 @@ def _shipped() -> Path:
 
 
 def _check_columns(file: Path, columns: Sequence[str]) -> None:
-    """Refuse a head that lacks a column, has one more, or has one twice."""
+    """Refuse a head that lacks a column which no row can do without, has one more, or has one twice."""
     known = list(PublishedRow.model_fields)
     errors = [{"type": "extra_forbidden", "loc": (name,)} for name in columns if name not in known]
-    errors += [{"type": "missing", "loc": (name,)} for name in known if name not in columns]
+    errors += [
+        {"type": "missing", "loc": (name,)}
+        for name in known
+        if name not in columns and PublishedRow.model_fields[name].is_required()
+    ]
     problems = [f"{file}:1: {key}{text}" for key, text in _explained(errors)]
     problems += [f"{file}:1: {name}: the column is there twice" for name in known if columns.count(name) > 1]
     if problems:

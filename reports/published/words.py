@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ganbench.reports import formatting as f
 from ganbench.reports.published.matching import Apart, Match, Published
 
-MATCHED = ("published", "number", "ours", "failed", "setting", "what else differs")
+MATCHED = ("published", "number", "ours", "failed", "setting", "note")
 """Heads of the table of numbers by the same protocol."""
 
 APART = ("published", "number", "why it may not be set beside ours")
@@ -49,7 +49,7 @@ def _matched(match: Match) -> tuple[str, ...]:
         f"{f.quality(match.ours)} ({match.normalizer})",
         f"{match.failed}/{match.trials}{unmeasured}",
         f"{match.setting}: {match.measure}, {match.better} is better",
-        "; ".join([*match.training, *_note(match)]),
+        match.row.note,
     )
 
 
