@@ -39,7 +39,7 @@ def facts(block: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, str]:
         seeds: Trials of each.
     """
     spec = block[0]["spec"]
-    names = sorted({PLAIN.sub("", cell["normalizer"]) for cell in block})
+    names = sorted({" + ".join(PLAIN.sub("", part) for part in cell["normalizer"].split(" + ")) for cell in block})
     settings = {
         f"{one['lr_g']:.0e} {one['lr_d']:.0e}, {one['n_dis']} x {_optimizer(one['optimizer'])}, {one['steps']}"
         for one in (cell["spec"] for cell in block)
