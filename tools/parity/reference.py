@@ -101,13 +101,8 @@ class Record:
         for who, steps in self._steps.items():
             self.keep(f"{who} step", np.concatenate([steps[key].ravel() for key in sorted(steps)]))
 
-        def git(*words: str) -> str:
-            return subprocess.run(
-                ["git", "-C", str(checkout), *words], check=True, capture_output=True, text=True
-            ).stdout.strip()
-
         stored = {
-            "commit": git("rev-parse", "HEAD"),
+            "commit": commit_of(checkout),
             "ran": self.ran,
             "ours": self.ours,
             "tolerance": self.tolerance,
@@ -127,6 +122,12 @@ class Record:
 
 def _told(value: Any) -> str:
     return json.dumps(value, separators=(",", ": " if isinstance(value, str) else ":"))
+
+
+def commit_of(checkout: Path) -> str:
+    """Return the commit that is checked out."""
+    words = ["git", "-C", str(checkout), "rev-parse", "HEAD"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def inputs(ours: Mapping[str, Any]) -> tuple[Array, Sequence[Array]]:
