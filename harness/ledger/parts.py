@@ -58,13 +58,14 @@ class Parts:
         """Return the parts, the one that counts first."""
         return [name for name in self._storage.names(PARTS) if _is_part(name)]
 
-    def write(self, records: Sequence[Record], *, rows: int = ROWS, level: int = LEVEL) -> str:
+    def write(self, records: Sequence[Record], *, rows: int = ROWS, level: int = LEVEL, page: int | None = None) -> str:
         """Write a part and read it back; then it gets its name.
 
         Args:
             records: Sorted by trial, at least one.
             rows: Records in a row group.
             level: Of zstd.
+            page: Bytes of a column that are compressed together; the larger, the smaller the part. Arrow's when absent.
 
         Returns:
             Its name.
@@ -83,6 +84,7 @@ class Parts:
             compression="zstd",
             compression_level=level,
             row_group_size=rows,
+            data_page_size=page,
             write_page_checksum=True,
             use_dictionary=["cell", "outcome", "host", "device", "spec", "layout"],
             column_encoding={f"{name}.list.element": encoding for name, encoding in ENCODINGS.items()},

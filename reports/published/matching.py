@@ -198,12 +198,12 @@ def _trained(row: PublishedRow, spec: Mapping[str, Any]) -> list[str]:
     ]
     if network != OF_POINTS:
         pairs.append(("range of the images", row.value_range, VALUE_RANGE))
-    return [_pair(what, theirs, here) for what, theirs, here in pairs]
+    unsaid = [what for what, theirs, _ in pairs if theirs in (None, "")]
+    known = [_pair(what, theirs, here) for what, theirs, here in pairs if what not in unsaid]
+    return [*known, f"not said: {', '.join(unsaid)}" if unsaid else ""]
 
 
 def _pair(what: str, theirs: Any, here: Any) -> str:
-    if theirs in (None, ""):
-        return f"its {what} is not said"
     if here is None:
         return f"the {what} here is not said"
     same = theirs == here if isinstance(here, str) else float(theirs) == float(here)

@@ -1,6 +1,6 @@
 """Record the gradient penalties of Kurach et al.'s code (google/compare_gan): python compare_gan.py CHECKOUT.
 
-``penalty_lib.py`` runs under ``tensorflow.compat.v1`` in float64; its random numbers are ours, gin's decorator does nothing.
+``penalty_lib.py`` runs under ``tensorflow.compat.v1`` in float64; its random numbers are ours, gin does nothing.
 The discriminator is a function of its inputs alone, v' tanh(W x), so that both sides have the same.
 """
 
