@@ -11,13 +11,14 @@ from ganbench.harness.durations import duration
 from ganbench.harness.planning.suite import Suite, load_suite, shipped_suites
 from ganbench.harness.plugins.registry import Catalog
 from ganbench.reports import formatting as f
+from ganbench.reports.departures import departures
 from ganbench.reports.paper_claims.claims import CLAIMS
 from ganbench.reports.paper_claims.costs import cost_of, cost_of_suite
 from ganbench.reports.paper_claims.judging import words
 from ganbench.reports.paper_claims.judging.cases import DEFINITION, Cases
 from ganbench.reports.paper_claims.judging.claim import Claim, JudgedClaim, Table
 from ganbench.reports.paper_claims.judging.reading import Answer, JudgedPart, Part, Reading, times_the_seeds, worded
-from ganbench.reports.paper_claims.rules import Notes, Rule, departures, read_rules
+from ganbench.reports.paper_claims.rules import Notes, Rule, read_rules
 
 SMALL = "-small"
 

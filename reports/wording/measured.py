@@ -11,6 +11,7 @@ from ganbench.harness.statistics import ALPHA, detectable_rate, settings_needed
 from ganbench.harness.statistics.intervals import EXACT_BELOW
 from ganbench.harness.statistics.power import POWER
 from ganbench.reports.board import Board
+from ganbench.reports.departures import departures
 from ganbench.reports.evidence import Evidence
 from ganbench.reports.formatting import count, listing, mode, percent, short
 from ganbench.reports.wording.levels import apart_words, seeds_each
@@ -59,6 +60,9 @@ def facts(evidence: Evidence, board: Board) -> list[Fact]:
             "A seed has the same data order, latents and initial weights under every normalizer of a setting, and others"
             " in every other setting.",
             "A trial lost with its machine runs again; a failed one never does.",
+        )),
+        Fact("Departures from the published protocol", tuple(
+            dict.fromkeys(note for suite in suites for note in departures(suite.get("text", "")))
         )),
         Fact("Not in the order", _apart(evidence, board)),
         Fact(f"Unstable, definition {evidence.definition.version}", (

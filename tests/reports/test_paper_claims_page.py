@@ -13,12 +13,13 @@ import pytest
 
 from ganbench.harness.errors import InputError
 from ganbench.harness.planning.suite import load_suite, shipped_suites
+from ganbench.reports.departures import departures
 from ganbench.reports.formatting import markdown
 from ganbench.reports.paper_claims import write_findings
 from ganbench.reports.paper_claims.judging.cases import read_cases
 from ganbench.reports.paper_claims.judging.reading import Reading
 from ganbench.reports.paper_claims.page import Found, find, render
-from ganbench.reports.paper_claims.rules import departures, read_notes, read_rules, read_verdicts
+from ganbench.reports.paper_claims.rules import read_notes, read_rules, read_verdicts
 from tests.support.found import cases
 
 ROOT = Path(__file__).parents[2]
