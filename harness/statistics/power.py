@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,7 +64,7 @@ def mcnemar_power(pairs: int, only_first: float, only_second: float, alpha: floa
         gammaln(pairs + 1) - gammaln(number + 1) - gammaln(pairs - number + 1)
         + xlogy(number, chance) + xlog1py(pairs - number, -min(chance, 1.0))
     )  # fmt: skip
-    limit = _largest_rejected(1 << pairs.bit_length(), alpha)[: pairs + 1]
+    limit = _largest_rejected(number, alpha)
     share = only_first / chance
     some = limit >= 0
     k, n = limit[some], number[some]
@@ -221,12 +220,10 @@ def _fewest(enough: Callable[[int], bool], most: int) -> int | None:
     return next((number for number in range(max(1, many - 4), many) if enough(number)), many)
 
 
-@lru_cache(maxsize=16)  # whoever looks for a number of seeds asks for many numbers of pairs
-def _largest_rejected(size: int, alpha: float) -> np.ndarray:
-    """Return the largest count of the rarer kind that is significant, or -1, for each number of discordant pairs < size."""
+def _largest_rejected(number: np.ndarray, alpha: float) -> np.ndarray:
+    """Return the largest count of the rarer kind that is significant, for each number of discordant pairs; or -1."""
     from scipy.special import bdtr, ndtri
 
-    number = np.arange(size)
     guess = np.floor(number / 2 + ndtri(alpha / 2) * np.sqrt(number) / 2 + 3)
     limit = np.minimum(guess, number)
     for _ in range(8):  # from above: each pass steps down where the count is not significant
