@@ -13,6 +13,9 @@ from ganbench.harness.errors import SuiteError
 
 Key = tuple[str | int, ...]
 
+MOST = 100_000
+"""Values that a file may have, with what aliases repeat: a file of a kilobyte can say billions."""
+
 
 class _Loader(yaml.SafeLoader):
     """YAML's safe subset, with ``1e-4`` read as a number.
@@ -79,6 +82,9 @@ def read_yaml(path: Path) -> YamlSource:
 
 
 def _collect_lines(node: yaml.Node, key: Key, lines: dict[Key, int], path: Path) -> None:
+    if len(lines) > MOST:
+        line = node.start_mark.line + 1
+        raise SuiteError([f"{path}:{line}: more than {MOST:,} values, with those that aliases repeat"])
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             inner = (*key, name.value)
