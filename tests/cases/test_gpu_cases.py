@@ -91,8 +91,14 @@ def test_a_right_program_is_used_where_the_plain_step_does_not_repeat_itself(tra
     assert trained(lambda tensor: tensor, 1e-6).mode == "replayed"
 
 
-@pytest.mark.parametrize("noise", [0.0, 1e-8])
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize(
+    ("what", "noise"),
+    [
+        pytest.param(what, noise, marks=[pytest.mark.long] if noise and place else [])
+        for place, what in enumerate(WRONG)
+        for noise in (0.0, 1e-8)
+    ],
+)
 def test_a_wrong_program_is_found(what, noise, trained):
     training = trained(WRONG[what], noise)
     assert training.mode == "plain"

@@ -145,7 +145,7 @@ def test_good_and_bad_in_turns_ever_after_is_one_and_the_same(low, high):
 
 
 @given(seeds, sizes, counts, st.floats(1.3, 4), st.floats(0.1, 0.7), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_making_evaluations_from_the_onset_on_worse_takes_no_finding_back(seed, size, count, factor, share, data):
     after = noise(count, size, seed)
     after[int(count * (1 - share)) :] += math.log(factor)
@@ -160,7 +160,7 @@ def test_making_evaluations_from_the_onset_on_worse_takes_no_finding_back(seed, 
 
 
 @given(seeds, st.integers(10, 40), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_losing_more_modes_after_the_onset_takes_no_finding_back(seed, count, data):
     drawn = np.random.default_rng(seed).choice([1.0, 0.75, 0.5], count, p=[0.6, 0.2, 0.2])
     coverage = np.r_[0.1, np.ones(5), drawn]
@@ -274,7 +274,7 @@ def test_dropping_every_second_evaluation_changes_at_most_2_percent_of_decided_v
 
 
 @given(seeds, sizes, counts, st.floats(1, 3), st.floats(1e-3, 1e3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_multiplying_a_distance_by_a_constant_changes_nothing(seed, size, count, factor, constant):
     after = noise(count, size, seed)
     after[-count // 3 :] += math.log(factor)
@@ -290,7 +290,7 @@ def test_multiplying_a_distance_by_a_constant_changes_nothing(seed, size, count,
 # --- 6: power ---------------------------------------------------------------------------------------------------------
 
 
-def share_of(outcome: str, make, count: int = 400) -> float:
+def share_of(outcome: str, make, count: int = 200) -> float:
     return sum(verdict_on(learnt(make(seed))).outcome == outcome for seed in range(count)) / count
 
 
@@ -303,7 +303,7 @@ def lost(count: int, factor: float, size: float, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("size", [0.05, 0.2, 0.5])
 @pytest.mark.parametrize("count", [12, 14, 20, 40])
 def test_steady_series_are_hardly_ever_accused(count, size):
-    assert share_of("unstable", lambda seed: noise(count, size, seed)) <= 0.035  # 2 %, and chance among 400
+    assert share_of("unstable", lambda seed: noise(count, size, seed)) <= 0.035  # 2 %, and chance among 200
 
 
 @pytest.mark.parametrize("together", [0.3, 0.6])
@@ -315,7 +315,7 @@ def test_noise_that_hangs_together_is_hardly_ever_accused(count, together):
             drawn[at] = together * drawn[at - 1] + math.sqrt(1 - together**2) * drawn[at]
         return 0.2 * drawn
 
-    assert share_of("unstable", steady) <= 0.07  # 5 %, and chance among 400
+    assert share_of("unstable", steady) <= 0.07  # 5 %, and chance among 200
 
 
 @pytest.mark.parametrize(("count", "factor", "least"), [(12, 2, 0.92), (20, 2, 0.95), (14, 1.5, 0.65), (20, 1.5, 0.65)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ganbench import read_ledger
+from ganbench.harness.ledger import Record
 from ganbench.harness.stability import judge, load_definition
 from ganbench.harness.stability.detectors import DETECTORS
 from ganbench.harness.stability.look import CLEAR
@@ -48,14 +50,18 @@ def rounded(value):
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
+@functools.cache
+def traced(suite: str) -> list[Record]:
+    return [record for record in read_ledger(BOARDS / suite / "ledger").records() if record.trace is not None]
+
+
 def digest_of_verdicts(suite: str, version: int) -> str:
     definition, found = load_definition(version), hashlib.sha256()
-    for record in read_ledger(BOARDS / suite / "ledger").records():
-        if record.trace is not None:
-            references = references_of(record.spec["cell"], record.provenance)
-            verdict = judge(record.trace, definition, references=references).to_json()
-            verdict = verdict if version < 3 else rounded(verdict)
-            found.update(json.dumps([record.trial_id, verdict], sort_keys=True, separators=(",", ":")).encode())
+    for record in traced(suite):
+        references = references_of(record.spec["cell"], record.provenance)
+        verdict = judge(record.trace, definition, references=references).to_json()
+        verdict = verdict if version < 3 else rounded(verdict)
+        found.update(json.dumps([record.trial_id, verdict], sort_keys=True, separators=(",", ":")).encode())
     return found.hexdigest()[:16]
 
 
