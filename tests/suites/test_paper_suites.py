@@ -221,7 +221,7 @@ def _stl10(dataset, store):
 def _celeba(dataset, store):
     faces = {f"{index:06}.jpg": encoded(picture) for index, picture in enumerate(pictures(12, 218, 178, 3), 1)}
     partition = "".join(f"{name} {code}\n" for name, code in zip(faces, "000000001222", strict=True))
-    return published.celeba(faces, partition, side=dataset.side, split=dataset.split)
+    return published.celeba(faces, partition, side=dataset.side, split=dataset.split, flips=dataset.flips)
 
 
 def _lsun(dataset, store):
