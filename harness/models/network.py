@@ -15,7 +15,7 @@ from ganbench.harness.errors import MethodError
 from ganbench.harness.models.operations import Layers, Recorder, Settling, Tree, hook_misfit, hook_raised
 from ganbench.harness.models.phase import Phase
 from ganbench.harness.models.stacking import stacked_reparameterization
-from ganbench.harness.normalizer import Normalizer, total_penalty
+from ganbench.harness.normalizer import Normalizer, overrides, total_penalty
 from ganbench.harness.normalizer.layers import Layer
 
 ForwardFunction = Callable[[Layers, Tensor], Tensor]
@@ -194,7 +194,7 @@ class Network:
 
     def uses(self, *hooks: str) -> bool:
         """Say whether the normalizer has hooks of its own by these names, so that a step need not call empty ones."""
-        return any(getattr(type(self.normalizer), hook) is not getattr(Normalizer, hook) for hook in hooks)
+        return overrides(self.normalizer, *hooks)
 
     def penalty(
         self, weights: Tree, real: Tensor, fake: Tensor, noise: Tensor | None, fade: Tensor | None = None

@@ -34,7 +34,7 @@ from ganbench.harness.normalizer.claims import (
     mean_of_both_largest_singular_values,
     operator_norm,
 )
-from ganbench.harness.normalizer.contract import MODES, NETWORKS, Normalizer, total_penalty
+from ganbench.harness.normalizer.contract import MODES, NETWORKS, Normalizer, overrides, total_penalty
 from ganbench.harness.normalizer.function import normalizer
 
 __all__ = [
@@ -48,5 +48,6 @@ __all__ = [
     "mean_of_both_largest_singular_values",
     "normalizer",
     "operator_norm",
+    "overrides",
     "total_penalty",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import SerializeAsAny
 
 from ganbench.harness.errors import InputError
-from ganbench.harness.normalizer import Normalizer, total_penalty
+from ganbench.harness.normalizer import Normalizer, overrides, total_penalty
 from ganbench.harness.plugins.blame import owner
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Composite(Normalizer):
         return part.add(residual, shortcut, _of(part, params), layer)
 
     def _owner(self, hook: str) -> Normalizer | None:
-        return next((part for part in self.parts if _owns(part, hook)), None)
+        return next((part for part in self.parts if overrides(part, hook)), None)
 
     def weight_penalty(self, weight: Tensor, layer: Layer) -> Tensor | None:
         """Add the parts' penalties."""
@@ -201,7 +201,7 @@ def compose(parts: Sequence[Normalizer]) -> Normalizer:
     if "none" in names:
         raise InputError(f"normalizer {label}: 'none' cannot be combined; leave it out")
     for hook, words in ONE_OWNER.items():
-        owners = [part.name for part in parts if _owns(part, hook)]
+        owners = [part.name for part in parts if overrides(part, hook)]
         if len(owners) > 1:
             raise InputError(f"normalizer {label}: {owners[0]!r} and {owners[1]!r} both {words}")
     return Composite(parts=tuple(parts))
@@ -220,15 +220,11 @@ def authors_of(normalizer: Normalizer) -> set[str]:
 def offers_stacked(normalizer: Normalizer) -> bool:
     """Say whether every part that reparameterizes weights has a fast path for layers of equal shape, and one does."""
     acting = [part for part in parts_of(normalizer) if _acts_on_weights(part)]
-    return bool(acting) and all(_owns(part, "reparameterize_stacked") for part in acting)
+    return bool(acting) and all(overrides(part, "reparameterize_stacked") for part in acting)
 
 
 def _acts_on_weights(part: Normalizer) -> bool:
-    return _owns(part, "reparameterize") or _owns(part, "reparameterize_stacked")
-
-
-def _owns(part: Normalizer, hook: str) -> bool:
-    return getattr(type(part), hook) is not getattr(Normalizer, hook)
+    return overrides(part, "reparameterize", "reparameterize_stacked")
 
 
 def _named(part: Normalizer, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -257,6 +257,11 @@ class Normalizer(Plugin):
         return params
 
 
+def overrides(normalizer: Normalizer, *hooks: str) -> bool:
+    """Say whether a normalizer has any of some hooks of its own; by default they do nothing."""
+    return any(getattr(type(normalizer), hook) is not getattr(Normalizer, hook) for hook in hooks)
+
+
 def total_penalty(terms: Iterable[Tensor | None]) -> Tensor | None:
     """Return the sum of penalties, or None where there is none."""
     found = [term for term in terms if term is not None]

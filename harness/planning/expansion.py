@@ -167,7 +167,7 @@ def _refused(
 ) -> list[str]:
     """Return the normalizers that make no sense on an architecture, with the reason."""
     from ganbench.harness.models.build import refusal
-    from ganbench.harness.normalizer import Normalizer
+    from ganbench.harness.normalizer import overrides
 
     if architecture is None:
         return []
@@ -176,10 +176,7 @@ def _refused(
         if normalizer is None:
             continue
         # One that refuses nothing and widens no layer need not see networks that another has shown to be possible.
-        own = any(
-            getattr(type(normalizer), hook) is not getattr(Normalizer, hook) for hook in ("refuse", "extra_features")
-        )
-        if own or not reasons:
+        if overrides(normalizer, "refuse", "extra_features") or not reasons:
             reasons[index] = refusal(architecture, normalizer, sample_shape)
     return [
         f"{source.place(('normalizers', index))}: normalizer {normalizers[index].label()!r} {reason}"
