@@ -1,7 +1,7 @@
 """Record Lin, Sekar & Fanti's networks, SSN, BSSN and step (fjxmlzn/BSN): python bsn.py CHECKOUT.
 
-Written for TensorFlow 1 and Python 2; here it runs under ``tensorflow.compat.v1`` in float64. Two things stand in the place
-of what is gone: ``tf.contrib.layers.batch_norm``, as its formula with the batch's own moments, and relative imports. The
+Written for TensorFlow 1 and Python 2; here it runs under ``tensorflow.compat.v1`` in float64. Two things are
+replaced: ``tf.contrib.layers.batch_norm``, by its formula with the batch's own moments, and relative imports. The
 residual networks are run with a sixteenth of their channels; their parameters are counted at full size.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import sys
 import types
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from reference import Place, Record, inputs, parity
+from reference import Place, Record, inputs, parity, same, transposed
 
 BATCH, RATE, BETAS = 2, 1e-4, (0.5, 0.999)
 FULL = (1024, 512, 256, 128, 64)
@@ -74,62 +75,38 @@ def place_of(path: list[str], shape: tuple[int, ...], who: str, residual: bool, 
     """Say where a variable is in ours; their maps are NHWC, their kernels [h, w, in, out], or [h, w, out, in]."""
     layer, key = layer_of(path, who, residual), path[-1]
     place = f"{who}/{layer}"
+    # Of what is a number for each place of each map, maps come last there.
+    apart = layer == "dense" or (layer == "output" and who == "discriminator" and not residual)
+    to, back = (partial(_places_first, grid=grid), partial(_maps_first, grid=grid)) if apart else (same, same)
     if key in ("gamma", "beta"):
-        return Place(f"{place}/{key}", place, shape)
+        return Place(f"{place}/{key}", place, shape, 1, to, back)
     if key in ("bias", "biases"):
-        normalized = who == "generator" and (
-            layer.endswith("_conv1") if residual else layer.startswith("up") or layer == "dense"
+        norm_follows = who == "generator" and (
+            layer.endswith("_conv1") if residual else layer == "dense" or layer.startswith("up")
         )
-        if layer == "dense" and not residual:
+        if norm_follows:
             return Place(None, place, shape)
-        to, back = _dense_vector(shape[0] // grid**2, grid) if layer == "dense" else (None, None)
-        if to is None or back is None:
-            return Place(None if normalized else f"{place}/bias", place, shape)
-        return Place(f"{place}/bias", place, shape, 1, to, back)
+        return Place(f"{place}/bias", place, shape, 1, *((to, back) if layer == "dense" else (same, same)))
+    name, order = f"{place}/weight", (2, 3, 1, 0)
     if key == "w":
-        theirs = (2, 3, 1, 0)
-        ours = tuple(shape[axis] for axis in np.argsort(theirs))
+        ours = tuple(shape[axis] for axis in np.argsort(order))
         fan_in = shape[0] * shape[1] * (shape[3] if "deconv2d" in path else shape[2])
-        return Place(
-            f"{place}/weight",
-            place,
-            ours,
-            fan_in,
-            lambda values: values.transpose(theirs),
-            lambda values: values.transpose(np.argsort(theirs)),
-        )
+        return Place(name, place, ours, fan_in, *transposed(order))
     if layer == "dense":
-        channels = shape[1] // grid**2
-        return Place(
-            f"{place}/weight",
-            place,
-            shape[::-1],
-            shape[0],
-            lambda values: values.reshape(channels, grid, grid, -1).transpose(3, 1, 2, 0).reshape(shape),
-            lambda values: values.reshape(-1, grid, grid, channels).transpose(3, 1, 2, 0).reshape(shape[::-1]),
-        )
-    places = 1 if residual else grid
-    channels = shape[0] // places**2
-    return Place(
-        f"{place}/weight",
-        place,
-        shape[::-1],
-        shape[0],
-        lambda values: values.reshape(channels, places, places).transpose(1, 2, 0).reshape(shape),
-        lambda values: values.reshape(places, places, channels).transpose(2, 0, 1).reshape(shape[::-1]),
-    )
+        return Place(name, place, shape[::-1], shape[0], lambda values: to(values).T, lambda values: back(values.T))
+    return Place(name, place, shape[::-1], shape[0], lambda values: to(values.T), lambda values: back(values).T)
 
 
-def _dense_vector(channels: int, grid: int) -> tuple[Any, Any]:
-    return (
-        lambda values: values.reshape(channels, grid, grid).transpose(1, 2, 0).ravel(),
-        lambda values: values.reshape(grid, grid, channels).transpose(2, 0, 1).ravel(),
-    )
+def _places_first(values: np.ndarray, grid: int) -> np.ndarray:
+    """Order the first axis by place and then map, [grid * grid * C, ...], from maps and then places."""
+    apart = values.reshape(-1, grid, grid, *values.shape[1:])
+    return np.moveaxis(apart, 0, 2).reshape(values.shape)
 
 
-def _dense_norm(place: Place, channels: int, grid: int) -> Place:
-    """Of the batch normalization of single units, which are in another order there."""
-    return Place(place.name, place.layer, place.shape, 1, *_dense_vector(channels, grid))
+def _maps_first(values: np.ndarray, grid: int) -> np.ndarray:
+    """Undo :func:`_places_first`."""
+    apart = values.reshape(grid, grid, -1, *values.shape[1:])
+    return np.moveaxis(apart, 2, 0).reshape(values.shape)
 
 
 def count(folder: Path, residual: bool, side: int) -> tuple[int, int]:
@@ -176,8 +153,6 @@ def record(checkout: Path, residual: bool, mode: str, scale: float, side: int) -
             for value in found:
                 path = value.op.name.split("/")
                 place = place_of(path, tuple(map(int, value.shape)), who, residual, grid)
-                if place.layer == "generator/dense" and path[-1] in ("gamma", "beta"):
-                    place = _dense_norm(place, place.shape[0] // grid**2, grid)
                 where[value.op.name] = place
                 made.count(place)
                 weights[value.op.name] = place.values()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from reference import Place, Record, inputs, parity
+from reference import Place, Record, inputs, parity, transposed
 
 BATCH, SIDE, LATENT, BASE, WIDEST, FADE, RATE = 4, 16, 8, 64, 16, 0.3, 1e-3
 EPS = 1e-8
@@ -43,14 +43,12 @@ def place_of(path: list[str], shape: tuple[int, ...], who: str) -> Place | None:
     if path[-1] == "bias":
         return Place(None if place == "generator/dense" else f"{place}/bias", place, shape)
     order = (2, 3, 1, 0) if len(shape) == 4 else (1, 0)
-    back = tuple(np.argsort(order))
     return Place(
         f"{place}/weight",
         place,
-        tuple(shape[axis] for axis in back),
+        tuple(shape[axis] for axis in np.argsort(order)),
         1,  # weights of length one, which the network scales
-        lambda values: values.transpose(order),
-        lambda values: values.transpose(back),
+        *transposed(order),
     )
 
 

@@ -30,6 +30,12 @@ def same(values: Array) -> Array:
     return values
 
 
+def transposed(order: Sequence[int]) -> tuple[Change, Change]:
+    """Return what puts the axes of ours into an order, and what puts them back."""
+    back = tuple(int(axis) for axis in np.argsort(order))
+    return lambda values: values.transpose(order), lambda values: values.transpose(back)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a parameter of the reference is in ours.

@@ -20,18 +20,18 @@ NORMS = {"none": "none", "batch": "batch_norm", "weight": "weight_norm_strict", 
 KEYS = {"weight": "weight", "bias": "bias", "scale": "gamma"}
 
 
-class _ConvNd(conv._ConvNd):
+class ConvNd(conv._ConvNd):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments, "zeros")
 
 
-class _Mixin:
+class ConvTransposeMixin:
     def _output_padding(self, x: object, size: object) -> Any:
         return self.output_padding
 
 
 def their_code(checkout: Path) -> Any:
-    conv._ConvTransposeMixin, conv._ConvNd = _Mixin, _ConvNd
+    conv._ConvTransposeMixin, conv._ConvNd = ConvTransposeMixin, ConvNd
     folder = Path(tempfile.mkdtemp())
     for source in ("model.py", *(f"modules/{path.name}" for path in (checkout / "pytorch" / "modules").glob("*.py"))):
         (folder / source).parent.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ import torch
 from reference import Place, Record, inputs
 from torch.nn import functional as F
 from torch.nn.modules import conv
-from xiang_li import _ConvNd, _Mixin
+from xiang_li import ConvNd, ConvTransposeMixin
 
 SIDE, LATENT, BATCH, RATE, WIDTHS, BLOCKS = 32, 8, 4, 2e-5, (6, 13, 26), 2
 KEYS = {
@@ -78,7 +78,7 @@ def place_of(name: str, shape: tuple[int, ...], who: str) -> list[Place]:
 
 def record(checkout: Path) -> None:
     """Run it."""
-    conv._ConvTransposeMixin, conv._ConvNd = _Mixin, _ConvNd
+    conv._ConvTransposeMixin, conv._ConvNd = ConvTransposeMixin, ConvNd
     sys.path.insert(0, str(checkout))
     import model
 
