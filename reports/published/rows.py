@@ -47,7 +47,7 @@ class PublishedRow(BaseModel):
         lr_decay_from: The share of the training after which the rates fall linearly to zero; 1 for never.
         batch_d: Real samples in a discriminator update.
         batch_g: Samples in a generator update.
-        conditional: Whether the networks are told classes.
+        conditional: Whether the networks are class-conditional.
         pooling: How the discriminator's last maps become a vector.
         value_range: Of the images that it reads.
         metric: Our name of the measure, without its protocol.

@@ -41,7 +41,7 @@ class Halve(Normalizer):
 
 
 class Cluster:
-    """A head and an unfit node; and the command as a user runs it beside the head."""
+    """A head and an unfit node; and the command as a user runs it on the head's machine."""
 
     def __init__(self, folder: Path) -> None:
         self.nodes = RayNodes()

@@ -1,8 +1,8 @@
 """What a killed process leaves of a folder, before every single step in which it writes there.
 
-There is no list of steps: every opening for writing, link, rename, removal and new folder below the folder is one. The work
-is done once, in the tests' own process; a copy of the folder before a step is what a process killed there would leave, as
-all that it had not handed to the system would be lost with it. A flush changes nothing that others see, so it is no step.
+A step is a file opened for writing, a link, a rename, a removal or a new folder, anywhere below the folder; none is listed
+by hand. The work is done once, in the tests' own process. A copy of the folder before a step is what a process killed there
+would leave: what it had not handed to the system is lost. A flush changes nothing that others see, and is not a step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _hook(event: str, arguments: tuple) -> None:
         return
     if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
         return
-    root, call = _watched.pop()  # what it does itself is no step
+    root, call = _watched.pop()  # its own writing is not a step
     call()
     _watched.append((root, call))
 
@@ -35,7 +35,7 @@ def _hook(event: str, arguments: tuple) -> None:
 @contextmanager
 def _before_each_step(root: Path, call: Callable[[], None]) -> Iterator[None]:
     if not _hooked:
-        sys.addaudithook(_hook)  # for good: there is no way to take one away
+        sys.addaudithook(_hook)  # permanent: an audit hook cannot be removed
         _hooked.append(True)
     _watched.append((f"{root}{os.sep}", call))
     try:
@@ -45,7 +45,7 @@ def _before_each_step(root: Path, call: Callable[[], None]) -> Iterator[None]:
 
 
 def copies_before_each_step(root: Path, work: Callable[[], object]) -> list[Path]:
-    """Work, and return copies of a folder, each beside it and as it was before a step."""
+    """Do the work, and return copies of the folder as it was before each step; they are its siblings."""
     copies: list[Path] = []
 
     def copy() -> None:
